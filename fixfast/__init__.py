@@ -1,0 +1,101 @@
+"""fixfast: FIX for Python, fast and exact.
+
+    import fixfast as ff
+
+Every public name is loaded on first use: `import fixfast` alone imports no compiled module and no dictionary.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fixfast._version import __version__
+
+if TYPE_CHECKING:
+    from fixfast.codec.encode import Template, encode
+    from fixfast.codec.frame import StreamDecoder
+    from fixfast.codec.message import Message, getter, parse
+    from fixfast.dictionary.load import load_dictionary
+    from fixfast.dictionary.model import Dictionary
+    from fixfast.engine.acceptor import LogonRequest, Refuse, Server, serve
+    from fixfast.engine.application import Application
+    from fixfast.engine.config import ConnectionConfig, Reconnect
+    from fixfast.engine.initiator import connect
+    from fixfast.engine.live import LiveSession
+    from fixfast.errors import (
+        BusinessReject,
+        ConcurrencyError,
+        ConfigError,
+        DictionaryError,
+        EncodeError,
+        EncodeTypeError,
+        FieldFormatError,
+        FieldMissing,
+        FixfastError,
+        GarbledMessage,
+        GaveUp,
+        LocalProtocolError,
+        LogonFailed,
+        MessageError,
+        MissingExtra,
+        NotActive,
+        RemoteProtocolError,
+        StoreCorrupt,
+        StoreError,
+        StoreLocked,
+    )
+    from fixfast.session.config import LogonContext, SessionConfig
+    from fixfast.session.gate import LogonGate
+    from fixfast.session.session import Session
+    from fixfast.session.state import CloseReason, State
+    from fixfast.store.base import Store
+    from fixfast.store.journal import JournalStore
+    from fixfast.store.memory import MemoryStore
+    from fixfast.types import Buffer, Garbled, GarbledReason, Now, Role, Scaled, SessionID, Side, Slot
+
+#: public name -> the module that defines it
+_HOME = {
+    name: module
+    for module, names in {
+        "fixfast.codec.encode": "Template encode",
+        "fixfast.codec.frame": "StreamDecoder",
+        "fixfast.codec.message": "Message getter parse",
+        "fixfast.dictionary.load": "load_dictionary",
+        "fixfast.dictionary.model": "Dictionary",
+        "fixfast.engine.acceptor": "LogonRequest Refuse Server serve",
+        "fixfast.engine.application": "Application",
+        "fixfast.engine.config": "ConnectionConfig Reconnect",
+        "fixfast.engine.initiator": "connect",
+        "fixfast.engine.live": "LiveSession",
+        "fixfast.errors": (
+            "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
+            "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
+            "NotActive RemoteProtocolError StoreCorrupt StoreError StoreLocked"
+        ),
+        "fixfast.session.config": "LogonContext SessionConfig",
+        "fixfast.session.gate": "LogonGate",
+        "fixfast.session.session": "Session",
+        "fixfast.session.state": "CloseReason State",
+        "fixfast.store.base": "Store",
+        "fixfast.store.journal": "JournalStore",
+        "fixfast.store.memory": "MemoryStore",
+        "fixfast.types": "Buffer Garbled GarbledReason Now Role Scaled SessionID Side Slot",
+    }.items()
+    for name in names.split()
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module 'fixfast' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

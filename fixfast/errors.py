@@ -1,0 +1,265 @@
+"""The exception tree of fixfast.
+
+    FixfastError
+    +-- MessageError                  one message, or one value in it, is the trouble
+    |   +-- GarbledMessage            (ValueError) parse() was not given one whole, well-formed message
+    |   +-- FieldMissing              (KeyError)   the message has no such tag
+    |   +-- FieldFormatError          (ValueError) the value is not of the type asked for
+    |   +-- EncodeError               (ValueError) a value cannot be written as FIX
+    |       +-- EncodeTypeError       (TypeError)  ... because of its Python type (float, list ...)
+    +-- LocalProtocolError            you called a session wrongly
+    |   +-- NotActive                 send() while not logged on
+    |   +-- ConcurrencyError          a second consumer of one event stream, a second owner
+    +-- RemoteProtocolError           the peer broke the protocol
+    |   +-- LogonFailed               no session came of a connection; says why
+    |   +-- GaveUp                    reconnecting ended for good; says why
+    +-- BusinessReject                raised BY an application to answer with BusinessMessageReject (j)
+    +-- DictionaryError               (ValueError) a dictionary file is wrong: names file, line, element
+    +-- ConfigError                   (ValueError) an option is wrong: names it, the value and what is allowed
+    +-- StoreError                    a message store failed
+    |   +-- StoreCorrupt              damage below the last synced byte: names file and offset
+    |   +-- StoreLocked               another process owns the store
+    +-- MissingExtra                  (ImportError) an optional dependency is not installed: names the extra
+
+Exceptions carry data, not only text. Any other exception that leaves fixfast is a bug of fixfast.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BusinessReject",
+    "ConcurrencyError",
+    "ConfigError",
+    "DictionaryError",
+    "EncodeError",
+    "EncodeTypeError",
+    "FieldFormatError",
+    "FieldMissing",
+    "FixfastError",
+    "GarbledMessage",
+    "GaveUp",
+    "LocalProtocolError",
+    "LogonFailed",
+    "MessageError",
+    "MissingExtra",
+    "NotActive",
+    "RemoteProtocolError",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreLocked",
+]
+
+
+class FixfastError(Exception):
+    """Base of every exception that fixfast raises on purpose."""
+
+
+# --- messages ---------------------------------------------------------------------------------------------
+
+
+class MessageError(FixfastError):
+    """One message, or one value in it, is the trouble."""
+
+
+class GarbledMessage(MessageError, ValueError):
+    """The bytes are not one whole, well-formed FIX message.
+
+    `reason` is a `fixfast.GarbledReason`, `offset` counts from the first byte given to parse().
+    """
+
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"garbled message: {reason} at byte {offset}")
+        self.reason = reason
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (self.reason, self.offset)
+
+
+class FieldMissing(MessageError, KeyError):
+    """The message has no field with this tag."""
+
+    def __init__(self, tag: int) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+    def __str__(self) -> str:
+        return f"no field with tag {self.tag} in this message"
+
+
+class FieldFormatError(MessageError, ValueError):
+    """A value is not of the type it was read as. The value itself is kept out of the text: it may be a secret."""
+
+    def __init__(self, tag: int, kind: str, value: bytes = b"", detail: str = "") -> None:
+        super().__init__(f"tag {tag}: not a valid {kind}" + (f" ({detail})" if detail else ""))
+        self.tag = tag
+        self.kind = kind
+        self.value = value
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[int, str, bytes, str]]:
+        return type(self), (self.tag, self.kind, self.value, self.detail)
+
+
+class EncodeError(MessageError, ValueError):
+    """A field cannot be written. `tag` is the field's tag (0 when the message as a whole is meant)."""
+
+    def __init__(self, tag: int, detail: str) -> None:
+        super().__init__(f"tag {tag}: {detail}" if tag else detail)
+        self.tag = tag
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[int, str]]:
+        return type(self), (self.tag, self.detail)
+
+
+class EncodeTypeError(EncodeError, TypeError):
+    """A field has a Python type that FIX has no exact form for (float above all)."""
+
+
+# --- sessions ---------------------------------------------------------------------------------------------
+
+
+class LocalProtocolError(FixfastError):
+    """The session was called in a way its state does not allow."""
+
+
+class NotActive(LocalProtocolError):
+    """send() on a session that is not logged on. `state` names where it is."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"session is {state}, not ACTIVE: nothing was sent and no number was used")
+        self.state = state
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), (self.state,)
+
+
+class ConcurrencyError(LocalProtocolError):
+    """Two consumers of one event stream, or two owners of one session."""
+
+
+class RemoteProtocolError(FixfastError):
+    """The peer broke the protocol."""
+
+
+class LogonFailed(RemoteProtocolError):
+    """No session came of this connection.
+
+    `reason` is a short machine-readable word, `text` the peer's Text(58), `status` its SessionStatus(1409).
+    """
+
+    def __init__(self, reason: str, text: str = "", status: int | None = None) -> None:
+        parts = [f"logon failed: {reason}"]
+        if text:
+            parts.append(text)
+        if status is not None:
+            parts.append(f"SessionStatus {status}")
+        super().__init__("; ".join(parts))
+        self.reason = reason
+        self.text = text
+        self.status = status
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, int | None]]:
+        return type(self), (self.reason, self.text, self.status)
+
+
+class GaveUp(RemoteProtocolError):
+    """Reconnecting ended for good after `attempts` tries. The last failure is the `__cause__`."""
+
+    def __init__(self, reason: str, attempts: int = 0) -> None:
+        super().__init__(f"gave up after {attempts} attempts: {reason}")
+        self.reason = reason
+        self.attempts = attempts
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (self.reason, self.attempts)
+
+
+class BusinessReject(FixfastError):
+    """Raise it in `on_message` to answer with BusinessMessageReject (35=j).
+
+    Args: reason: BusinessRejectReason(380). text: Text(58). ref_id: BusinessRejectRefID(379), empty to leave out.
+    """
+
+    def __init__(self, reason: int, text: str = "", ref_id: str = "") -> None:
+        super().__init__(f"business reject {reason}" + (f": {text}" if text else ""))
+        self.reason = reason
+        self.text = text
+        self.ref_id = ref_id
+
+    def __reduce__(self) -> tuple[type, tuple[int, str, str]]:
+        return type(self), (self.reason, self.text, self.ref_id)
+
+
+# --- files, options, stores -------------------------------------------------------------------------------
+
+
+class DictionaryError(FixfastError, ValueError):
+    """A dictionary cannot be used. `file`, `line` and `element` say where (line 0: the file as a whole)."""
+
+    def __init__(self, detail: str, file: str = "", line: int = 0, element: str = "") -> None:
+        where = file + (f":{line}" if line else "")
+        if element:
+            where += f" <{element}>"
+        super().__init__(f"{where}: {detail}" if where else detail)
+        self.detail = detail
+        self.file = file
+        self.line = line
+        self.element = element
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, int, str]]:
+        return type(self), (self.detail, self.file, self.line, self.element)
+
+
+class ConfigError(FixfastError, ValueError):
+    """An option has a value it cannot have. Secrets are not echoed: the caller passes a masked value."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(f"{name}={value!r} is not allowed: {allowed}")
+        self.name = name
+        self.value = value
+        self.allowed = allowed
+
+    def __reduce__(self) -> tuple[type, tuple[str, object, str]]:
+        return type(self), (self.name, self.value, self.allowed)
+
+
+class StoreError(FixfastError):
+    """A message store failed; the session must not use another number."""
+
+
+class StoreCorrupt(StoreError):
+    """A store file is damaged where it was known to be whole. Nothing was changed on disk."""
+
+    def __init__(self, path: str, offset: int, detail: str) -> None:
+        super().__init__(f"{path}: damaged at byte {offset}: {detail}")
+        self.path = path
+        self.offset = offset
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[str, int, str]]:
+        return type(self), (self.path, self.offset, self.detail)
+
+
+class StoreLocked(StoreError):
+    """Another process has this store open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is in use by another process: one session, one owner")
+        self.path = path
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), (self.path,)
+
+
+class MissingExtra(FixfastError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, feature: str) -> None:
+        super().__init__(f"{feature} needs an extra: pip install 'fixfast[{extra}]'")
+        self.extra = extra
+        self.feature = feature
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.extra, self.feature)

@@ -1,0 +1,96 @@
+"""Small value types that every floor shares. Nothing here does any work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Buffer", "Garbled", "GarbledReason", "Now", "Role", "Scaled", "SessionID", "Side", "Slot"]
+
+#: What fixfast reads bytes from. (mmap.mmap and array.array work too: anything with the buffer protocol.)
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Now(NamedTuple):
+    """Two readings of time taken together, in ns: monotonic for timers, wall (Unix epoch, UTC) for SendingTime."""
+
+    mono_ns: int
+    wall_ns: int
+
+
+class Scaled(NamedTuple):
+    """An exact decimal: mantissa * 10**exponent. `Scaled(123450, -5)` is 1.23450."""
+
+    mantissa: int
+    exponent: int
+
+
+class Slot(NamedTuple):
+    """A place in a Template that encode() fills.
+
+    `kind` is one of "str" (str or bytes), "int", "time" (ns since the epoch), "decimal" (Decimal, int or Scaled),
+    "bool" (Y/N) or "scaled:N" (an int, value * 10**N).
+    """
+
+    tag: int
+    kind: str = "str"
+
+
+class Role(Enum):
+    """Who opens the connection and sends the first Logon (initiator), and who answers (acceptor)."""
+
+    INITIATOR = "initiator"
+    ACCEPTOR = "acceptor"
+
+
+class Side(StrEnum):
+    """The sides of Side(54) that order and position keeping tell apart."""
+
+    BUY = "1"
+    SELL = "2"
+    SELL_SHORT = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionID:
+    """The identity of one FIX session as seen from our side: sender is us, target is the peer."""
+
+    begin_string: str
+    sender_comp_id: str
+    target_comp_id: str
+    qualifier: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+        return f"{text}:{self.qualifier}" if self.qualifier else text
+
+
+class GarbledReason(StrEnum):
+    """Why bytes are not a FIX message (requirement rows F01-F08, F15)."""
+
+    NOT_FIX = "does not start with 8=FIX"
+    BEGIN_STRING = "BeginString is not ended within 16 bytes"
+    BODY_LENGTH = "BodyLength is missing, not second, or not 1 to 8 digits"
+    TOO_LARGE = "BodyLength is above the maximum message size"
+    MSG_TYPE = "MsgType is not the third field"
+    TRAILER = "CheckSum is not where BodyLength says, not last, or not three digits"
+    CHECKSUM = "CheckSum is wrong"
+    FIELD = "a field is not tag=value"
+    DATA_LENGTH = "the length of a data field does not end at a delimiter"
+    TOO_MANY_FIELDS = "more fields than allowed"
+    TRUNCATED = "the message is not complete"
+    TRAILING = "bytes follow the message"
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """Bytes of a stream that are not a message: a value, not an exception (style rule 22).
+
+    `offset` counts from the first byte the decoder was ever fed. `raw` is what was judged: the whole frame where
+    BodyLength gave one (up to the next message start inside it), else the bytes up to the one that was wrong.
+    """
+
+    reason: GarbledReason
+    offset: int
+    raw: bytes
