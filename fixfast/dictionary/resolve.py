@@ -1,0 +1,219 @@
+"""From what a file says (`Spec`) to a `Dictionary`: names become values, and everything that cannot be is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, cast
+
+from fixfast.dictionary.model import (
+    KINDS,
+    Code,
+    Component,
+    ComponentRef,
+    Dictionary,
+    DictionaryWarning,
+    Field,
+    FieldRef,
+    FlatMember,
+    Group,
+    GroupRef,
+    Index,
+    Kind,
+    Member,
+    Message,
+    first_wins,
+    flatten,
+)
+from fixfast.dictionary.quickfix_xml import RawField, RawMember, RawOwner, Spec
+from fixfast.errors import DictionaryError
+
+__all__ = ["merge", "resolve"]
+
+#: Components and groups inside each other; the standard needs 14.
+MAX_NESTING = 64
+#: Members of one message with its components expanded; the standard's largest has 1,130.
+MAX_EXPANDED = 100_000
+
+
+def merge(application: Spec, transport: Spec) -> Spec:
+    """Merge an application version (FIX 5.0 and later) with the transport that carries it (FIXT 1.1).
+
+    Header and trailer are the transport's unless the application has its own; of a definition that both have, the
+    application's counts, and a field keeps the codes of both.
+
+    Raises:
+        DictionaryError: one name stands for two tags.
+    """
+    merged = Spec(application.file, application.version)
+    merged.header = application.header if _has_members(application.header) else transport.header
+    merged.trailer = application.trailer if _has_members(application.trailer) else transport.trailer
+    names = {owner.name for owner in application.messages.values()}
+    added = {key: owner for key, owner in transport.messages.items() if owner.name not in names}
+    merged.messages = {**added, **application.messages}
+    merged.components = {**transport.components, **application.components}
+    for tag in sorted({*application.fields, *transport.fields}):
+        ours, theirs = application.fields.get(tag), transport.fields.get(tag)
+        if ours is not None and theirs is not None:
+            ours = ours._replace(codes={**ours.codes, **{k: v for k, v in theirs.codes.items() if k not in ours.codes}})
+        merged.fields[tag] = cast("RawField", ours or theirs)
+    by_name: dict[str, RawField] = {}
+    for raw in merged.fields.values():
+        other = by_name.setdefault(raw.name, raw)
+        if other is not raw:
+            detail = f"field {raw.name} is tag {raw.tag} here and {other.tag} in {other.file}"
+            raise DictionaryError(detail, raw.file, raw.line, "field")
+    return merged
+
+
+def resolve(spec: Spec, transport: Spec | None = None) -> Dictionary:
+    """Build the dictionary.
+
+    Args:
+        spec: a version of FIX, or FIXT 1.1 itself.
+        transport: for FIX 5.0 and later: FIXT 1.1 or what stands in for it.
+
+    Raises:
+        DictionaryError: an unknown field, type or component, a component inside itself, a group that is empty
+            once expanded, or too much of anything. Names file, line and element.
+    """
+    return _Resolver(merge(spec, transport) if transport is not None else spec).dictionary(
+        transport.version if transport is not None else spec.version
+    )
+
+
+class _Resolver:
+    """One run over one spec."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.fields: dict[str, Field] = {}
+        self.components: dict[str, Component] = {}
+        self.open: list[str] = []  # components being resolved, outermost first
+        self.depth = 0
+        self.data_pairs: dict[int, int] = {}
+        self.warnings: list[DictionaryWarning] = []
+        self.groups: list[tuple[Group, RawOwner, int]] = []
+        self.flat: dict[tuple[int, bool], tuple[FlatMember, ...]] = {}
+
+    def dictionary(self, begin_string: str) -> Dictionary:
+        spec = self.spec
+        old = spec.version in ("FIX.4.0", "FIX.4.1")
+        by_tag = {raw.tag: self._field(raw, old) for raw in spec.fields.values()}
+        self.fields = {item.name: item for item in by_tag.values()}
+        if spec.version.startswith("FIX.4") and not _has_members(spec.header):
+            raise DictionaryError("no <header> with members", spec.file)
+        for owner in spec.components.values():
+            self._component(owner)
+        messages = {
+            owner.msg_type: Message(
+                owner.msg_type,
+                owner.name,
+                cast('Literal["admin", "app"]', owner.category),
+                self._members(owner, owner.members),
+            )
+            for owner in spec.messages.values()
+        }
+        header = self._members(spec.header, spec.header.members) if spec.header else ()
+        trailer = self._members(spec.trailer, spec.trailer.members) if spec.trailer else ()
+        self._check_expansions(header, messages, trailer)
+        return Dictionary(
+            version=spec.version,
+            begin_string=begin_string,
+            fields=Index(by_tag, self.fields),
+            messages=Index(messages, {message.name: message for message in messages.values()}),
+            components=self.components,
+            header=header,
+            trailer=trailer,
+            data_pairs=dict(sorted(self.data_pairs.items())),
+            warnings=tuple(self.warnings),
+            _flat=self.flat,
+        )
+
+    def _field(self, raw: RawField, old: bool) -> Field:
+        kind = KINDS.get(raw.type)
+        if kind is None:
+            detail = f"field {raw.name} ({raw.tag}) has the unknown type {raw.type!r}"
+            raise DictionaryError(detail, raw.file, raw.line, "field")
+        if old and kind == "char":
+            kind = "str"  # FIX 4.0 and 4.1: CHAR is any text
+        codes = tuple([Code(value, name) for value, name in raw.codes.items()])
+        return Field(raw.tag, raw.name, raw.type, codes, kind)
+
+    def _component(self, owner: RawOwner) -> Component:
+        found = self.components.get(owner.name)
+        if found is None:
+            if owner.name in self.open:
+                chain = " > ".join([*self.open[self.open.index(owner.name) :], owner.name])
+                raise DictionaryError(f"component inside itself: {chain}", owner.file, owner.line, "component")
+            self.open.append(owner.name)
+            found = self.components[owner.name] = Component(owner.name, self._members(owner, owner.members))
+            self.open.pop()
+        return found
+
+    def _members(self, owner: RawOwner, raw_members: Iterable[RawMember]) -> tuple[Member, ...]:
+        if self.depth >= MAX_NESTING:
+            self._fail(owner, owner.line, owner.element, f"nested deeper than {MAX_NESTING} levels")
+        self.depth += 1
+        members: list[Member] = []
+        previous: Field | None = None
+        for kind, name, required, line, inner in raw_members:
+            if kind == "component":
+                target = self.spec.components.get(name)
+                if target is None:
+                    self._fail(owner, line, kind, f"unknown component {name!r}")
+                members.append(ComponentRef(self._component(target), required))
+                previous = None
+                continue
+            item = self.fields.get(name)
+            if item is None:
+                self._fail(owner, line, kind, f"unknown field {name!r}")
+            if kind == "field":
+                members.append(FieldRef(item, required))
+                # The standard knows the length of a data field by position: neither name nor number is a rule.
+                if item.kind == "data" and previous is not None and previous.kind == "int":
+                    self._pair(owner, previous, item)
+                previous = item
+            else:
+                group = Group(item, self._members(owner, inner))
+                self.groups.append((group, owner, line))
+                members.append(GroupRef(group, required))
+                previous = None
+        self.depth -= 1
+        return tuple(members)
+
+    def _pair(self, owner: RawOwner, length: Field, data: Field) -> None:
+        if self.data_pairs.setdefault(length.tag, data.tag) != data.tag:
+            detail = f"{length.name} is already the length of tag {self.data_pairs[length.tag]}, not of {data.name}"
+            self.warnings.append(DictionaryWarning(owner.name, data.tag, detail))
+
+    def _check_expansions(
+        self, header: tuple[Member, ...], messages: dict[str, Message], trailer: tuple[Member, ...]
+    ) -> None:
+        for component in self.components.values():
+            self._expand(component.name, component.members)
+        for message in messages.values():
+            self._expand(message.name, message.members)
+        for name, members in (("header", header), ("trailer", trailer)):
+            self._expand(name, members)
+        for group, owner, line in self.groups:
+            if not self._expand(f"{owner.name} > {group.field.name}", group.members):
+                self._fail(owner, line, "group", f"group {group.field.name} has no members once expanded")
+
+    def _expand(self, name: str, members: tuple[Member, ...]) -> int:
+        flat = flatten(members, self.flat)
+        if len(flat) > MAX_EXPANDED:
+            raise DictionaryError(f"{name} has more than {MAX_EXPANDED} members once expanded", self.spec.file)
+        if len({member.tag for member in flat}) != len(flat):
+            kept = {id(member) for member in first_wins(flat)}
+            for member in flat:
+                if id(member) not in kept:
+                    detail = f"{member.name} ({member.tag}) is a member twice: the first counts"
+                    self.warnings.append(DictionaryWarning(name, member.tag, detail))
+        return len(flat)
+
+    def _fail(self, owner: RawOwner, line: int, element: str, detail: str) -> None:
+        raise DictionaryError(f"{detail} in {owner.name}", owner.file, line, element)
+
+
+def _has_members(owner: RawOwner | None) -> bool:
+    return owner is not None and bool(owner.members)
