@@ -17,6 +17,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 #: room -> floor. The same table stands in docs/architecture.md; a test compares the two.
 FLOORS = {
     **dict.fromkeys(("fixfast", "__main__"), 11),
@@ -38,13 +43,17 @@ FLOORS = {
 SESSION_SEES = {"fixfast.store.base", "fixfast.store.memory"}
 
 IO_MODULES = frozenset(
-    "socket ssl asyncio threading select selectors subprocess multiprocessing concurrent socketserver http urllib ftplib "
-    "smtplib mmap fcntl tempfile shutil signal sqlite3 _thread queue sched".split()
+    words(
+        "socket ssl asyncio threading select selectors subprocess multiprocessing concurrent socketserver http urllib "
+        "ftplib smtplib mmap fcntl tempfile shutil signal sqlite3 _thread queue sched"
+    )
 )
 #: modules under fixfast. (themselves and all below) that may do I/O. `dictionary.generate` is a build step: it writes files.
 IO_ROOMS = tuple(
-    "transport engine venues auth.registration exchange service cli testing store logs dictionary.load "
-    "dictionary.generate clock".split()
+    words(
+        "transport engine venues auth.registration exchange service cli testing store logs dictionary.load "
+        "dictionary.generate clock"
+    )
 )
 #: one more permission each, with its reason
 IO_EXCEPTIONS = {
@@ -54,8 +63,10 @@ IO_EXCEPTIONS = {
 
 CLOCK_ROOMS = ("clock", "transport", "engine")
 CLOCK_CALLS = frozenset(
-    "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time "
-    "thread_time_ns clock_gettime clock_gettime_ns".split()
+    words(
+        "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time process_time_ns thread_time "
+        "thread_time_ns clock_gettime clock_gettime_ns"
+    )
 )
 #: `fixfast.clock` may be imported from here up; below, time comes in as an argument.
 CLOCK_FLOOR = 5
@@ -303,7 +314,9 @@ def test_floor_table_of_the_docs_is_the_one_checked() -> None:
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", text, re.MULTILINE)
     assert rows, "docs/architecture.md has no floor table"
     in_docs = {
-        name.rstrip("/").removesuffix(".py"): int(floor) for floor, cell in rows for name in re.findall(r"`([^`]+)`", cell)
+        name.rstrip("/").removesuffix(".py"): int(floor)
+        for floor, cell in rows
+        for name in re.findall(r"`([^`]+)`", cell)
     }
     assert in_docs == {room: floor for room, floor in FLOORS.items() if floor <= 10 and room != "_version"}
 
@@ -315,7 +328,11 @@ def test_compiled_modules_are_read_too() -> None:
 
 BAD = [
     ("codec/x.py", "from fixfast.session.state import State", "strictly down"),
-    ("codec/x.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import fixfast.engine.live", "strictly down"),
+    (
+        "codec/x.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import fixfast.engine.live",
+        "strictly down",
+    ),
     ("codec/x.pyx", "from fixfast.session.x cimport thing", "strictly down"),
     ("codec/x.pyx", "cimport fixfast.session.x", "strictly down"),
     ("codec/x.pxd", "from fixfast.session.x cimport (\n    one,\n    two)", "strictly down"),
@@ -357,9 +374,15 @@ def test_checker_objects(tmp_path: Path, path: str, source: str, complaint: str)
 
 
 GOOD = [
-    ("codec/x.pyx", "# from fixfast.session cimport x\n\"\"\"\nimport asyncio\n\"\"\"\nfrom libc.string cimport memcpy\n"),
-    ("codec/x.pyx", "from fixfast.codec.y cimport thing\nfrom .y cimport (a,\n  b)\nfrom fixfast.dictionary.model import Field"),
-    ("session/x.py", "from fixfast.store.base import Store\nfrom fixfast.store import memory\nfrom fixfast.types import Now"),
+    ("codec/x.pyx", '# from fixfast.session cimport x\n"""\nimport asyncio\n"""\nfrom libc.string cimport memcpy\n'),
+    (
+        "codec/x.pyx",
+        "from fixfast.codec.y cimport thing\nfrom .y cimport (a,\n  b)\nfrom fixfast.dictionary.model import Field",
+    ),
+    (
+        "session/x.py",
+        "from fixfast.store.base import Store\nfrom fixfast.store import memory\nfrom fixfast.types import Now",
+    ),
     ("engine/x.py", "import asyncio, time\nfrom fixfast.clock import now\nstarted = time.monotonic_ns()"),
     ("cli/x.py", "import click, time\nfrom fixfast import fix44\ntime.sleep(1)\nopen('x')"),
     ("codec/reference/x.py", "from fixfast.codec.present import pretty\nfrom .y import z"),
