@@ -65,7 +65,9 @@ def data_pairs(dictionaries: Iterable[Dictionary]) -> dict[int, int]:
 
 def time_tags(dictionaries: Iterable[Dictionary]) -> list[int]:
     """Return the tags that hold a UTC timestamp in any version, sorted."""
-    return sorted({item.tag for dictionary in dictionaries for item in dictionary.fields.values() if item.kind == "time"})
+    return sorted(
+        {item.tag for dictionary in dictionaries for item in dictionary.fields.values() if item.kind == "time"}
+    )
 
 
 _NOTE = "Generated from fixfast/dictionary/spec/*.xml by fixfast/dictionary/generate.py: do not edit."
@@ -153,5 +155,4 @@ def _render_module(pairs: dict[int, int], times: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    for changed in generate(Path(__file__).resolve().parents[2]):
-        print(changed)
+    generate(Path(__file__).resolve().parents[2])

@@ -39,21 +39,17 @@ Kind: TypeAlias = Literal["str", "char", "int", "decimal", "bool", "time", "date
 #: Every type name that the standard's dictionaries, and dictionaries in the wild, use. An unknown one is an error.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        name: kind
-        for kind, names in (
-            ("str", "STRING CURRENCY EXCHANGE COUNTRY LANGUAGE TENOR MONTHYEAR XID XIDREF"),
-            ("str", "UTCTIMEONLY LOCALMKTTIME TZTIMEONLY TZTIMESTAMP"),
-            ("char", "CHAR"),
-            ("int", "INT LENGTH NUMINGROUP SEQNUM TAGNUM DAYOFMONTH"),
-            ("decimal", "FLOAT PRICE PRICEOFFSET AMT QTY PERCENTAGE"),
-            ("bool", "BOOLEAN"),
-            ("time", "UTCTIMESTAMP TIME"),
-            ("date", "UTCDATE UTCDATEONLY LOCALMKTDATE DATE"),
-            ("chars", "MULTIPLECHARVALUE"),
-            ("strings", "MULTIPLEVALUESTRING MULTIPLESTRINGVALUE"),
-            ("data", "DATA XMLDATA"),
-        )
-        for name in names.split()
+        **dict.fromkeys("STRING CURRENCY EXCHANGE COUNTRY LANGUAGE TENOR MONTHYEAR XID XIDREF".split(), "str"),
+        **dict.fromkeys("UTCTIMEONLY LOCALMKTTIME TZTIMEONLY TZTIMESTAMP".split(), "str"),
+        **dict.fromkeys("CHAR".split(), "char"),
+        **dict.fromkeys("INT LENGTH NUMINGROUP SEQNUM TAGNUM DAYOFMONTH".split(), "int"),
+        **dict.fromkeys("FLOAT PRICE PRICEOFFSET AMT QTY PERCENTAGE".split(), "decimal"),
+        **dict.fromkeys("BOOLEAN".split(), "bool"),
+        **dict.fromkeys("UTCTIMESTAMP TIME".split(), "time"),
+        **dict.fromkeys("UTCDATE UTCDATEONLY LOCALMKTDATE DATE".split(), "date"),
+        **dict.fromkeys("MULTIPLECHARVALUE".split(), "chars"),
+        **dict.fromkeys("MULTIPLEVALUESTRING MULTIPLESTRINGVALUE".split(), "strings"),
+        **dict.fromkeys("DATA XMLDATA".split(), "data"),
     }
 )
 
@@ -200,14 +196,14 @@ class Index(Mapping[K | str, V], Generic[K, V]):
     __slots__ = ("_names", "_primary")
 
     def __init__(self, primary: dict[K, V], names: dict[str, V]) -> None:
-        self._primary: dict[K | str, V] = dict(primary)
+        self._primary: Mapping[Any, V] = primary
         self._names = names
 
     def __getitem__(self, key: K | str) -> V:
-        value = self.get(key)
-        if value is None:
-            raise KeyError(key)
-        return value
+        try:
+            return self._primary[key]
+        except KeyError:
+            return self._names[key]  # type: ignore[index]  # a tag is not there: KeyError all the same
 
     def get(self, key: K | str, default: Any = None) -> Any:
         value = self._primary.get(key)

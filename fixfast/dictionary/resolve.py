@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, cast
+from typing import Literal, NoReturn, cast
 
 from fixfast.dictionary.model import (
     KINDS,
@@ -18,7 +18,6 @@ from fixfast.dictionary.model import (
     Group,
     GroupRef,
     Index,
-    Kind,
     Member,
     Message,
     first_wins,
@@ -211,7 +210,7 @@ class _Resolver:
                     self.warnings.append(DictionaryWarning(name, member.tag, detail))
         return len(flat)
 
-    def _fail(self, owner: RawOwner, line: int, element: str, detail: str) -> None:
+    def _fail(self, owner: RawOwner, line: int, element: str, detail: str) -> NoReturn:
         raise DictionaryError(f"{detail} in {owner.name}", owner.file, line, element)
 
 

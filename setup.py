@@ -1,0 +1,279 @@
+"""Build of fixfast: what pyproject.toml cannot say.
+
+`build_py` and `build_ext` first run the dictionary generator (fixfast/dictionary/generate.py); `sdist` leaves out
+what is generated. Environment variables, for development:
+
+    FIXFAST_EXTENSIONS=fixfast.codec.encode,...   build only these
+    FIXFAST_DEBUG=1                               bounds and None checks everywhere, C asserts
+    FIXFAST_SANITIZE=address,undefined            gcc's or clang's sanitizers
+    FIXFAST_WERROR=1                              Cython and C warnings are errors
+    FIXFAST_COVERAGE=1                            line tracing, for coverage.py's plugin Cython.Coverage
+
+Changing one of them rebuilds what it concerns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+from setuptools.command.egg_info import egg_info
+from setuptools.command.sdist import sdist
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))  # PEP 517 front ends do not put the project on the path
+
+from fixfast.dictionary.generate import GENERATED_PACKAGES, generate  # noqa: E402
+
+WINDOWS_SUFFIXES = (".pyd", ".dll")
+#: Directories whose sources go into the sdist beside the package, so that it can be tested and measured.
+SDIST_DIRS = ("tests", "docs", "examples", "benchmarks")
+SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
+SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html"}
+
+#: Extension -> its C sources and headers beside the .pyx; found again below the same folder.
+EXTENSIONS: dict[str, tuple[list[str], list[str]]] = {
+    "fixfast.codec.convert": ([], []),
+    "fixfast.codec.encode": ([], ["_data_pairs.h"]),
+    "fixfast.codec.scan.kernels": (["scalar.c"], ["scan.h"]),
+    "fixfast.codec.message": ([], ["_data_pairs.h", "scan/scan.h"]),
+    "fixfast.codec.groups": ([], ["scan/scan.h"]),
+    "fixfast.codec.frame": ([], ["_data_pairs.h", "scan/scan.h"]),
+}
+
+
+def env_flag(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def extensions() -> list[Extension]:
+    """Return the extensions whose .pyx exists, or those that FIXFAST_EXTENSIONS names."""
+    only = {name.strip() for name in os.environ.get("FIXFAST_EXTENSIONS", "").split(",") if name.strip()}
+    unknown = only - EXTENSIONS.keys()
+    if unknown:
+        sys.exit(f"FIXFAST_EXTENSIONS: unknown {', '.join(sorted(unknown))}; there are {', '.join(EXTENSIONS)}")
+    found = []
+    for name, (sources, headers) in EXTENSIONS.items():
+        pyx = Path(*name.split(".")).with_suffix(".pyx")
+        if (ROOT / pyx).is_file() and (not only or name in only):
+            folder = pyx.parent
+            found.append(
+                Extension(
+                    name,
+                    [pyx.as_posix(), *((folder / source).as_posix() for source in sources)],
+                    include_dirs=["fixfast/codec", "fixfast/codec/scan"],
+                    # What is generated is made before it is looked for, and is kept out of the sdist.
+                    depends=[(folder / header).as_posix() for header in headers],
+                )
+            )
+    return found
+
+
+def pxd_files() -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "fixfast").rglob("*.pxd"))
+
+
+# --- what is generated --------------------------------------------------------------------------------------
+
+
+def is_generated(name: str) -> bool:
+    """Tell whether a file in the tree is made by a build: it belongs in the wheel at most, not in git or the sdist."""
+    path = Path(name)
+    parts = path.parts
+    if path.suffix in {".so", ".pyc", ".part", ".o", ".obj", *WINDOWS_SUFFIXES} or "__pycache__" in parts:
+        return True
+    if path.suffix in {".c", ".cpp", ".html"} and (ROOT / path.with_suffix(".pyx")).exists():
+        return True  # Cython's
+    return path.stem == "_data_pairs" or ".".join(parts[:2]) in GENERATED_PACKAGES
+
+
+class Sdist(sdist):
+    """An sdist with the sources and nothing that was generated."""
+
+    def add_defaults(self) -> None:
+        super().add_defaults()
+        self.filelist.extend(pxd_files())
+        self.filelist.extend(name for name in SDIST_FILES if (ROOT / name).is_file())
+        for folder in SDIST_DIRS:
+            for path in sorted((ROOT / folder).rglob("*")):
+                if path.is_file() and path.suffix in SDIST_SUFFIXES and "__pycache__" not in path.parts:
+                    self.filelist.append(path.relative_to(ROOT).as_posix())
+
+    def make_release_tree(self, base_dir: str, files: list[str]) -> None:
+        super().make_release_tree(base_dir, [name for name in files if not is_generated(name)])
+
+
+class EggInfo(egg_info):
+    """Keeps generated files out of SOURCES.txt too, which travels in the sdist."""
+
+    def find_sources(self) -> None:
+        super().find_sources()
+        manifest = Path(self.egg_info, "SOURCES.txt")
+        lines = manifest.read_text(encoding="utf-8").splitlines()
+        kept = [line for line in lines if not is_generated(line)]
+        self.filelist.files = [name for name in self.filelist.files if not is_generated(name)]
+        if kept != lines:
+            manifest.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+
+# --- build --------------------------------------------------------------------------------------------------
+
+
+class BuildPy(build_py):
+    """Copies the Python files, after generating those that are generated."""
+
+    def run(self) -> None:
+        generate(ROOT)
+        # Not known when the distribution was set up: they may not have existed.
+        self.packages = sorted({*(self.packages or ()), *GENERATED_PACKAGES})
+        super().run()
+
+
+class BuildExt(build_ext):
+    """Cython, then C, with the flags that compiler and environment ask for."""
+
+    def initialize_options(self) -> None:
+        super().initialize_options()
+        self.parallel = 2
+
+    def run(self) -> None:
+        generate(ROOT)
+        if self.extensions:
+            self.to_c()
+        super().run()
+
+    def to_c(self) -> None:
+        """Translate .pyx to .c, in place, again where the environment has changed what comes out."""
+        from Cython.Build import cythonize
+        from Cython.Compiler import Options
+
+        Options.warning_errors = env_flag("FIXFAST_WERROR")
+        if env_flag("FIXFAST_DEBUG"):
+            force_checks()
+        for ext in self.extensions:
+            stamps = ROOT / "build" / "stamps"
+            if stamp(stamps / f"{ext.name}.c.txt", C_VARIABLES):
+                (ROOT / ext.sources[0]).with_suffix(".c").unlink(missing_ok=True)
+            compiled = stamps / f"{ext.name}-{sys.implementation.cache_tag}.txt"
+            stamp(compiled, (*C_VARIABLES, *COMPILER_VARIABLES))
+            ext.depends.append(str(compiled))  # newer than the extension: it is compiled again
+        result = cythonize(
+            [Extension(ext.name, list(ext.sources), depends=list(ext.depends)) for ext in self.extensions],
+            compiler_directives={"language_level": 3, "linetrace": env_flag("FIXFAST_COVERAGE")},
+            include_path=[str(ROOT)],
+            force=self.force,
+        )
+        for ext, done in zip(self.extensions, result, strict=True):
+            ext.sources = done.sources
+
+    def build_extensions(self) -> None:
+        self.compiler_flags()
+        super().build_extensions()
+
+    def compiler_flags(self) -> None:
+        msvc = self.compiler.compiler_type == "msvc"
+        compile_args = ["/O2", "/std:c11"] if msvc else ["-O3", "-std=c11", "-fno-strict-aliasing"]
+        link_args: list[str] = []
+        macros: list[tuple[str, str | None]] = []
+        undef: list[str] = []
+        sanitizers = os.environ.get("FIXFAST_SANITIZE", "")
+        if sanitizers and msvc:
+            sys.exit("FIXFAST_SANITIZE needs gcc or clang")
+        if sanitizers:
+            flag = f"-fsanitize={sanitizers}"
+            compile_args += [flag, "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-O1", "-g"]
+            link_args.append(flag)
+            macros.append(("FIXFAST_SANITIZE", "1"))
+            undef.append("NDEBUG")
+        if env_flag("FIXFAST_DEBUG"):
+            macros.append(("FIXFAST_DEBUG", "1"))
+            undef.append("NDEBUG")
+            compile_args += [] if msvc else ["-O1", "-g"]
+        if env_flag("FIXFAST_COVERAGE"):
+            # sys.monitoring would not reach coverage.py's C tracer, which the Cython plugin needs.
+            macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+        if env_flag("FIXFAST_WERROR"):
+            compile_args += ["/W3", "/WX"] if msvc else ["-Wall", "-Wextra", "-Werror"]
+        for ext in self.extensions:
+            ext.extra_compile_args += compile_args
+            ext.extra_link_args += link_args
+            ext.define_macros += macros
+            ext.undef_macros += undef
+        if not msvc:
+            self.relax_generated()
+
+    def relax_generated(self) -> None:
+        """Turn off, for Cython's output only, the warnings that its own code gives."""
+        compile_one = self.compiler._compile
+
+        def compile_relaxed(obj: str, src: str, ext: str, cc_args: Any, extra: list[str], pp_opts: Any) -> None:
+            if is_generated(os.path.relpath(src, ROOT)):
+                extra = [*extra, *CYTHON_WARNINGS]
+            compile_one(obj, src, ext, cc_args, extra, pp_opts)
+
+        self.compiler._compile = compile_relaxed
+
+
+#: What Cython 3's own code needs under -Wall -Wextra.
+CYTHON_WARNINGS = (
+    "-Wno-unused-parameter",
+    "-Wno-unused-function",
+    "-Wno-missing-field-initializers",
+    "-Wno-cast-function-type",
+)
+
+
+#: What decides Cython's output beside the sources, and what decides the compiler's.
+C_VARIABLES = ("FIXFAST_DEBUG", "FIXFAST_COVERAGE")
+COMPILER_VARIABLES = ("FIXFAST_SANITIZE", "CC", "CFLAGS", "LDFLAGS")
+
+
+def stamp(path: Path, variables: tuple[str, ...]) -> bool:
+    """Note in a file what a build depends on outside its sources; return whether that has changed."""
+    from Cython import __version__ as cython_version
+
+    text = "\n".join([f"Cython {cython_version}", *(f"{name}={os.environ.get(name, '')}" for name in variables), ""])
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def force_checks() -> None:
+    """Make `@boundscheck(False)` and the like on a function mean True.
+
+    A directive on a function beats the command line's, so the debug build turns them round where Cython reads them.
+    cdivision and wraparound stay: they change what correct code means.
+    """
+    from Cython.Compiler.ParseTreeTransforms import InterpretCompilerDirectives
+
+    original = InterpretCompilerDirectives.try_to_parse_directives
+
+    def parse(self: Any, node: Any) -> Any:
+        found = original(self, node)
+        if isinstance(found, list):
+            return [(name, True if name in ("boundscheck", "nonecheck") else value) for name, value in found]
+        return found
+
+    InterpretCompilerDirectives.try_to_parse_directives = parse
+
+
+setup(
+    packages=find_packages(include=["fixfast", "fixfast.*"]),
+    package_data={"": ["*.pyi", "py.typed", "*.xml"]},
+    include_package_data=False,
+    ext_modules=extensions(),
+    cmdclass={
+        "build_ext": BuildExt,
+        "build_py": BuildPy,
+        "egg_info": EggInfo,
+        "sdist": Sdist,
+    },
+    zip_safe=False,
+)
