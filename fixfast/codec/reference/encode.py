@@ -1,0 +1,292 @@
+"""encode, encode_session and Template, in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeAlias
+
+from fixfast.codec._data_pairs import DATA_PAIRS, TIME_TAGS
+from fixfast.codec.reference.convert import check_scale, format_decimal, format_scaled, format_time
+from fixfast.errors import EncodeError, EncodeTypeError
+from fixfast.types import Scaled, Slot
+
+__all__ = ["Template", "encode", "encode_session"]
+
+#: (tag, value as it goes on the wire)
+Wire: TypeAlias = list[tuple[int, bytes]]
+
+_SOH = 1
+_MAX_TAG = 999_999_999
+_MAX_BODY = 99_999_999  # what eight digits of BodyLength can say
+_MAX_BEGIN_STRING = 13  # with `8=` and SOH 16 bytes: what a reader accepts
+_MAX_DEPTH = 32
+_LENGTH_TAGS = {data: length for length, data in DATA_PAIRS.items()}
+_OWNED = frozenset({8, 9, 10, 35})
+_SESSION_OWNED = _OWNED | {34, 43, 49, 52, 56, 122}
+#: fields of the standard header that applications set; the hop group last
+_APPLICATION_HEADER = frozenset(
+    {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 1128, 1129, 1156}
+    | {627, 628, 629, 630}
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], *, timestamp_digits: int = 3) -> bytes:
+    """Return a whole message; 8, 9, 35 and 10 are written here.
+
+    Args:
+        begin_string: "FIX.4.0" ... "FIX.4.4", "FIXT.1.1"; "FIX.5.0..." writes FIXT.1.1.
+        msg_type: MsgType(35).
+        fields: (tag, value) in the order of the wire. Values: str, bytes, int, bool, Decimal, Scaled, aware datetime,
+            an Enum with such a value; ns since the Unix epoch for UTCTimestamp tags; a list of entries (lists of
+            fields) for a group.
+        timestamp_digits: decimals of timestamps: 0, 3, 6 or 9.
+
+    Raises: EncodeError, EncodeTypeError: naming the tag.
+    """
+    _check_digits(timestamp_digits)
+    return _frame(begin_string, msg_type, _flatten(fields, _OWNED, timestamp_digits))
+
+
+def encode_session(
+    begin_string: str,
+    msg_type: str,
+    header: Iterable[tuple[int, Any]],
+    fields: Iterable[tuple[int, Any]],
+    timestamp_digits: int = 3,
+) -> bytes:
+    """Return a whole message of a session: `header` is the session's, `fields` the application's.
+
+    Application fields that belong to the standard header are moved, in their order, behind `header`.
+
+    Raises: EncodeError, EncodeTypeError: naming the tag; also for the tags a session owns among `fields`.
+    """
+    _check_digits(timestamp_digits)
+    moved: list[Any] = []
+    rest: list[Any] = []
+    for item in fields:
+        tag, _ = _pair(item)
+        (moved if tag in _APPLICATION_HEADER else rest).append(item)
+    wire = _flatten(header, _OWNED, timestamp_digits)
+    _extend(wire, moved, _SESSION_OWNED, timestamp_digits, 0)
+    _extend(wire, rest, _SESSION_OWNED, timestamp_digits, 0)
+    return _frame(begin_string, msg_type, wire)
+
+
+class Template:
+    """A message with holes: fixed fields and Slots, filled by encode().
+
+    Raises: EncodeError: a fixed field cannot be written. ValueError: a Slot of unknown kind.
+    """
+
+    def __init__(
+        self, begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any] | Slot], *, timestamp_digits: int = 3
+    ) -> None:
+        self._begin_string = begin_string
+        self._msg_type = msg_type
+        self._timestamp_digits = timestamp_digits
+        self._fields = list(fields)
+        self._slots = [field for field in self._fields if isinstance(field, Slot)]
+        for slot in self._slots:
+            _check_tag(slot.tag, _OWNED)
+            _check_kind(slot.kind)
+        # what is wrong with the fixed part is wrong now, not at the first order
+        encode(
+            begin_string,
+            msg_type,
+            [field for field in self._fields if not isinstance(field, Slot)],
+            timestamp_digits=timestamp_digits,
+        )
+
+    def encode(self, *values: Any) -> bytes:
+        """Return a whole message with the slots filled, in their order. None leaves a slot out.
+
+        Raises: TypeError: not one value a slot. EncodeError, EncodeTypeError: naming the tag.
+        """
+        if len(values) != len(self._slots):
+            raise TypeError(f"{len(self._slots)} values are needed, {len(values)} were given")
+        remaining = iter(values)
+        fields: list[tuple[int, Any]] = []
+        for field in self._fields:
+            if not isinstance(field, Slot):
+                fields.append(field)
+                continue
+            value = next(remaining)
+            if value is not None:
+                fields.append((field.tag, _slot_value(field, value, self._timestamp_digits)))
+        return encode(self._begin_string, self._msg_type, fields, timestamp_digits=self._timestamp_digits)
+
+
+def _frame(begin_string: str, msg_type: str, wire: Wire) -> bytes:
+    start = _text(8, begin_string)
+    if start.startswith(b"FIX.5"):
+        start = b"FIXT.1.1"
+    if not start.startswith(b"FIX") or len(start) > _MAX_BEGIN_STRING:
+        raise EncodeError(8, f"not a BeginString: {begin_string!r}")
+    body = b"".join(b"%d=%b\x01" % field for field in [(35, _text(35, msg_type)), *wire])
+    if len(body) > _MAX_BODY:
+        raise EncodeError(9, f"a body of {len(body)} bytes is too long for BodyLength")
+    message = b"8=%b\x019=%d\x01%b" % (start, len(body), body)
+    return b"%b10=%03d\x01" % (message, sum(message) % 256)
+
+
+def _text(tag: int, value: object) -> bytes:
+    """Return BeginString or MsgType."""
+    if isinstance(value, Enum):
+        value = value.value
+    if not isinstance(value, str):
+        raise EncodeTypeError(tag, f"str is needed, not {type(value).__name__}")
+    return _checked(tag, _scalar(tag, value, 3))
+
+
+def _flatten(fields: Iterable[Any], owned: frozenset[int], digits: int) -> Wire:
+    wire: Wire = []
+    _extend(wire, fields, owned, digits, 0)
+    return wire
+
+
+def _extend(wire: Wire, fields: Iterable[Any], owned: frozenset[int], digits: int, depth: int) -> None:
+    """Append fields to what is on the wire so far."""
+    if depth > _MAX_DEPTH:
+        raise EncodeError(wire[-1][0], f"groups nest deeper than {_MAX_DEPTH}")
+    for item in fields:
+        tag, value = _pair(item)
+        _check_tag(tag, owned)
+        if isinstance(value, list) or type(value) is tuple:
+            _extend_group(wire, tag, value, owned, digits, depth)
+        elif tag in _LENGTH_TAGS:
+            _append_data(wire, tag, _scalar(tag, value, digits))
+        else:
+            wire.append((int(tag), _checked(tag, _scalar(tag, value, digits))))
+
+
+def _extend_group(wire: Wire, tag: int, entries: Any, owned: frozenset[int], digits: int, depth: int) -> None:
+    if not entries:
+        return
+    wire.append((int(tag), b"%d" % len(entries)))
+    for entry in entries:
+        before = len(wire)
+        if isinstance(entry, (str, bytes)) or not isinstance(entry, Iterable):
+            raise EncodeTypeError(tag, f"an entry of a group is a list of fields, not {type(entry).__name__}")
+        _extend(wire, entry, owned, digits, depth + 1)
+        if len(wire) == before:
+            raise EncodeError(tag, "an entry of a group has no fields")
+
+
+def _append_data(wire: Wire, tag: int, data: bytes) -> None:
+    """Append a data field behind its length, which is written, or checked when it is there."""
+    if not data:
+        raise EncodeError(tag, "the value is empty")
+    length_tag = _LENGTH_TAGS[tag]
+    if wire and wire[-1][0] == length_tag:
+        given = wire.pop()[1]
+        if not given.isdigit() or int(given) != len(data):
+            raise EncodeError(length_tag, f"the data in {tag} has {len(data)} bytes")
+    wire.append((length_tag, b"%d" % len(data)))
+    wire.append((int(tag), data))
+
+
+def _pair(item: Any) -> tuple[Any, Any]:
+    if isinstance(item, Slot):
+        raise EncodeTypeError(item.tag, "a Slot can only stand at the top of a Template")
+    try:
+        tag, value = item
+    except (TypeError, ValueError):
+        raise EncodeTypeError(0, f"a field is (tag, value), not {type(item).__name__}") from None
+    return tag, value
+
+
+def _check_tag(tag: Any, owned: frozenset[int]) -> None:
+    if not isinstance(tag, int) or isinstance(tag, bool):
+        raise EncodeTypeError(0, f"a tag is an int, not {tag!r}")
+    if not 0 < tag <= _MAX_TAG:
+        raise EncodeError(tag, f"a tag is 1 to {_MAX_TAG}")
+    if tag in owned:
+        raise EncodeError(tag, "is written by the library")
+
+
+def _scalar(tag: int, value: Any, digits: int) -> bytes:
+    """Return one value as bytes."""
+    try:
+        if isinstance(value, Enum):
+            return _scalar(tag, value.value, digits)
+        if isinstance(value, bool):
+            return b"Y" if value else b"N"
+        if isinstance(value, int):
+            return format_time(value, digits) if tag in TIME_TAGS else str(int(value)).encode()
+        if isinstance(value, str):
+            return value.encode("utf-8", "surrogateescape")
+        if isinstance(value, bytes):
+            return value
+        if isinstance(value, Decimal):
+            return format_decimal(value)
+        if isinstance(value, Scaled):
+            return _scaled(tag, value)
+        if isinstance(value, datetime):
+            return _datetime(tag, value, digits)
+    except EncodeError:
+        raise
+    except ValueError as error:
+        raise EncodeError(tag, str(error)) from None
+    hint = ": give a Decimal, a Scaled or the text" if isinstance(value, float) else ""
+    raise EncodeTypeError(tag, f"{type(value).__name__} has no exact form in FIX{hint}")
+
+
+def _scaled(tag: int, value: Scaled) -> bytes:
+    mantissa, exponent = value
+    if not isinstance(mantissa, int) or not isinstance(exponent, int):
+        raise EncodeTypeError(tag, "Scaled takes two ints")
+    if exponent > 0:
+        return format_scaled(mantissa * 10**exponent, 0)
+    return format_scaled(mantissa, -exponent)
+
+
+def _datetime(tag: int, value: datetime, digits: int) -> bytes:
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise EncodeError(tag, "a datetime needs a time zone")
+    return format_time((value - _EPOCH) // timedelta(microseconds=1) * 1000, digits)
+
+
+def _checked(tag: int, raw: bytes) -> bytes:
+    if not raw:
+        raise EncodeError(tag, "the value is empty")
+    if _SOH in raw:
+        raise EncodeError(tag, "the value holds SOH")
+    return raw
+
+
+def _check_digits(digits: int) -> None:
+    if digits not in (0, 3, 6, 9):
+        raise ValueError(f"timestamp_digits is 0, 3, 6 or 9, not {digits!r}")
+
+
+def _check_kind(kind: str) -> None:
+    name, colon, scale = kind.partition(":")
+    if name == "scaled" and colon and scale.isascii() and scale.isdigit():
+        check_scale(int(scale))
+    elif kind not in ("str", "int", "time", "decimal", "bool"):
+        raise ValueError(f"unknown kind {kind!r}: one of str, int, time, decimal, bool or scaled:N")
+
+
+def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
+    """Return a value for encode() that writes what the slot's kind says."""
+    tag, kind = slot
+    if isinstance(value, Enum):
+        value = value.value
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    if kind == "str" and isinstance(value, (str, bytes)):
+        return value
+    if kind == "int" and is_int:
+        return str(int(value))
+    if kind == "time" and (is_int or isinstance(value, datetime)):
+        return format_time(value, digits) if is_int else value
+    if kind == "decimal" and (isinstance(value, (Decimal, Scaled)) or is_int):
+        return str(int(value)) if is_int else value
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind.startswith("scaled:") and is_int:
+        return Scaled(value, -int(kind.partition(":")[2]))
+    raise EncodeTypeError(tag, f"{type(value).__name__} does not fit a slot of kind {kind}")

@@ -1,0 +1,98 @@
+"""StreamDecoder in plain Python: bytes in any pieces to messages and garbled stretches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fixfast.codec.reference.message import Message
+from fixfast.codec.reference.scan import Fault, Frame, buffer_of, check_frame, data_pairs, scan_header, split_fields
+from fixfast.types import Buffer, Garbled
+
+if TYPE_CHECKING:
+    from fixfast.dictionary.model import Dictionary
+
+__all__ = ["StreamDecoder"]
+
+#: what a new attempt starts with, after trouble (F06)
+_RESYNC = b"\x018=FIX"
+_DEFAULT_HINT = 65536
+
+
+class StreamDecoder:
+    """Splits a byte stream into items: Message, or Garbled where bytes are none. Any split gives the same items.
+
+    After a Garbled the decoder looks for the next `8=FIX` right behind an SOH, from the byte after the bad start
+    on, and says nothing about what it skips, but counts it.
+    Plain on purpose: nested bad frames cost quadratic time here.
+    """
+
+    def __init__(self, dictionary: Dictionary | None = None, max_message_size: int = 1 << 20) -> None:
+        self._dictionary = dictionary
+        self._pairs = data_pairs(dictionary)
+        self._max_message_size = max_message_size
+        self._data = b""  # not yet judged
+        self._searching = False  # for _RESYNC, whose first byte is at or behind the start of _data
+        self._offset = 0  # of _data in the stream
+        self._lent: bytearray | None = None
+        self.skipped = 0  #: bytes that are not part of a message
+
+    def feed(self, data: Buffer) -> None:
+        """Add bytes of the stream."""
+        self._data += bytes(buffer_of(data))
+
+    def get_buffer(self, hint: int = -1) -> memoryview:
+        """Return a buffer to receive into (asyncio.BufferedProtocol's way); buffer_updated() hands it in."""
+        self._lent = bytearray(hint if hint > 0 else _DEFAULT_HINT)
+        return memoryview(self._lent)
+
+    def buffer_updated(self, n: int) -> None:
+        """Take the first `n` bytes of the buffer that get_buffer() lent.
+
+        Raises: ValueError: more than was lent, or nothing was lent.
+        """
+        if self._lent is None or not 0 <= n <= len(self._lent):
+            raise ValueError(f"{n} bytes cannot have been received: get_buffer() did not lend that many")
+        self._data += bytes(self._lent[:n])
+        self._lent = None
+
+    def __iter__(self) -> StreamDecoder:
+        return self
+
+    def __next__(self) -> Message | Garbled:
+        if self._searching:
+            self._search()
+        if self._searching:
+            raise StopIteration
+        frame = scan_header(self._data, self._max_message_size)
+        if frame is None or (isinstance(frame, Frame) and frame.end > len(self._data)):
+            raise StopIteration
+        if isinstance(frame, Fault):
+            return self._garbled(frame, self._data[: frame.seen])
+        raw = self._data[: frame.end]
+        fields = check_frame(raw, frame) or split_fields(raw, frame, self._pairs)
+        if isinstance(fields, Fault):
+            inner = raw.find(_RESYNC)
+            return self._garbled(fields, raw if inner < 0 else raw[: inner + 1])
+        self._drop(frame.end)
+        return Message(memoryview(raw), fields, self._dictionary)
+
+    def _garbled(self, fault: Fault, raw: bytes) -> Garbled:
+        self._searching = True
+        return Garbled(fault.reason, self._offset, raw)
+
+    def _search(self) -> None:
+        """Skip to the next start of a message, or as far as one cannot be any more."""
+        found = self._data.find(_RESYNC)
+        self._searching = found < 0
+        if found >= 0:
+            skip = found + 1
+        else:
+            # keep what may be the beginning of _RESYNC
+            kept = next(n for n in range(len(_RESYNC) - 1, -1, -1) if self._data.endswith(_RESYNC[:n]))
+            skip = len(self._data) - kept
+        self._drop(skip)
+        self.skipped += skip
+
+    def _drop(self, n: int) -> None:
+        self._data = self._data[n:]
+        self._offset += n

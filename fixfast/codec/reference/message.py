@@ -1,0 +1,256 @@
+"""parse, Message and getter, in plain Python."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fixfast.codec.reference.fields import FieldRun, reader
+from fixfast.codec.reference.groups import Entry, Group, by_delimiter, by_dictionary, nest
+from fixfast.codec.reference.scan import (
+    Fault,
+    Field,
+    buffer_of,
+    check_frame,
+    data_pairs,
+    scan_header,
+    split_fields,
+)
+from fixfast.errors import DictionaryError, GarbledMessage
+from fixfast.types import Buffer, GarbledReason
+
+if TYPE_CHECKING:
+    from fixfast.dictionary.model import Dictionary, GroupDef
+
+__all__ = ["Message", "getter", "parse"]
+
+#: Fields of the session: send() writes its own.
+_NOT_IN_BODY = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
+
+
+class Message(FieldRun):
+    """One FIX message: a view of bytes and a table of its fields. Made by parse() and StreamDecoder.
+
+    It holds the export of the buffer it was parsed from until it dies or is detached: a bytearray cannot be resized
+    meanwhile, and writing into it changes what the message reads.
+    """
+
+    __slots__ = ("__weakref__", "_dictionary", "_fields", "_private", "_view", "redelivered")
+
+    def __init__(self, view: memoryview, fields: list[Field], dictionary: Dictionary | None) -> None:
+        self._view = view
+        self._private = False
+        self._fields = fields
+        self._dictionary = dictionary
+        self.redelivered: builtins.bool = False
+
+    def table(self) -> list[Field]:
+        return self._fields
+
+    def cut(self, start: builtins.int, end: builtins.int) -> builtins.bytes:
+        return builtins.bytes(self._view[start:end])
+
+    def known_tags(self) -> frozenset[builtins.int]:
+        """Return every tag that a message of this type may have at any level."""
+        return self.dictionary.tags(self.msg_type)
+
+    # --- header ---------------------------------------------------------------------------------------------
+
+    @property
+    def raw(self) -> builtins.bytes:
+        """The whole message, copied."""
+        return builtins.bytes(self._view)
+
+    @property
+    def msg_type(self) -> str:
+        """MsgType(35)."""
+        return self[35]
+
+    @property
+    def begin_string(self) -> str:
+        """BeginString(8)."""
+        return self[8]
+
+    @property
+    def msg_seq_num(self) -> builtins.int:
+        """MsgSeqNum(34). Raises: FieldMissing, FieldFormatError."""
+        return self.int(34)
+
+    @property
+    def sender_comp_id(self) -> str:
+        """SenderCompID(49). Raises: FieldMissing."""
+        return self[49]
+
+    @property
+    def target_comp_id(self) -> str:
+        """TargetCompID(56). Raises: FieldMissing."""
+        return self[56]
+
+    @property
+    def sending_time_ns(self) -> builtins.int:
+        """SendingTime(52) in ns since the Unix epoch. Raises: FieldMissing, FieldFormatError."""
+        return self.time_ns(52)
+
+    @property
+    def appl_ver_id(self) -> str | None:
+        """ApplVerID(1128), None if absent."""
+        return self.get(1128)
+
+    @property
+    def poss_dup(self) -> builtins.bool:
+        """Whether PossDupFlag(43) is Y."""
+        return self.get(43) == "Y"
+
+    @property
+    def poss_resend(self) -> builtins.bool:
+        """Whether PossResend(97) is Y."""
+        return self.get(97) == "Y"
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary given to parse(), else the one that BeginString and ApplVerID name, loaded on first use.
+
+        Raises: DictionaryError: there is none for this version.
+        """
+        if self._dictionary is None:
+            # here, so that reading a message needs no dictionary
+            from fixfast.dictionary.load import load_dictionary, standard_version
+
+            version = standard_version(self.begin_string, self.get(1128) or self.get(1137))
+            if version is None:
+                raise DictionaryError(f"no dictionary describes {self.begin_string!r}: give one to parse()")
+            self._dictionary = load_dictionary(version)
+        return self._dictionary
+
+    # --- structure ------------------------------------------------------------------------------------------
+
+    def group(self, count_tag: builtins.int) -> Group:
+        """Return the entries of a repeating group, found by the dictionary; empty if absent."""
+        if count_tag not in self:
+            return Group([])
+        definition = self.dictionary.group(self.msg_type, count_tag)
+        return by_dictionary(self, count_tag, definition, 0, len(self))
+
+    def groups(self, count_tag: builtins.int, delimiter: builtins.int) -> Group:
+        """Return the entries of a repeating group without a dictionary (the rule: see groups.py)."""
+        return by_delimiter(self, count_tag, delimiter, 0, len(self))
+
+    def body(self, nested: builtins.bool = False) -> list[tuple[builtins.int, Any]]:
+        """Return the fields as encode() and send() take them, without those the session writes itself.
+
+        Args: nested: give groups as (count tag, [entries]); needs the dictionary. Data fields are bytes, others str.
+        """
+        if not nested:
+            return self._plain(range(len(self)))
+
+        def definition(tag: builtins.int) -> GroupDef | None:
+            return self.dictionary.group(self.msg_type, tag)
+
+        return self._nested(0, len(self), definition)
+
+    def _plain(self, indexes: range) -> list[tuple[builtins.int, Any]]:
+        data_tags = set(data_pairs(self._dictionary).values())
+        fields: list[tuple[builtins.int, Any]] = []
+        for tag, start, end in (self._fields[i] for i in indexes):
+            if tag not in _NOT_IN_BODY:
+                raw = self.cut(start, end)
+                fields.append((tag, raw if tag in data_tags else raw.decode("utf-8", "surrogateescape")))
+        return fields
+
+    def _nested(
+        self, first: builtins.int, end: builtins.int, definition: Callable[[builtins.int], GroupDef | None]
+    ) -> list[tuple[builtins.int, Any]]:
+        fields: list[tuple[builtins.int, Any]] = []
+        for start, stop, group in nest(self, first, end, definition):
+            if group is None:
+                fields += self._plain(range(start, stop))
+            else:
+                fields.append((self._fields[start][0], [self._nested_entry(entry) for entry in group]))
+        return fields
+
+    def _nested_entry(self, entry: Entry) -> list[tuple[builtins.int, Any]]:
+        definition = entry.definition
+        assert definition is not None
+        return self._nested(entry.first, entry.end, definition.groups.get)
+
+    # --- ownership ------------------------------------------------------------------------------------------
+
+    def detach(self) -> None:
+        """Take an own copy of the bytes and release the buffer they came from. Idempotent."""
+        if self._private:
+            return
+        self._private = True
+        view = self._view
+        self._view = memoryview(builtins.bytes(view))
+        view.release()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse, (self.raw,)
+
+    # --- presentation ---------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        # No values but these two: any other may be a secret.
+        return f"<Message {self.begin_string} {self.msg_type} of {len(self)} fields, {len(self._view)} bytes>"
+
+
+def parse(
+    data: Buffer, *, dictionary: Dictionary | None = None, copy: bool = False, max_message_size: int = 1 << 20
+) -> Message:
+    """Return the one message that `data` holds.
+
+    Args:
+        data: bytes, bytearray, memoryview, mmap or anything contiguous with the buffer protocol.
+        dictionary: for groups, and for length/data pairs beyond the standard's. None: found by 8 and 1128 when needed.
+        copy: take a private copy of the bytes at once.
+        max_message_size: bound of BodyLength, in bytes.
+
+    Raises:
+        GarbledMessage: `data` is not one whole message.
+        TypeError: `data` is not a buffer.
+    """
+    view = buffer_of(data)
+    if copy:
+        view = memoryview(bytes(view))
+    try:
+        whole = view.cast("B")
+        try:
+            fields = _judge(bytes(whole), data_pairs(dictionary), max_message_size)
+        except BaseException:
+            # the export must not live on in the traceback
+            whole.release()
+            raise
+    finally:
+        view.release()
+    return Message(whole, fields, dictionary)
+
+
+def _judge(data: bytes, pairs: Any, max_message_size: int) -> list[Field]:
+    frame = scan_header(data, max_message_size)
+    if isinstance(frame, Fault):
+        raise GarbledMessage(frame.reason, frame.offset)
+    if frame is None or frame.end > len(data):
+        raise GarbledMessage(GarbledReason.TRUNCATED, len(data))
+    fault = check_frame(data, frame)
+    fields = fault or split_fields(data, frame, pairs)
+    if isinstance(fields, Fault):
+        raise GarbledMessage(fields.reason, fields.offset)
+    if frame.end < len(data):
+        raise GarbledMessage(GarbledReason.TRAILING, frame.end)
+    return fields
+
+
+def getter(*columns: tuple[int, str]) -> Callable[[FieldRun], tuple[Any, ...]]:
+    """Return a function that reads these columns from a message into a tuple, None where a tag is absent.
+
+    Args: columns: (tag, kind); kinds: str bytes int float decimal scaled:N bool time (ns) datetime.
+
+    Raises: ValueError: an unknown kind. The function itself raises FieldFormatError.
+    """
+    readers = [reader(tag, kind) for tag, kind in columns]
+
+    def get(message: FieldRun) -> tuple[Any, ...]:
+        return tuple(read(message) for read in readers)
+
+    return get
