@@ -1,0 +1,120 @@
+"""What a program may plug into an engine, and how its callbacks are called: never able to hurt the session."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fixfast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fixfast.engine.acceptor import LogonRequest, Refuse
+    from fixfast.engine.live import LiveSession
+    from fixfast.session.config import SessionConfig
+    from fixfast.session.wire import Message
+
+__all__ = ["Application", "CallbackFailed", "Hooks"]
+
+_log = logging.getLogger("fixfast.application")
+
+#: callbacks that may be sync or async; `to_send` and `on_resend` are sync only: the session cannot wait for them.
+_MAYBE_ASYNC = ("on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "authenticate")
+_SYNC = ("to_send", "on_resend")
+
+
+class Application(Protocol):
+    """The callbacks of an application. All are optional: any object with some of these methods will do.
+
+    They run on the event loop of the session, one at a time per session, in the order of the session's events. A sync
+    callback is called at once, inside the read that brought the message; an async one runs as a task, and what arrives
+    meanwhile waits. An exception becomes a CallbackFailed event and a log record: the session goes on, and the message
+    counts as dealt with (no poison loop). `BusinessReject` raised by on_message is answered with 35=j first.
+    """
+
+    def on_logon(self, session: LiveSession) -> Awaitable[None] | None:
+        """Say that the session is logged on, for the first time or again."""
+
+    def on_logout(self, session: LiveSession, reason: str) -> Awaitable[None] | None:
+        """Say that a logged-on session ended: by Logout, or because the connection was lost (O08)."""
+
+    def on_message(self, session: LiveSession, message: Message) -> Awaitable[None] | None:
+        """Deal with an application message. It is acknowledged when this returns."""
+
+    def on_reject(self, session: LiveSession, message: Message) -> Awaitable[None] | None:
+        """Deal with a Reject (3) or BusinessMessageReject (j) of the peer; without this, on_message gets them."""
+
+    def on_gap(self, session: LiveSession, event: object) -> Awaitable[None] | None:
+        """Hear of a gap in the peer's numbers: GapDetected, GapFilled or MessagesLost."""
+
+    def on_event(self, session: LiveSession, event: object) -> Awaitable[None] | None:
+        """Hear of everything that is not a message."""
+
+    def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse | Awaitable[SessionConfig | Refuse]:
+        """Decide on a Logon that reached an acceptor."""
+        ...
+
+    def to_send(self, session: LiveSession, msg_type: str, fields: list[Any]) -> Iterable[Any] | None:
+        """See a message just before it is numbered; return other fields to change it, raise to stop it."""
+
+    def on_resend(self, session: object, message: Message, age_ns: int) -> bool:
+        """Say whether an old message may be sent again (P13); False: it is gap-filled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackFailed:
+    """A callback of the application raised. `message` is what it was called with, where it was a message."""
+
+    callback: str
+    error: BaseException
+    message: Message | None = None
+
+
+class Hooks:
+    """The callbacks an application has, looked up once.
+
+    Args:
+        application: any object, or None.
+
+    Raises:
+        ConfigError: an attribute with a callback's name is not callable, or a sync-only callback is async.
+    """
+
+    __slots__ = ("application", *_MAYBE_ASYNC, *_SYNC)
+
+    on_logon: Callable[..., Any] | None
+    on_logout: Callable[..., Any] | None
+    on_message: Callable[..., Any] | None
+    on_reject: Callable[..., Any] | None
+    on_gap: Callable[..., Any] | None
+    on_event: Callable[..., Any] | None
+    authenticate: Callable[..., Any] | None
+    to_send: Callable[..., Any] | None
+    on_resend: Callable[..., Any] | None
+
+    def __init__(self, application: object | None) -> None:
+        self.application = application
+        for name in _MAYBE_ASYNC + _SYNC:
+            method = _own(application, name)
+            if method is not None and not callable(method):
+                raise ConfigError(f"application.{name}", method, "a callable")
+            if name in _SYNC and inspect.iscoroutinefunction(method):
+                raise ConfigError(f"application.{name}", method, "a plain function: the session cannot wait for it")
+            setattr(self, name, method)
+
+    def failed(self, name: str, error: BaseException, message: Message | None = None) -> CallbackFailed:
+        """Log an exception of a callback and return the event that tells of it. The message's bytes are not logged."""
+        what = f" for 35={message.msg_type}" if message is not None else ""
+        _log.error("application.%s failed%s: %s", name, what, type(error).__name__, exc_info=error)
+        return CallbackFailed(name, error, message)
+
+
+def _own(application: object | None, name: str) -> Any:
+    """Return the application's attribute, None where it is absent or only inherited from the Protocol itself."""
+    method = getattr(application, name, None)
+    if getattr(method, "__func__", None) is getattr(Application, name):
+        return None
+    return method

@@ -1,0 +1,141 @@
+"""Where to connect, and how to come back: frozen, validated when built."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fixfast.errors import ConfigError
+
+__all__ = ["ConnectionConfig", "Limits", "Reconnect"]
+
+
+def _positive(name: str, value: float, *, zero: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(name, value, "a number")
+    if not (value > 0 or (zero and value == 0)) or value == float("inf"):
+        raise ConfigError(name, value, "a number of at least 0" if zero else "a number above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconnect:
+    """Capped exponential back-off with jitter (I10, C17), and when to stop trying.
+
+    The n-th wait in a row is `min(maximum, initial * factor**n)` seconds, less a random share of up to `jitter` of it.
+    A connection that stayed logged on for longer than the last wait starts the series anew.
+
+    Args:
+        initial: the first wait, seconds.
+        maximum: the longest wait, seconds.
+        factor: growth from one wait to the next, at least 1.
+        jitter: share of each wait that is random, 0 to 1. It keeps many clients from coming back in step.
+        max_attempts: connections that may fail in a row before GaveUp; None: no limit.
+        max_refusals: Logons that the peer may refuse in a row before GaveUp (I13); None: no limit.
+        retry_first: keep trying when the very first logon fails; otherwise that raises LogonFailed at once.
+        seed: makes the jitter repeatable; None: the operating system's randomness.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    initial: float = 1.0
+    maximum: float = 60.0
+    factor: float = 2.0
+    jitter: float = 0.2
+    max_attempts: int | None = None
+    max_refusals: int | None = 3
+    retry_first: bool = False
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _positive("initial", self.initial, zero=True)
+        _positive("maximum", self.maximum, zero=True)
+        if self.maximum < self.initial:
+            raise ConfigError("maximum", self.maximum, f"at least initial, {self.initial}")
+        _positive("factor", self.factor)
+        if self.factor < 1:
+            raise ConfigError("factor", self.factor, "at least 1")
+        _positive("jitter", self.jitter, zero=True)
+        if self.jitter > 1:
+            raise ConfigError("jitter", self.jitter, "a share between 0 and 1")
+        for name in ("max_attempts", "max_refusals"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+                raise ConfigError(name, value, "None or a whole number of at least 1")
+
+    def delays(self) -> Iterator[float]:
+        """Yield the waits of one series of failures, in seconds, without end."""
+        rng = random.Random(self.seed)
+        wait = self.initial
+        while True:
+            yield wait * (1.0 - self.jitter * rng.random())
+            # Not initial * factor**n: that overflows a float after about a thousand failures.
+            wait = min(self.maximum, wait * self.factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an acceptor spends on strangers before their Logon is accepted (C1, L30).
+
+    Args:
+        logon_bytes: bytes read before a whole Logon must have arrived.
+        logon_timeout: seconds from TCP accept (and TLS handshake) to a whole Logon.
+        authenticate_timeout: seconds the application's authenticate() may take.
+        pending: connections not logged on at one time; the next is closed at once.
+        connections: connections in all, logged on or not.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    logon_bytes: int = 4096
+    logon_timeout: float = 5.0
+    authenticate_timeout: float = 10.0
+    pending: int = 256
+    connections: int = 4096
+
+    def __post_init__(self) -> None:
+        for name in ("logon_bytes", "logon_timeout", "authenticate_timeout", "pending", "connections"):
+            _positive(name, getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """Where an initiator connects to.
+
+    Args:
+        host: name or address.
+        port: TCP port, 1 to 65535.
+        tls: None for plain TCP, True for TLS with the system's authorities, SNI and host name check, or a context of
+            your own.
+        connect_timeout: seconds for TCP (and TLS) to come up.
+        reconnect: how to come back after a lost connection.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | bool | None = None
+    connect_timeout: float = 10.0
+    reconnect: Reconnect = field(default_factory=Reconnect)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.host, str) or not self.host:
+            raise ConfigError("host", self.host, "a host name or address")
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 1 <= self.port <= 65535:
+            raise ConfigError("port", self.port, "a whole number from 1 to 65535")
+        if not (self.tls is None or isinstance(self.tls, (bool, ssl.SSLContext))):
+            raise ConfigError("tls", self.tls, "None, True or an ssl.SSLContext")
+        _positive("connect_timeout", self.connect_timeout)
+        if not isinstance(self.reconnect, Reconnect):
+            raise ConfigError("reconnect", self.reconnect, "a Reconnect")
+
+    def context(self) -> ssl.SSLContext | None:
+        """Return the TLS context to connect with, None for plain TCP."""
+        if isinstance(self.tls, ssl.SSLContext):
+            return self.tls
+        return ssl.create_default_context() if self.tls else None
