@@ -1,0 +1,27 @@
+#!/bin/sh
+# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests there.
+# Every allocation goes through malloc (PYTHONMALLOC), so that the sanitizer sees each message's table and bytes.
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+: "${PY:=$here/.venv/bin/python}"
+cc=${CC:-cc}
+runtime="$($cc -print-file-name=libasan.so) $($cc -print-file-name=libubsan.so)"
+for file in $runtime; do
+    [ -e "$file" ] || { echo "sanitize: $cc has no $(basename "$file")" >&2; exit 1; }
+done
+if [ -z "${FIXFAST_CORPORA:-}" ] && [ -d "$here/../shared/corpora" ]; then
+    FIXFAST_CORPORA=$here/../shared/corpora
+    export FIXFAST_CORPORA
+fi
+
+"$PY" "$here/.ci/tree.py" "$here/build/sanitize"
+cd "$here/build/sanitize"
+FIXFAST_SANITIZE=address,undefined "$PY" setup.py --quiet build_ext --inplace
+
+# detect_leaks=0: the interpreter keeps memory to its end. allocator_may_return_null: tests ask for absurd sizes.
+LD_PRELOAD=$(echo "$runtime" | tr ' ' ':') \
+    PYTHONMALLOC=malloc \
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:strict_string_checks=1 \
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+    FIXFAST_SANITIZED=1 \
+    "$PY" -m pytest -q -p no:cacheprovider tests/codec "$@"

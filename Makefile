@@ -1,0 +1,103 @@
+# fixfast needs Python 3.11 or newer, a C compiler and make. Everything else is fetched into .venv.
+#
+#   make demo    watch an exchange and a bot trade over FIX, lose their connection and recover
+#   make test    run the tests
+#
+# Another interpreter: make distclean && PYTHON=python3.13 make test
+
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+FUZZ_ARGS ?= --seconds 30
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# What the compiled modules and the generated ones are made of. (Names starting with _ are made by the build.)
+SOURCES := $(shell find fixfast/codec fixfast/dictionary -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.xml' \
+	-o -name scalar.c -o -path '*dictionary/*.py' | grep -v '/_data_pairs')
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs sanitize coverage fuzz install clean distclean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
+	@echo 'also: lint bench docs sanitize coverage fuzz install clean distclean'
+
+# --- the environment -------------------------------------------------------------------------------------
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo 'fixfast needs Python 3.11 or newer: PYTHON=/path/to/python make ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo '$(PYTHON) is not Python 3.11 or newer: PYTHON=/path/to/python make ...' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Installed once, and again when something that is compiled or generated has changed, or the build files have.
+$(VENV)/.installed: pyproject.toml setup.py $(SOURCES) | $(PY)
+	$(PY) -m pip install --quiet --editable '.[test,cli]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/.installed
+	$(PY) -m pip install --quiet --editable '.[bench]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.installed
+	$(PY) -m pip install --quiet --editable '.[docs]'
+	@touch $@ $(VENV)/.installed
+
+# atheris guides the fuzzer where it can be had; where it cannot, a seeded mutator does the work.
+$(VENV)/.fuzz: | $(VENV)/.installed
+	-$(PY) -m pip install --quiet --only-binary :all: 'atheris>=2.3'
+	@touch $@
+
+install: $(VENV)/.installed
+
+# --- the two commands ------------------------------------------------------------------------------------
+
+demo: install
+	@$(PY) -m fixfast demo $(DEMO_ARGS)
+
+test: install
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+# --- checks ----------------------------------------------------------------------------------------------
+
+lint: install
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/cython-lint fixfast
+	$(PY) -m mypy fixfast benchmarks examples tests
+
+# The codec's tests under AddressSanitizer and UndefinedBehaviourSanitizer, in a copy of the tree.
+sanitize: install
+	PY="$(CURDIR)/$(PY)" sh .ci/sanitize.sh $(PYTEST_ARGS)
+
+# Lines of Python and of Cython that the tests reach, in a copy of the tree built with line tracing.
+coverage: install
+	PY="$(CURDIR)/$(PY)" sh .ci/coverage.sh $(PYTEST_ARGS)
+
+fuzz: install $(VENV)/.fuzz
+	$(PY) -m tests.fuzz.run $(FUZZ_ARGS)
+
+bench: install $(VENV)/.bench
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+docs: install $(VENV)/.docs
+	$(PY) -m docs.build build/docs
+
+# --- tidying ---------------------------------------------------------------------------------------------
+
+# What builds and tools leave behind; the environment stays (the next command builds again).
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* htmlcov
+	rm -rf fixfast/fix4[0-4] fixfast/fix50 fixfast/fix50sp1 fixfast/fix50sp2 fixfast/fixt11
+	rm -f fixfast/codec/_data_pairs.*
+	find fixfast -name '*.pyx' | sed 's/pyx$$/c/' | xargs rm -f
+	find fixfast -name '*.so' -o -name '*.pyd' | xargs rm -f
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	rm -f $(VENV)/.installed
+
+distclean: clean
+	rm -rf $(VENV)

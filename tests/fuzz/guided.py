@@ -1,0 +1,19 @@
+"""Run one target under atheris: `python -m tests.fuzz.guided TARGET SCRATCH CORPUS [libFuzzer options]`.
+
+The reference codec is instrumented, so its branches guide the search; the compiled codec is what it is compared with.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+__all__: list[str] = []
+
+with atheris.instrument_imports(include=["fixfast.codec.reference"]):
+    from tests.fuzz.targets import TARGETS
+
+if __name__ == "__main__":
+    atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGETS[sys.argv[1]])
+    atheris.Fuzz()

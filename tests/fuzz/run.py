@@ -1,0 +1,95 @@
+"""Run the fuzz targets: with atheris (coverage-guided) where it is installed, else with a seeded mutator.
+
+    python -m tests.fuzz.run [--target stream] [--seconds 60] [--seed 1] [FILE ...]
+
+Files given are replayed. A finding is written to tests/fuzz/corpus/ and the run ends with exit code 1: mend the code,
+keep the file, and `tests/fuzz/test_corpus.py` guards it from then on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import traceback
+from importlib.util import find_spec
+from pathlib import Path
+from random import Random
+
+__all__ = ["CORPUS", "main"]
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+def _keep(target: str, data: bytes) -> Path:
+    path = CORPUS / f"{target}-{hashlib.sha256(data).hexdigest()[:12]}.fix"
+    path.write_bytes(data)
+    return path
+
+
+def _seeded(target: str, seconds: float, seed: int) -> int:
+    """Mutate the corpus for `seconds`. Returns the exit code."""
+    from tests.fuzz.mutate import mutated
+    from tests.fuzz.targets import TARGETS
+
+    corpus = [path.read_bytes() for path in sorted(CORPUS.glob("*.fix"))]
+    random, check = Random(seed), TARGETS[target]
+    ends, count = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        data = mutated(random.choice(corpus), random, corpus)
+        count += 1
+        try:
+            check(data)
+        except Exception:
+            traceback.print_exc()
+            print(f"{target}: input {count} of seed {seed} kept as {_keep(target, data)}", file=sys.stderr)
+            return 1
+    print(f"{target}: {count} inputs in {seconds:.0f} s (seed {seed}), no finding")
+    return 0
+
+
+def _atheris(target: str, seconds: float, seed: int) -> int:
+    """Let atheris run in a process of its own (it ends the process it runs in). Returns the exit code."""
+    scratch = Path(os.environ.get("FIXFAST_FUZZ_SCRATCH", "build/fuzz")) / target
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tests.fuzz.guided", target, str(scratch), str(CORPUS)]
+    options = [
+        f"-max_total_time={int(seconds)}",
+        f"-seed={seed}",
+        "-max_len=6000",
+        f"-artifact_prefix={scratch}/finding-",
+    ]
+    ended = subprocess.run([*command, *options], check=False)
+    for finding in scratch.glob("finding-*"):
+        if finding.is_file():
+            print(f"{target}: finding kept as {_keep(target, finding.read_bytes())}", file=sys.stderr)
+            finding.unlink()
+    return ended.returncode
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse arguments and fuzz. Returns the exit code: 1 when an invariant broke."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n")[0])
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--target", choices=("stream", "parse", "encode"), action="append")
+    parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--plain", action="store_true", help="use the seeded mutator even if atheris is installed")
+    options = parser.parse_args(arguments)
+    names = options.target or ["stream", "parse", "encode"]
+    if options.files:
+        from tests.fuzz.targets import TARGETS
+
+        for path in options.files:
+            for name in names:
+                TARGETS[name](path.read_bytes())
+        return 0
+    run = _seeded if options.plain or find_spec("atheris") is None else _atheris
+    return max(run(name, options.seconds, options.seed) for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Invariant: whatever the bytes, both codecs accept and refuse the same, in every split, and agree on every value read.
+
+Each target takes bytes and raises AssertionError when its invariant breaks; any other exception is a finding too.
+
+stream   A stream decoder fed whole, byte by byte, and in uneven slices gives the same items, compiled or reference.
+parse    parse() gives a message or GarbledMessage (reason, offset), the same from both; every accessor of every field agrees.
+encode   encode() either refuses with EncodeError or writes what parse() reads back, the same bytes from both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from fixfast.codec import encode as fast_encode
+from fixfast.codec import frame as fast_frame
+from fixfast.codec import message as fast_message
+from fixfast.codec.reference import encode as slow_encode
+from fixfast.codec.reference import frame as slow_frame
+from fixfast.codec.reference import message as slow_message
+from fixfast.errors import EncodeError, FixfastError, GarbledMessage
+from fixfast.types import Garbled, Scaled
+
+__all__ = ["TARGETS", "encode", "parse", "stream"]
+
+#: Small enough that the mutator reaches both sides of the limit.
+MAX_MESSAGE_SIZE = 4096
+
+Target = Callable[[bytes], None]
+
+
+def _item(item: Any) -> tuple[object, ...]:
+    if isinstance(item, Garbled):
+        return "garbled", item.reason, item.offset, item.raw
+    return "message", item.raw
+
+
+def _decode(decoder_type: Any, slices: Iterator[bytes]) -> list[tuple[object, ...]]:
+    decoder = decoder_type(max_message_size=MAX_MESSAGE_SIZE)
+    found = []
+    for part in slices:
+        decoder.feed(part)
+        found += [_item(item) for item in decoder]
+    return [*found, ("skipped", decoder.skipped)]
+
+
+def _slices(data: bytes, random: Random) -> Iterator[bytes]:
+    position = 0
+    while position < len(data):
+        size = random.choice((1, 2, 3, 7, 20, 100, 1000))
+        yield data[position : position + size]
+        position += size
+
+
+def stream(data: bytes) -> None:
+    """Feed a stream four ways and compare."""
+    random = Random(len(data))
+    expected = _decode(slow_frame.StreamDecoder, iter([data]))
+    ways = {
+        "compiled, whole": (fast_frame.StreamDecoder, iter([data])),
+        "compiled, byte by byte": (fast_frame.StreamDecoder, (data[i : i + 1] for i in range(len(data)))),
+        "compiled, uneven": (fast_frame.StreamDecoder, _slices(data, random)),
+        "reference, uneven": (slow_frame.StreamDecoder, _slices(data, random)),
+    }
+    for name, (decoder_type, slices) in ways.items():
+        found = _decode(decoder_type, slices)
+        assert found == expected, f"{name}: {found} but the reference, whole: {expected}"
+
+
+def _outcome(call: Callable[..., Any], *args: Any, **options: Any) -> tuple[object, ...]:
+    """Return what a call gives, or the exception it raises with its data: something that compares."""
+    try:
+        value = call(*args, **options)
+    except FixfastError as error:
+        return type(error).__name__, getattr(error, "reason", None), getattr(error, "offset", None)
+    return "value", value if value == value else "NaN"
+
+
+def _readings(message: Any) -> Iterator[tuple[object, ...]]:
+    yield "raw", message.raw, len(message), message.msg_type, message.begin_string
+    yield "pairs", list(message)
+    for name in ("msg_seq_num", "sender_comp_id", "sending_time_ns", "appl_ver_id", "poss_dup", "poss_resend"):
+        yield name, _outcome(getattr, message, name)
+    for tag in {tag for tag, _ in message} | {58, 99_999}:
+        for kind in ("bytes", "int", "float", "decimal", "bool", "time_ns", "datetime"):
+            yield tag, kind, _outcome(getattr(message, kind), tag)
+        yield tag, "scaled", _outcome(message.scaled, tag, 8)
+        yield tag, "all", message.all(tag), message.get(tag), tag in message
+    for count_tag in (268, 453, 146):
+        yield count_tag, "group", [list(entry) for entry in message.group(count_tag)]
+
+
+def parse(data: bytes) -> None:
+    """Parse one message with both codecs and compare everything that can be read from it."""
+    try:
+        slow = slow_message.parse(data, max_message_size=MAX_MESSAGE_SIZE)
+    except GarbledMessage as refused:
+        expected = _outcome(slow_message.parse, data, max_message_size=MAX_MESSAGE_SIZE)
+        found = _outcome(fast_message.parse, data, max_message_size=MAX_MESSAGE_SIZE)
+        assert found == expected, f"compiled: {found}, reference: {expected} ({refused})"
+        return
+    for buffer in (data, bytearray(data), memoryview(data)):
+        fast = fast_message.parse(buffer, max_message_size=MAX_MESSAGE_SIZE)
+        for found, expected in zip(_readings(fast), _readings(slow), strict=True):
+            assert found == expected, f"compiled: {found}, reference: {expected}"
+
+
+def _value(kind: int, random: Random, text: bytes) -> object:
+    """Return a value of one of the types a user may try, wrong ones included."""
+    number = random.randrange(-(10 ** (kind % 19 + 1)), 10 ** (kind % 19 + 1))
+    choices: tuple[object, ...] = (
+        number,
+        text,
+        text.decode("utf-8", "surrogateescape"),
+        Scaled(number, -(kind % 12)),
+        Decimal(number).scaleb(-(kind % 12)),
+        bool(kind % 2),
+        float(number),
+        None,
+        b"",
+        "",
+    )
+    return choices[kind % len(choices)]
+
+
+def encode(data: bytes) -> None:
+    """Read `data` as a list of fields to write: two bytes of tag, one of kind and length, then text."""
+    random, fields, position = Random(len(data)), [], 0
+    while position + 3 <= len(data):
+        kind = data[position + 2]
+        text = data[position + 3 : position + 3 + kind % 16]
+        fields.append((int.from_bytes(data[position : position + 2], "big") % 1500, _value(kind, random, text)))
+        position += 3 + kind % 16
+    expected = _outcome(slow_encode.encode, "FIX.4.4", "D", fields)
+    found = _outcome(fast_encode.encode, "FIX.4.4", "D", fields)
+    assert found == expected, f"compiled: {found}, reference: {expected} for {fields}"
+    if expected[0] == "value":
+        message = fast_message.parse(found[1])
+        assert len(message) >= 4 + len(fields), f"fields are missing: {found[1]!r} of {fields}"
+    else:
+        try:
+            fast_encode.encode("FIX.4.4", "D", fields)
+        except EncodeError:
+            pass
+
+
+TARGETS: dict[str, Target] = {"stream": stream, "parse": parse, "encode": encode}
