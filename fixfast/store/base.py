@@ -34,8 +34,8 @@ class StoreState:
         epoch: counts the resets; never falls.
         next_out: NOUT, the number the next message sent will get. Above every number that can have reached the peer.
         next_in: NIN, the lowest inbound number that is not dealt with. Everything below it is.
-        pending_in: (a, b, bytes) of messages received, in sequence, and not all dealt with, in order: deliver them again,
-            with `redelivered` set. The bytes are whole messages back to back. The first entry may begin below
+        pending_in: (a, b, bytes) of messages received, in sequence, and not all dealt with, in order: deliver them
+            again, with `redelivered` set. The bytes are whole messages back to back. The first entry may begin below
             `next_in`, and a number in it may be filled: see `received`.
         created_ns: wall time of the epoch's first outbound message, ns since the Unix epoch; None: there is none yet.
         clean: the last owner closed the store (or nothing was ever stored).
@@ -164,6 +164,13 @@ class InboundLedger:
         self.received = max(self.received, b + 1)
         self._move(nin)
         return self.next_in
+
+    def forget(self, n: int) -> None:
+        """Count everything from n on as not received."""
+        if n < self.next_in:
+            raise ValueError(f"forget({n}): {self.next_in - 1} is dealt with")
+        self.received = min(self.received, n)
+        self._fills = [(a, min(b, n - 1)) for a, b in self._fills if a < n]
 
     def _move(self, nin: int) -> None:
         self.next_in = nin

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from fixfast.codec._data_pairs import DATA_PAIRS
 from fixfast.types import Buffer
 
 __all__ = ["BLANK", "blank_secrets", "has_secrets"]
@@ -18,7 +19,7 @@ _FIND = re.compile(rb"\x01(?:35=A\x01|(?:554|925|140[24])=)").search
 _ALWAYS = frozenset({b"554", b"925", b"1402", b"1404"})
 # A signature or raw data is a secret where it proves who logs on.
 _ON_LOGON = _ALWAYS | {b"89", b"91", b"96"}
-_LENGTHS = {b"95": b"96", b"93": b"89", b"90": b"91", b"1401": b"1402", b"1403": b"1404"}
+_LENGTHS = {b"%d" % length: b"%d" % data for length, data in DATA_PAIRS.items()}
 
 
 def has_secrets(buf: Buffer) -> bool:
@@ -53,10 +54,8 @@ def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
         if equals < 0:
             return _join([*fields, (b"58", BLANK)]), len(data)
         tag = data[pos:equals]
-        if length_of is not None and length_of[0] == tag:
-            end = equals + 1 + length_of[1]
-        else:
-            end = data.find(b"\x01", equals)
+        counted = length_of is not None and length_of[0] == tag
+        end = equals + 1 + length_of[1] if length_of and counted else data.find(b"\x01", equals)
         if end < 0 or data[end : end + 1] != b"\x01":
             return _join([*fields, (tag, BLANK)]), len(data)
         value = data[equals + 1 : end]
