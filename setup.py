@@ -36,15 +36,10 @@ SDIST_DIRS = ("tests", "docs", "examples", "benchmarks")
 SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
 SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html"}
 
-#: Extension -> its C sources and headers beside the .pyx; found again below the same folder.
-EXTENSIONS: dict[str, tuple[list[str], list[str]]] = {
-    "fixfast.codec.convert": ([], []),
-    "fixfast.codec.encode": ([], ["_data_pairs.h"]),
-    "fixfast.codec.scan.kernels": (["scalar.c"], ["scan.h"]),
-    "fixfast.codec.message": ([], ["_data_pairs.h", "scan/scan.h"]),
-    "fixfast.codec.groups": ([], ["scan/scan.h"]),
-    "fixfast.codec.frame": ([], ["_data_pairs.h", "scan/scan.h"]),
-}
+#: C sources beside the .pyx of an extension. Every .pyx below fixfast/ is an extension.
+C_SOURCES = {"fixfast.codec.scan.kernels": ["scalar.c"]}
+#: Headers that do not exist before the generator has run.
+GENERATED_HEADERS = ("fixfast/codec/_data_pairs.h",)
 
 
 def env_flag(name: str) -> bool:
@@ -52,30 +47,27 @@ def env_flag(name: str) -> bool:
 
 
 def extensions() -> list[Extension]:
-    """Return the extensions whose .pyx exists, or those that FIXFAST_EXTENSIONS names."""
+    """Return an extension for each .pyx, or those that FIXFAST_EXTENSIONS names."""
+    paths = {".".join(path.with_suffix("").parts): path for path in map(Path, tree_files("*.pyx"))}
     only = {name.strip() for name in os.environ.get("FIXFAST_EXTENSIONS", "").split(",") if name.strip()}
-    unknown = only - EXTENSIONS.keys()
+    unknown = only - paths.keys()
     if unknown:
-        sys.exit(f"FIXFAST_EXTENSIONS: unknown {', '.join(sorted(unknown))}; there are {', '.join(EXTENSIONS)}")
-    found = []
-    for name, (sources, headers) in EXTENSIONS.items():
-        pyx = Path(*name.split(".")).with_suffix(".pyx")
-        if (ROOT / pyx).is_file() and (not only or name in only):
-            folder = pyx.parent
-            found.append(
-                Extension(
-                    name,
-                    [pyx.as_posix(), *((folder / source).as_posix() for source in sources)],
-                    include_dirs=["fixfast/codec", "fixfast/codec/scan"],
-                    # What is generated is made before it is looked for, and is kept out of the sdist.
-                    depends=[(folder / header).as_posix() for header in headers],
-                )
-            )
-    return found
+        sys.exit(f"FIXFAST_EXTENSIONS: no {', '.join(sorted(unknown))}; there are {', '.join(sorted(paths))}")
+    headers = sorted({*tree_files("*.h"), *GENERATED_HEADERS})
+    return [
+        Extension(
+            name,
+            [path.as_posix(), *((path.parent / source).as_posix() for source in C_SOURCES.get(name, ()))],
+            include_dirs=["fixfast/codec", "fixfast/codec/scan"],
+            depends=list(headers),  # all of them: they are few, and this also carries them into the sdist
+        )
+        for name, path in sorted(paths.items())
+        if not only or name in only
+    ]
 
 
-def pxd_files() -> list[str]:
-    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "fixfast").rglob("*.pxd"))
+def tree_files(pattern: str) -> list[str]:
+    return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "fixfast").rglob(pattern))
 
 
 # --- what is generated --------------------------------------------------------------------------------------
@@ -97,7 +89,7 @@ class Sdist(sdist):
 
     def add_defaults(self) -> None:
         super().add_defaults()
-        self.filelist.extend(pxd_files())
+        self.filelist.extend(tree_files("*.pxd"))
         self.filelist.extend(name for name in SDIST_FILES if (ROOT / name).is_file())
         for folder in SDIST_DIRS:
             for path in sorted((ROOT / folder).rglob("*")):

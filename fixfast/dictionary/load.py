@@ -113,8 +113,8 @@ def _read(source: str | os.PathLike[str]) -> Spec:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        detail = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        detail = getattr(error, "strerror", None) or str(error)
         if isinstance(error, FileNotFoundError):
             detail += f" (and no version of FIX: {', '.join(VERSIONS)})"
         raise DictionaryError(detail, str(path)) from error

@@ -157,6 +157,12 @@ class Message:
     category: Literal["admin", "app"]
     members: tuple[Member, ...]
 
+    @property
+    def session(self) -> bool:
+        """Whether the session layer deals with it: 0 to 5 and A. Dictionaries call XMLnonFIX (n) admin, but its
+        content is the application's."""
+        return len(self.msg_type) == 1 and self.msg_type in "012345A"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupDef:
@@ -292,15 +298,19 @@ class Dictionary:
     trailer: tuple[Member, ...]
     data_pairs: Mapping[int, int]
     warnings: tuple[DictionaryWarning, ...] = ()
-    # Caches keyed by identity; the dictionary keeps what they are keyed by alive. Two threads may fill the same
-    # entry with equal values, which does no harm.
+    # Caches, most keyed by identity: the dictionary keeps what they are keyed by alive.
     _flat: dict[tuple[int, bool], tuple[FlatMember, ...]] = field(default_factory=dict)
     _defs: dict[int, GroupDef] = field(default_factory=dict)
     _members: dict[str, Mapping[int, FlatMember]] = field(default_factory=dict)
     _tags: dict[str, frozenset[int]] = field(default_factory=dict)
+    _deep_tags: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Dictionary {self.version}: {len(self.fields)} fields, {len(self.messages)} messages>"
+
+    def __reduce__(self) -> tuple[type[Dictionary], tuple[object, ...]]:
+        public = (self.version, self.begin_string, self.fields, self.messages, self.components)
+        return Dictionary, (*public, self.header, self.trailer, self.data_pairs, self.warnings)
 
     def members(self, msg_type: str) -> Mapping[int, FlatMember]:
         """Return the top-level members of a message by tag, in order: header, body, trailer; components expanded.
@@ -308,13 +318,13 @@ class Dictionary:
         Args:
             msg_type: MsgType(35); one that the dictionary does not know has header and trailer only.
         """
-        found = self._members.get(msg_type)
+        message = self.messages.get(msg_type)
+        key = message.msg_type if message is not None else ""  # what a peer makes up must not fill the cache
+        found = self._members.get(key)
         if found is None:
-            message = self.messages.get(msg_type)
             parts = (*self.header, *(message.members if message is not None else ()), *self.trailer)
             found = {member.tag: member for member in first_wins(flatten(parts, self._flat))}
-            if message is not None:  # not cached otherwise: a peer chooses msg_type
-                self._members[msg_type] = found
+            self._members[key] = found
         return found
 
     def group(self, msg_type: str, count_tag: int) -> GroupDef | None:
@@ -332,30 +342,37 @@ class Dictionary:
 
     def tags(self, msg_type: str) -> frozenset[int]:
         """Return every tag that a message may hold at any level, header and trailer included."""
-        found = self._tags.get(msg_type)
+        message = self.messages.get(msg_type)
+        key = message.msg_type if message is not None else ""
+        found = self._tags.get(key)
         if found is None:
             members = self.members(msg_type)
-            found = frozenset(members).union(
-                *(self._deep_tags(self._group_def(m.group)) for m in members.values() if isinstance(m, GroupRef))
-            )
-            if msg_type in self._members:
-                self._tags[msg_type] = found
+            inner = (self._group_tags(self._group_def(m.group)) for m in members.values() if isinstance(m, GroupRef))
+            found = self._tags[key] = frozenset(members).union(*inner)
         return found
 
-    def _deep_tags(self, group: GroupDef) -> frozenset[int]:
-        return group.tags.union(*(self._deep_tags(inner) for inner in group.groups.values()))
+    def _group_tags(self, group: GroupDef) -> frozenset[int]:
+        found = self._deep_tags.get(id(group))
+        if found is None:
+            found = group.tags.union(*(self._group_tags(inner) for inner in group.groups.values()))
+            self._deep_tags[id(group)] = found
+        return found
 
     def _group_def(self, group: Group) -> GroupDef:
         found = self._defs.get(id(group))
         if found is None:
             members = first_wins(flatten(group.members, self._flat))
             order = tuple(member.tag for member in members)
-            found = self._defs[id(group)] = GroupDef(
-                count_tag=group.field.tag,
-                delimiter=order[0],
-                tags=frozenset(order),
-                order=order,
-                required=frozenset(member.tag for member in members if member.required),
-                groups={m.tag: self._group_def(m.group) for m in members if isinstance(m, GroupRef)},
+            # Two threads may get here at a time: the first one's counts, as identities are keys.
+            found = self._defs.setdefault(
+                id(group),
+                GroupDef(
+                    count_tag=group.field.tag,
+                    delimiter=order[0],
+                    tags=frozenset(order),
+                    order=order,
+                    required=frozenset(member.tag for member in members if member.required),
+                    groups={m.tag: self._group_def(m.group) for m in members if isinstance(m, GroupRef)},
+                ),
             )
         return found

@@ -75,9 +75,10 @@ def resolve(spec: Spec, transport: Spec | None = None) -> Dictionary:
         DictionaryError: an unknown field, type or component, a component inside itself, a group that is empty
             once expanded, or too much of anything. Names file, line and element.
     """
-    return _Resolver(merge(spec, transport) if transport is not None else spec).dictionary(
-        transport.version if transport is not None else spec.version
-    )
+    if transport is not None:
+        return _Resolver(merge(spec, transport)).dictionary(transport.version)
+    begin_string = "FIXT.1.1" if spec.version.startswith("FIX.5") else spec.version
+    return _Resolver(spec).dictionary(begin_string)
 
 
 class _Resolver:

@@ -46,7 +46,7 @@ def lazy_names(
     return names, get, names_of_module
 
 
-def _enum(module: str, name: str, items: list[str]) -> type:
+def _enum(module: str, name: str, items: list[str]) -> Any:
+    make: Any = StrEnum  # mypy wants literals in the functional form
     members = [(key, value) for key, _, value in (item.partition("=") for item in items)]
-    built: Any = StrEnum(name, members, module=module)  # mypy takes the call for a look-up by value
-    return built  # type: ignore[no-any-return]
+    return make(name, members, module=module)

@@ -1,0 +1,250 @@
+"""The generated files are what the generator makes of the spec, and the typed modules hold what they promise."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import keyword
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from enum import StrEnum
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import fixfast
+from fixfast import fix40, fix42, fix44, fix50, fix50sp2, fixt11
+from fixfast.dictionary.generate import GENERATED_PACKAGES, generate, render_all
+from fixfast.dictionary.load import VERSIONS, load_dictionary
+from fixfast.dictionary.model import Code, Field
+from fixfast.dictionary.render import enum_members, enums, identifier
+from fixfast.dictionary.typed import lazy_names
+
+ROOT = Path(fixfast.__file__).parents[1]
+
+
+@pytest.fixture(params=GENERATED_PACKAGES)
+def module(request: pytest.FixtureRequest) -> ModuleType:
+    return importlib.import_module(request.param)
+
+
+def wire(value: str) -> str:
+    """The text itself: mypy thinks that no member of a StrEnum equals a literal."""
+    return value
+
+
+def version_of(module: ModuleType) -> str:
+    stem = module.__name__.rpartition(".")[2].upper()
+    return next(version for version in VERSIONS if VERSIONS[version] == stem)
+
+
+# --- files ------------------------------------------------------------------------------------------------
+
+
+def test_what_is_installed_is_what_the_generator_makes() -> None:
+    for name, text in render_all().items():
+        if (ROOT / name).suffix != ".h" or (ROOT / name).exists():  # headers are not in the wheel
+            assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: generate again"
+
+
+def test_output_does_not_depend_on_the_run() -> None:
+    command = "import hashlib; from fixfast.dictionary.generate import render_all\n"
+    command += "print(hashlib.sha256(repr(sorted(render_all().items())).encode()).hexdigest())"
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+def test_every_file_says_where_it_comes_from() -> None:
+    for name, text in render_all().items():
+        first = text.split("\n", 1)[0]
+        assert "Generated from fixfast/dictionary/spec/" in first, name
+        assert "fixfast/dictionary/generate.py: do not edit" in first, name
+        assert text.endswith("\n")
+        assert not text.endswith("\n\n")
+
+
+def test_files_are_written_only_if_they_changed(tmp_path: Path) -> None:
+    written = generate(tmp_path)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == sorted(render_all())
+    before = {path: path.stat().st_mtime_ns for path in written}
+    assert generate(tmp_path) == []
+    written[0].write_text("changed")
+    written[1].unlink()
+    assert sorted(generate(tmp_path)) == sorted(written[:2])
+    assert all(path.stat().st_mtime_ns == before[path] for path in written[2:])
+    assert not list(tmp_path.rglob("*.part"))
+
+
+# --- Tag, MsgType, enums ----------------------------------------------------------------------------------
+
+
+def test_the_names_users_write() -> None:
+    assert fix44.Tag.ClOrdID == 11
+    assert type(fix44.Tag.ClOrdID) is int
+    assert wire(fix44.MsgType.NewOrderSingle) == "D"
+    assert isinstance(fix44.MsgType.NewOrderSingle, StrEnum)
+    assert wire(fix44.Side.BUY) == "1"
+    assert fix44.Side("2") is fix44.Side.SELL
+    assert f"{fix44.Side.BUY}" == "1"
+    assert wire(fix42.MsgType.NewOrderSingle) == "D"
+    assert fix40.Tag.Shares == 53
+    assert wire(fixt11.MsgType.Logon) == "A"
+    assert fix50sp2.Tag.MsgSeqNum == 34  # merged with FIXT
+    assert wire(fix50sp2.MsgType.Logon) == "A"
+
+
+def test_a_message_keeps_a_name_it_shares_with_an_enum() -> None:
+    assert wire(fix50sp2.MsgType.SecurityStatus) == "f"
+    assert wire(fix50sp2.SecurityStatusCode.ACTIVE) == "1"
+    assert not hasattr(fix50sp2, "SecurityStatus")
+    assert wire(fix50sp2.RateSourceCode.BLOOMBERG) == "0"  # RateSource is a component
+    assert fix50sp2.Tag.RateSource == 1446
+
+
+def test_code_names_that_repeat_carry_their_value() -> None:
+    assert wire(fix50.MatchType.CROSS_AUCTION_5) == "5"
+    assert wire(fix50.MatchType.CROSS_AUCTION_63) == "63"
+    assert not hasattr(fix50.MatchType, "CROSS_AUCTION")
+    assert wire(fix50sp2.BenchmarkCurveName.EURIBOR_Euribor) == "Euribor"
+    assert wire(fix50sp2.BenchmarkCurveName.EURIBOR_EURIBOR) == "EURIBOR"
+
+
+def test_tags_are_those_of_the_dictionary(module: ModuleType) -> None:
+    d = load_dictionary(version_of(module))
+    tags = {name: value for name, value in vars(module.Tag).items() if not name.startswith("__")}
+    assert tags == {item.name: item.tag for item in d.fields.values()}
+    assert all(type(value) is int for value in tags.values())
+
+
+def test_msg_types_are_those_of_the_dictionary(module: ModuleType) -> None:
+    d = load_dictionary(version_of(module))
+    assert {m.name: m.value for m in module.MsgType} == {m.name: m.msg_type for m in d.messages.values()}
+
+
+def test_every_coded_field_has_its_enum(module: ModuleType) -> None:
+    d = load_dictionary(version_of(module))
+    coded = {item.tag for item in d.fields.values() if item.codes} - {35}
+    assert {item.tag for item, _ in enums(d).values()} == coded
+    for name, (item, _) in enums(d).items():
+        enum = getattr(module, name)
+        assert [member.value for member in enum] == [code.value for code in item.codes]
+        assert not any(keyword.iskeyword(member.name) for member in enum)
+        assert len(enum.__members__) == len(item.codes)  # no aliases
+
+
+def test_all_and_dir(module: ModuleType) -> None:
+    assert module.__all__[:2] == ["Tag", "MsgType"]
+    assert module.__all__[2:] == sorted(module.__all__[2:])
+    assert set(module.__all__) <= set(dir(module))
+    assert all(hasattr(module, name) for name in module.__all__)
+    with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Nope'"):
+        _ = module.Nope
+
+
+def test_classes_are_built_once_and_know_their_home() -> None:
+    assert fix44.Side is fix44.Side
+    assert fix44.Side.__module__ == fix44.Tag.__module__ == "fixfast.fix44"
+    assert pickle.loads(pickle.dumps(fix44.Side.BUY)) is fix44.Side.BUY
+    assert copy.deepcopy(fix44.MsgType.Logon) is fix44.MsgType.Logon
+
+
+def test_names_are_built_on_first_access() -> None:
+    namespace: dict[str, object] = {"__name__": "example"}
+    names, get, directory = lazy_names(namespace, "A=1\nB=2", "News=B", "Side|BUY=1|SELL=2\nCode|ISO=ISO Country Code")
+    assert names == ["Tag", "MsgType", "Side", "Code"]
+    assert set(namespace) == {"__name__"}
+    assert get("Side").SELL == "2"
+    assert get("Code").ISO == "ISO Country Code"
+    assert get("Tag").B == 2
+    assert get("MsgType").News == "B"
+    assert directory() == ["Code", "MsgType", "Side", "Tag", "__name__"]
+
+
+def test_threads_see_one_class() -> None:
+    namespace: dict[str, object] = {"__name__": "example"}
+    _, get, _ = lazy_names(namespace, "", "", "Side|BUY=1|SELL=2")
+    barrier = threading.Barrier(4)
+    found = []
+
+    def look() -> None:
+        barrier.wait()
+        found.append(get("Side"))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("BUY", "BUY"), ("30E/360", "N30E_360"), ("class", "class_"), ("None", "None_"), ("a b", "a_b"), ("é", "_")],
+)
+def test_identifiers(name: str, expected: str) -> None:
+    assert identifier(name) == expected
+
+
+def test_codes_whose_names_cannot_be_told_apart() -> None:
+    codes = (Code("1", "A"), Code("2", "A"), Code("x", "A_1"))
+    with pytest.raises(ValueError, match="two codes of the name A_1"):
+        enum_members(Field(9000, "Odd", "INT", codes))
+
+
+# --- stubs ------------------------------------------------------------------------------------------------
+
+
+def test_stubs_name_what_the_modules_have(module: ModuleType) -> None:
+    stub: dict[str, object] = {}
+    text = Path(str(module.__file__)).with_suffix(".pyi").read_text(encoding="utf-8")
+    exec(compile(text, "stub", "exec"), stub)
+    assert stub["__all__"] == module.__all__
+    for name in module.__all__:
+        ours, theirs = getattr(module, name), stub[name]
+        assert isinstance(theirs, type)
+        if name == "Tag":
+            listed = {key: value for key, value in vars(theirs).items() if not key.startswith("__")}
+            assert listed == {key: value for key, value in vars(ours).items() if not key.startswith("__")}
+        else:
+            assert issubclass(theirs, StrEnum)
+            assert [(m.name, m.value) for m in theirs] == [(m.name, m.value) for m in ours]
+
+
+def test_mypy_strict_reads_the_stubs(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from typing import assert_type\n"
+        "from fixfast import fix44\n"
+        "tag: int = fix44.Tag.ClOrdID\n"
+        "side: fix44.Side = fix44.Side.BUY\n"
+        "text: str = side\n"
+        "assert_type(fix44.Side('1'), fix44.Side)\n"
+        "kind: fix44.MsgType = fix44.MsgType.NewOrderSingle\n"
+        "fix44.Tag.ClOrdID = 12\n"
+        "fix44.Side.BUYY\n"
+        "fix44.Nope\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", tmp_path / "cache", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        cwd=tmp_path,
+    )
+    lines = [line.partition("program.py:")[2] for line in done.stdout.splitlines()]
+    assert [line.split(":")[0] for line in lines] == ["8", "9", "10"], done.stdout + done.stderr
