@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixfast.codec.reference.message import Message
-from fixfast.codec.reference.scan import Fault, Frame, buffer_of, check_frame, data_pairs, scan_header, split_fields
+from fixfast.codec.reference.scan import (
+    SOH,
+    Fault,
+    Frame,
+    buffer_of,
+    check_frame,
+    data_pairs,
+    scan_header,
+    split_fields,
+)
 from fixfast.types import Buffer, Garbled
 
 if TYPE_CHECKING:
@@ -31,7 +40,8 @@ class StreamDecoder:
         self._pairs = data_pairs(dictionary)
         self._max_message_size = max_message_size
         self._data = b""  # not yet judged
-        self._searching = False  # for _RESYNC, whose first byte is at or behind the start of _data
+        self._searching = False  # for _RESYNC
+        self._after_soh = False  # while searching: the byte before _data may be the first of _RESYNC
         self._offset = 0  # of _data in the stream
         self._lent: bytearray | None = None
         self.skipped = 0  #: bytes that are not part of a message
@@ -78,18 +88,20 @@ class StreamDecoder:
 
     def _garbled(self, fault: Fault, raw: bytes) -> Garbled:
         self._searching = True
+        self._after_soh = False
         return Garbled(fault.reason, self._offset, raw)
 
     def _search(self) -> None:
-        """Skip to the next start of a message, or as far as one cannot be any more."""
-        found = self._data.find(_RESYNC)
+        """Skip to the next start of a message, or as far as none can be any more."""
+        before = SOH if self._after_soh else b""
+        data = before + self._data
+        found = data.find(_RESYNC)
         self._searching = found < 0
-        if found >= 0:
-            skip = found + 1
-        else:
-            # keep what may be the beginning of _RESYNC
-            kept = next(n for n in range(len(_RESYNC) - 1, -1, -1) if self._data.endswith(_RESYNC[:n]))
-            skip = len(self._data) - kept
+        if found < 0:
+            # what may be the beginning of _RESYNC; its SOH is skipped for certain
+            found = len(data) - next(n for n in range(len(_RESYNC) - 1, -1, -1) if data.endswith(_RESYNC[:n]))
+            self._after_soh = found < len(data)
+        skip = min(found + 1, len(data)) - len(before)
         self._drop(skip)
         self.skipped += skip
 
