@@ -14,6 +14,7 @@ Changing one of them rebuilds what it concerns.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -159,6 +160,8 @@ class BuildExt(build_ext):
             compiler_directives={"language_level": 3, "linetrace": env_flag("FIXFAST_COVERAGE")},
             include_path=[str(ROOT)],
             force=self.force,
+            # Options set here reach other processes only if they are forked.
+            nthreads=2 if multiprocessing.get_start_method() == "fork" else 0,
         )
         for ext, done in zip(self.extensions, result, strict=True):
             ext.sources = done.sources
