@@ -1,4 +1,4 @@
-"""What fixfast is measured beside. Each rival does the same work and returns the same values: `verify` checks that first.
+"""What fixfast is measured beside. Each rival does the same work and gives the same values: `verify` checks that first.
 
 A rival that is not installed is left out, and the table says so.
 """

@@ -1,4 +1,4 @@
-"""What is measured: each workload pairs rivals with a call and the inputs it runs through, verified before it is timed."""
+"""What is measured: each workload pairs rivals with a call and inputs, and is verified before it is timed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Workload:
     bytes_per_item: float = 0.0
 
     def verify(self) -> None:
-        """Check that every contestant gives the same result as the first on some inputs (except parse: objects differ)."""
+        """Check that every contestant gives what the first gives, on some inputs (except parse: objects differ)."""
         if self.name.startswith("parse"):
             return
         first = self.entries[0]

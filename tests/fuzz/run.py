@@ -24,6 +24,11 @@ __all__ = ["CORPUS", "main"]
 CORPUS = Path(__file__).parent / "corpus"
 
 
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def _keep(target: str, data: bytes) -> Path:
     path = CORPUS / f"{target}-{hashlib.sha256(data).hexdigest()[:12]}.fix"
     path.write_bytes(data)
@@ -45,9 +50,9 @@ def _seeded(target: str, seconds: float, seed: int) -> int:
             check(data)
         except Exception:
             traceback.print_exc()
-            print(f"{target}: input {count} of seed {seed} kept as {_keep(target, data)}", file=sys.stderr)
+            _say(f"{target}: input {count} of seed {seed} kept as {_keep(target, data)}")
             return 1
-    print(f"{target}: {count} inputs in {seconds:.0f} s (seed {seed}), no finding")
+    _say(f"{target}: {count} inputs in {seconds:.0f} s (seed {seed}), no finding")
     return 0
 
 
@@ -65,7 +70,7 @@ def _atheris(target: str, seconds: float, seed: int) -> int:
     ended = subprocess.run([*command, *options], check=False)
     for finding in scratch.glob("finding-*"):
         if finding.is_file():
-            print(f"{target}: finding kept as {_keep(target, finding.read_bytes())}", file=sys.stderr)
+            _say(f"{target}: finding kept as {_keep(target, finding.read_bytes())}")
             finding.unlink()
     return ended.returncode
 

@@ -3,7 +3,7 @@
 Each target takes bytes and raises AssertionError when its invariant breaks; any other exception is a finding too.
 
 stream   A stream decoder fed whole, byte by byte, and in uneven slices gives the same items, compiled or reference.
-parse    parse() gives a message or GarbledMessage (reason, offset), the same from both; every accessor of every field agrees.
+parse    parse() gives a message or GarbledMessage (reason, offset), the same from both, and so does every accessor.
 encode   encode() either refuses with EncodeError or writes what parse() reads back, the same bytes from both.
 """
 
@@ -20,7 +20,7 @@ from fixfast.codec import message as fast_message
 from fixfast.codec.reference import encode as slow_encode
 from fixfast.codec.reference import frame as slow_frame
 from fixfast.codec.reference import message as slow_message
-from fixfast.errors import EncodeError, FixfastError, GarbledMessage
+from fixfast.errors import FixfastError
 from fixfast.types import Garbled, Scaled
 
 __all__ = ["TARGETS", "encode", "parse", "stream"]
@@ -74,7 +74,7 @@ def _outcome(call: Callable[..., Any], *args: Any, **options: Any) -> tuple[obje
     try:
         value = call(*args, **options)
     except FixfastError as error:
-        return type(error).__name__, getattr(error, "reason", None), getattr(error, "offset", None)
+        return type(error).__name__, *(getattr(error, name, None) for name in ("reason", "offset", "tag"))
     return "value", value if value == value else "NaN"
 
 
@@ -94,13 +94,13 @@ def _readings(message: Any) -> Iterator[tuple[object, ...]]:
 
 def parse(data: bytes) -> None:
     """Parse one message with both codecs and compare everything that can be read from it."""
-    try:
-        slow = slow_message.parse(data, max_message_size=MAX_MESSAGE_SIZE)
-    except GarbledMessage as refused:
-        expected = _outcome(slow_message.parse, data, max_message_size=MAX_MESSAGE_SIZE)
+    expected = _outcome(slow_message.parse, data, max_message_size=MAX_MESSAGE_SIZE)
+    if expected[0] != "value":
         found = _outcome(fast_message.parse, data, max_message_size=MAX_MESSAGE_SIZE)
-        assert found == expected, f"compiled: {found}, reference: {expected} ({refused})"
+        assert expected[0] == "GarbledMessage"
+        assert found == expected, f"compiled: {found}, reference: {expected}"
         return
+    slow = expected[1]
     for buffer in (data, bytearray(data), memoryview(data)):
         fast = fast_message.parse(buffer, max_message_size=MAX_MESSAGE_SIZE)
         for found, expected in zip(_readings(fast), _readings(slow), strict=True):
@@ -140,10 +140,7 @@ def encode(data: bytes) -> None:
         message = fast_message.parse(found[1])
         assert len(message) >= 4 + len(fields), f"fields are missing: {found[1]!r} of {fields}"
     else:
-        try:
-            fast_encode.encode("FIX.4.4", "D", fields)
-        except EncodeError:
-            pass
+        assert str(expected[0]).startswith("Encode"), f"{expected} for {fields}"
 
 
 TARGETS: dict[str, Target] = {"stream": stream, "parse": parse, "encode": encode}

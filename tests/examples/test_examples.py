@@ -1,0 +1,91 @@
+"""The examples run as a reader would run them: processes of their own, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import fixfast as ff
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def running(example: str, *arguments: str) -> Iterator[int]:
+    """Start an example that listens, and yield its port."""
+    command = [sys.executable, str(ROOT / "examples" / example), "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            match = re.search(r":(\d+)$", line.strip())
+            assert match, f"{example} said {line!r}"
+            yield int(match[1])
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def run_bot(port: int, *arguments: str) -> str:
+    command = [sys.executable, str(ROOT / "examples" / "bot.py"), "--port", str(port), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_bot_trades_with_the_exchange() -> None:
+    with running("exchange.py") as port:
+        said = run_bot(port, "--orders", "50")
+    counts = [int(count) for count in re.findall(r"^ +(\d+) \w+$", said, re.MULTILINE)]
+    assert sum(counts) == 50
+    assert "position" in said
+
+
+def test_bot_with_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
+    with running("exchange.py") as port:
+        for _ in range(2):
+            run_bot(port, "--orders", "5", "--journal", str(tmp_path))
+    session = ff.SessionConfig("FIX.4.4", "BOT01", "VENUE").session_id
+    store = ff.JournalStore(tmp_path, session_id=session)
+    try:
+        assert store.load().next_out > 2 * (5 + 2), "5 orders, a Logon and a Logout, twice, in one run of numbers"
+    finally:
+        store.close()
+
+
+async def ask_for_quotes(port: int, password: str) -> list[ff.Message]:
+    config = ff.SessionConfig("FIX.4.4", "ANYBODY", "QUOTES", username="anybody", password=password)
+    async with ff.connect(config, ff.ConnectionConfig("127.0.0.1", port)) as session:
+        symbols = [[(55, "EUR/USD")], [(55, "NONE")]]
+        kinds = [[(269, "0")], [(269, "1")]]
+        session.send_nowait("V", [(262, "1"), (263, "0"), (264, 1), (267, kinds), (146, symbols)])
+        found: list[ff.Message] = []
+        async for message in session:
+            found.append(message.detach() or message)
+            if len(found) == 2:
+                break
+        reject = await session.request("D", [(11, "x"), (55, "A"), (54, "1"), (38, 1), (40, "1")], timeout=10)
+        assert reject.msg_type == "j"
+        return found
+
+
+def test_acceptor_answers_market_data_requests() -> None:
+    with running("acceptor.py") as port:
+        quotes, unknown = asyncio.run(ask_for_quotes(port, "opensesame"))
+    assert [entry.decimal(270) for entry in quotes.group(268)] == [Decimal("1.23445"), Decimal("1.23455")]
+    assert unknown.msg_type == "Y"
+    assert unknown[58] == "unknown NONE"
+
+
+def test_acceptor_refuses_a_wrong_password() -> None:
+    with running("acceptor.py") as port, pytest.raises(ff.LogonFailed) as failed:
+        asyncio.run(ask_for_quotes(port, "guess"))
+    assert failed.value.text == "wrong password"
