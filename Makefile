@@ -68,7 +68,8 @@ lint: install
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/cython-lint fixfast
-	$(PY) -m mypy fixfast benchmarks examples tests
+	$(PY) -m mypy fixfast
+	$(PY) -m mypy --explicit-package-bases benchmarks docs examples tests
 
 # The codec's tests under AddressSanitizer and UndefinedBehaviourSanitizer, in a copy of the tree.
 sanitize: install

@@ -93,13 +93,13 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
         both = [Entry("fixfast", _group_reader(ours._ff), corpus.messages["W"])]
         both.append(Entry("split-and-sum", _split_entries, corpus.messages["W"]))
         found.append(Workload("read W, 50 entries", both))
-    entries = [Entry(r.name, call, corpus.orders) for r in rivals if (call := r.encode())]
+    entries = [Entry(r.name, write, corpus.orders) for r in rivals if (write := r.encode())]
     found.append(Workload("encode NOS, list", entries))
-    prepared = [Entry(r.name, call, corpus.orders) for r in rivals if (call := r.encode_template())]
+    prepared = [Entry(r.name, write, corpus.orders) for r in rivals if (write := r.encode_template())]
     found.append(Workload("encode NOS, template", prepared + [e for e in entries if e.label != "fixfast"]))
     log = corpus.mixed(log_size)
     messages = log.count(b"\x0110=")
     for name, slicer in (("16 KiB", _decode_16k), ("64 KiB", _decode_64k)):
-        streams = [Entry(r.name, slicer(call), [log], messages) for r in rivals if (call := r.stream())]
+        streams = [Entry(r.name, slicer(count), [log], messages) for r in rivals if (count := r.stream())]
         found.append(Workload(f"stream, {name}", streams, len(log) / messages))
     return [workload for workload in found if workload.entries]

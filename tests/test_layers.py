@@ -48,7 +48,7 @@ IO_MODULES = frozenset(
         "ftplib smtplib mmap fcntl tempfile shutil signal sqlite3 _thread queue sched"
     )
 )
-#: modules under fixfast. (themselves and all below) that may do I/O. `dictionary.generate` is a build step: it writes files.
+#: modules under fixfast., and what is below them, that may do I/O. (`dictionary.generate` is a build step.)
 IO_ROOMS = tuple(
     words(
         "transport engine venues auth.registration exchange service cli testing store logs dictionary.load "

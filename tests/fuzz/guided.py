@@ -6,10 +6,12 @@ The reference codec is instrumented, so its branches guide the search; the compi
 from __future__ import annotations
 
 import sys
-
-import atheris
+from importlib import import_module
+from typing import Any
 
 __all__: list[str] = []
+
+atheris: Any = import_module("atheris")
 
 with atheris.instrument_imports(include=["fixfast.codec.reference"]):
     from tests.fuzz.targets import TARGETS
