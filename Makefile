@@ -36,20 +36,20 @@ $(PY):
 
 # Installed once, and again when something that is compiled or generated has changed, or the build files have.
 $(VENV)/.installed: pyproject.toml setup.py $(SOURCES) | $(PY)
-	$(PY) -m pip install --quiet --editable '.[test,cli]'
+	$(PY) -m pip install -qq --editable '.[test,cli]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/.installed
-	$(PY) -m pip install --quiet --editable '.[bench]'
+	$(PY) -m pip install -qq --editable '.[bench]'
 	@touch $@ $(VENV)/.installed
 
 $(VENV)/.docs: pyproject.toml | $(VENV)/.installed
-	$(PY) -m pip install --quiet --editable '.[docs]'
+	$(PY) -m pip install -qq --editable '.[docs]'
 	@touch $@ $(VENV)/.installed
 
 # atheris guides the fuzzer where it can be had; where it cannot, a seeded mutator does the work.
 $(VENV)/.fuzz: | $(VENV)/.installed
-	-$(PY) -m pip install --quiet --only-binary :all: 'atheris>=2.3'
+	-$(PY) -m pip install -qq --only-binary :all: 'atheris>=2.3'
 	@touch $@
 
 install: $(VENV)/.installed
