@@ -74,6 +74,10 @@ def tree_files(pattern: str) -> list[str]:
 # --- what is generated --------------------------------------------------------------------------------------
 
 
+def as_posix(name: str) -> str:
+    return Path(name).as_posix()
+
+
 def is_generated(name: str) -> bool:
     """Tell whether a file in the tree is made by a build: it belongs in the wheel at most, not in git or the sdist."""
     path = Path(name)
@@ -88,30 +92,25 @@ def is_generated(name: str) -> bool:
 class Sdist(sdist):
     """An sdist with the sources and nothing that was generated."""
 
-    def add_defaults(self) -> None:
-        super().add_defaults()
-        self.filelist.extend(tree_files("*.pxd"))
-        self.filelist.extend(name for name in SDIST_FILES if (ROOT / name).is_file())
-        for folder in SDIST_DIRS:
-            for path in sorted((ROOT / folder).rglob("*")):
-                if path.is_file() and path.suffix in SDIST_SUFFIXES and "__pycache__" not in path.parts:
-                    self.filelist.append(path.relative_to(ROOT).as_posix())
-
     def make_release_tree(self, base_dir: str, files: list[str]) -> None:
         super().make_release_tree(base_dir, [name for name in files if not is_generated(name)])
 
 
 class EggInfo(egg_info):
-    """Keeps generated files out of SOURCES.txt too, which travels in the sdist."""
+    """Decides what the sdist holds: setuptools takes its list from here, and puts SOURCES.txt in the sdist too."""
 
     def find_sources(self) -> None:
         super().find_sources()
+        names = {*map(as_posix, self.filelist.files), *tree_files("*.pxd"), *SDIST_FILES}
+        for folder in SDIST_DIRS:
+            names.update(
+                path.relative_to(ROOT).as_posix()
+                for path in (ROOT / folder).rglob("*")
+                if path.suffix in SDIST_SUFFIXES and path.is_file()
+            )
+        self.filelist.files = sorted(name for name in names if not is_generated(name) and (ROOT / name).is_file())
         manifest = Path(self.egg_info, "SOURCES.txt")
-        lines = manifest.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not is_generated(line)]
-        self.filelist.files = [name for name in self.filelist.files if not is_generated(name)]
-        if kept != lines:
-            manifest.write_text("\n".join(kept) + "\n", encoding="utf-8")
+        manifest.write_text("\n".join([*self.filelist.files, ""]), encoding="utf-8")
 
 
 # --- build --------------------------------------------------------------------------------------------------
@@ -261,7 +260,7 @@ def force_checks() -> None:
 
 setup(
     packages=find_packages(include=["fixfast", "fixfast.*"]),
-    package_data={"": ["*.pyi", "py.typed", "*.xml"]},
+    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml"]},
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={
