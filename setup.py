@@ -143,6 +143,7 @@ class BuildExt(build_ext):
         """Translate .pyx to .c, in place, again where the environment has changed what comes out."""
         from Cython.Build import cythonize
         from Cython.Compiler import Options
+        from Cython.Compiler.Errors import CompileError
 
         Options.warning_errors = env_flag("FIXFAST_WERROR")
         if env_flag("FIXFAST_DEBUG"):
@@ -154,14 +155,17 @@ class BuildExt(build_ext):
             compiled = stamps / f"{ext.name}-{sys.implementation.cache_tag}.txt"
             stamp(compiled, (*C_VARIABLES, *COMPILER_VARIABLES))
             ext.depends.append(str(compiled))  # newer than the extension: it is compiled again
-        result = cythonize(
-            [Extension(ext.name, list(ext.sources), depends=list(ext.depends)) for ext in self.extensions],
-            compiler_directives={"language_level": 3, "linetrace": env_flag("FIXFAST_COVERAGE")},
-            include_path=[str(ROOT)],
-            force=self.force,
-            # Options set here reach other processes only if they are forked.
-            nthreads=2 if multiprocessing.get_start_method() == "fork" else 0,
-        )
+        try:
+            result = cythonize(
+                [Extension(ext.name, list(ext.sources), depends=list(ext.depends)) for ext in self.extensions],
+                compiler_directives={"language_level": 3, "linetrace": env_flag("FIXFAST_COVERAGE")},
+                include_path=[str(ROOT)],
+                force=self.force,
+                # Options set here reach other processes only if they are forked.
+                nthreads=2 if multiprocessing.get_start_method() == "fork" else 0,
+            )
+        except CompileError as error:
+            sys.exit(f"Cython: {error} does not compile; see above")
         for ext, done in zip(self.extensions, result, strict=True):
             ext.sources = done.sources
 
@@ -191,6 +195,7 @@ class BuildExt(build_ext):
         if env_flag("FIXFAST_COVERAGE"):
             # sys.monitoring would not reach coverage.py's C tracer, which the Cython plugin needs.
             macros += [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
+            compile_args += [] if msvc else ["-O1"]
         if env_flag("FIXFAST_WERROR"):
             compile_args += ["/W3", "/WX"] if msvc else ["-Wall", "-Wextra", "-Werror"]
         for ext in self.extensions:
@@ -199,15 +204,17 @@ class BuildExt(build_ext):
             ext.define_macros += macros
             ext.undef_macros += undef
         if not msvc:
-            self.relax_generated()
+            # gcc sees through Cython's jumps only in a plain build.
+            plain = not any(env_flag(name) for name in ("FIXFAST_SANITIZE", "FIXFAST_DEBUG", "FIXFAST_COVERAGE"))
+            self.relax_generated([*CYTHON_WARNINGS, *([] if plain else ["-Wno-maybe-uninitialized"])])
 
-    def relax_generated(self) -> None:
+    def relax_generated(self, flags: list[str]) -> None:
         """Turn off, for Cython's output only, the warnings that its own code gives."""
         compile_one = self.compiler._compile
 
         def compile_relaxed(obj: str, src: str, ext: str, cc_args: Any, extra: list[str], pp_opts: Any) -> None:
             if is_generated(os.path.relpath(src, ROOT)):
-                extra = [*extra, *CYTHON_WARNINGS]
+                extra = [*extra, *flags]
             compile_one(obj, src, ext, cc_args, extra, pp_opts)
 
         self.compiler._compile = compile_relaxed

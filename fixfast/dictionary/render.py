@@ -13,7 +13,7 @@ __all__ = ["data_pairs", "enums", "render_header", "render_module", "render_stub
 
 
 def note(spec: str) -> str:
-    """Return the text of the first line of a generated file."""
+    """Return the text of the first line of a file generated from one file in spec/, or from all ("")."""
     return f"Generated from fixfast/dictionary/spec/{spec} by fixfast/dictionary/generate.py: do not edit."
 
 
@@ -41,7 +41,7 @@ def render_header(pairs: dict[int, int], times: list[int]) -> str:
     """Return codec/_data_pairs.h."""
     return "\n".join(
         [
-            f"/* {note('*.xml')} */",
+            f"/* {note('')} */",
             "#ifndef FF_DATA_PAIRS_H",
             "#define FF_DATA_PAIRS_H",
             "",
@@ -92,7 +92,7 @@ def render_module(pairs: dict[int, int], times: list[int]) -> str:
     """Return codec/_data_pairs.py."""
     return "\n".join(
         [
-            f"# {note('*.xml')}",
+            f"# {note('')}",
             '"""Length/data pairs and timestamp tags of all versions of the standard."""',
             "",
             "from __future__ import annotations",
