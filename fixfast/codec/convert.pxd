@@ -22,19 +22,6 @@ cdef object to_float(const uint8_t* p, Py_ssize_t n)
 cdef object to_decimal(const uint8_t* p, Py_ssize_t n)
 cdef object to_datetime(const uint8_t* p, Py_ssize_t n)
 
-# Writers. The caller gives room: MAX_INT, MAX_TIME bytes, or MAX_INT + 2 + abs(exponent) for c_write_scaled.
-# Each returns the number of bytes written.
-cdef enum:
-    MAX_INT = 20
-    MAX_TIME = 27
-cdef Py_ssize_t c_write_int(uint8_t* out, int64_t value) noexcept nogil
-cdef Py_ssize_t c_write_scaled(uint8_t* out, int64_t mantissa, int exponent) noexcept nogil
-# digits of the fraction: 0, 3, 6 or 9; what is finer is cut off, not rounded
-cdef Py_ssize_t c_write_time(uint8_t* out, int64_t ns, int digits) noexcept nogil
-cdef Py_ssize_t c_write_civil(
-    uint8_t* out, int year, int month, int day, int seconds, int nanos, int digits
-) noexcept nogil
-
-# str for what does not fit the writers above: exact, no exponent; decimal_text raises ValueError
+# str for what does not fit the writers of digits.pxd: exact, no exponent; decimal_text raises ValueError
 cdef object decimal_text(object value)
 cdef object big_scaled(object mantissa, int exponent)

@@ -11,11 +11,11 @@ from cpython.datetime cimport datetime_new, get_utc, import_datetime
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport INT32_MAX, INT64_MAX, UINT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
-
 cimport cython
 
 from decimal import Decimal
+
+from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_scaled, c_write_time, civil_from_days
 
 __all__ = [
     "format_decimal",
@@ -35,11 +35,6 @@ import_datetime()
 cdef enum:
     MAX_INT_DIGITS = 40         # of m.int(): wider than any FIX type, narrow enough to stay cheap
     MAX_PLAIN = 1024            # characters of a Decimal in plain notation: bounds Decimal("1E+999999")
-
-cdef const char* TWO = (
-    b"00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-    b"495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
-)
 
 # 10**0 .. 10**22: every power of ten that a double holds exactly
 cdef double[23] EXACT_TEN = [
@@ -183,19 +178,6 @@ cdef inline int64_t _days_from_civil(int64_t year, int month, int day) noexcept 
     return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
 
 
-cdef inline void _civil_from_days(int64_t days, int* year, int* month, int* day) noexcept nogil:
-    """The date of a day from year 0001 on (unsigned arithmetic: the era is never negative there)."""
-    cdef uint32_t z = <uint32_t>(days + 719468)
-    cdef uint32_t era = z // 146097
-    cdef uint32_t of_era = z - era * 146097
-    cdef uint32_t y = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
-    cdef uint32_t of_year = of_era - (365 * y + y // 4 - y // 100)
-    cdef uint32_t m = (5 * of_year + 2) // 153
-    day[0] = <int>(of_year - (153 * m + 2) // 5 + 1)
-    month[0] = <int>(m + 3 if m < 10 else m - 9)
-    year[0] = <int>(y + era * 400 + (m >= 10))
-
-
 cdef inline uint32_t _two(const uint8_t* p, uint32_t* bad) noexcept nogil:
     """Two digits as a number; `bad` collects a bit above 0x0F for anything that is no digit."""
     cdef uint32_t a = <uint32_t>p[0] - c'0'
@@ -309,7 +291,7 @@ cdef object to_datetime(const uint8_t* p, Py_ssize_t n):
     rest = ns // 1000                       # floor, so that times before 1970 are cut like the digits they came from
     days = rest // 86400000000
     rest -= days * 86400000000
-    _civil_from_days(days, &year, &month, &day)
+    civil_from_days(days, &year, &month, &day)
     seconds = <int>(rest // 1000000)
     micros = <int>(rest % 1000000)
     return datetime_new(
@@ -318,106 +300,6 @@ cdef object to_datetime(const uint8_t* p, Py_ssize_t n):
 
 
 # --- number -> text ------------------------------------------------------------------------------------------
-
-
-cdef inline void _put_two(uint8_t* out, uint32_t value) noexcept nogil:
-    memcpy(out, TWO + 2 * value, 2)
-
-
-cdef inline Py_ssize_t _write_unsigned(uint8_t* out, uint64_t value) noexcept nogil:
-    cdef uint8_t[20] text
-    cdef int at = 20
-    cdef int n
-    while value >= 100:
-        at -= 2
-        _put_two(text + at, <uint32_t>(value % 100))
-        value //= 100
-    if value >= 10:
-        at -= 2
-        _put_two(text + at, <uint32_t>value)
-    else:
-        at -= 1
-        text[at] = <uint8_t>(c'0' + value)
-    n = 20 - at
-    memcpy(out, text + at, n)
-    return n
-
-
-cdef Py_ssize_t c_write_int(uint8_t* out, int64_t value) noexcept nogil:
-    if value >= 0:
-        return _write_unsigned(out, <uint64_t>value)
-    out[0] = c'-'
-    return 1 + _write_unsigned(out + 1, <uint64_t>0 - <uint64_t>value)
-
-
-cdef Py_ssize_t c_write_scaled(uint8_t* out, int64_t mantissa, int exponent) noexcept nogil:
-    cdef uint8_t[20] text
-    cdef uint64_t magnitude = <uint64_t>mantissa
-    cdef Py_ssize_t at = 0
-    cdef Py_ssize_t n, whole
-    if exponent >= 0:
-        at = c_write_int(out, mantissa)
-        if mantissa == 0:
-            return at
-        memset(out + at, c'0', exponent)
-        return at + exponent
-    if mantissa < 0:
-        magnitude = <uint64_t>0 - magnitude
-        out[0] = c'-'
-        at = 1
-    n = _write_unsigned(text, magnitude)
-    whole = n + exponent                    # digits before the point
-    if whole <= 0:
-        memset(out + at, c'0', 2 - whole)
-        out[at + 1] = c'.'
-        memcpy(out + at + 2 - whole, text, n)
-        return at + 2 - whole + n
-    memcpy(out + at, text, whole)
-    out[at + whole] = c'.'
-    memcpy(out + at + whole + 1, text + whole, n - whole)
-    return at + n + 1
-
-
-cdef Py_ssize_t c_write_civil(
-    uint8_t* out, int year, int month, int day, int seconds, int nanos, int digits
-) noexcept nogil:
-    cdef uint32_t s = <uint32_t>seconds
-    cdef uint32_t f = <uint32_t>nanos
-    _put_two(out, <uint32_t>year // 100)
-    _put_two(out + 2, <uint32_t>year % 100)
-    _put_two(out + 4, <uint32_t>month)
-    _put_two(out + 6, <uint32_t>day)
-    out[8] = c'-'
-    _put_two(out + 9, s // 3600)
-    out[11] = c':'
-    _put_two(out + 12, s // 60 % 60)
-    out[14] = c':'
-    _put_two(out + 15, s % 60)
-    if digits == 0:
-        return 17
-    out[17] = c'.'
-    # written in threes: each is a whole number of ms, us or ns
-    _put_three(out + 18, f // 1000000)
-    if digits > 3:
-        _put_three(out + 21, f // 1000 % 1000)
-        if digits > 6:
-            _put_three(out + 24, f % 1000)
-    return 18 + digits
-
-
-cdef inline void _put_three(uint8_t* out, uint32_t value) noexcept nogil:
-    out[0] = <uint8_t>(c'0' + value // 100)
-    _put_two(out + 1, value % 100)
-
-
-cdef Py_ssize_t c_write_time(uint8_t* out, int64_t ns, int digits) noexcept nogil:
-    cdef int64_t seconds = ns // 1000000000         # floor: before 1970 the fraction still counts upwards
-    cdef int64_t days = seconds // 86400
-    cdef int year, month, day
-    _civil_from_days(days, &year, &month, &day)
-    return c_write_civil(
-        out, year, month, day, <int>(seconds - days * 86400), <int>(ns - seconds * 1000000000), digits
-    )
 
 
 cdef object decimal_text(object value):

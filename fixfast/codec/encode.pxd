@@ -1,0 +1,27 @@
+# Writing messages. Nothing here is shared between calls: the buffer of a message lives on the stack of the call.
+
+from fixfast.codec.render cimport Out
+
+
+# What encode() does with one Slot.
+cdef struct Hole:
+    int tag
+    int kind            # SLOT_STR ...
+    int scale           # decimals of SLOT_SCALED
+    Py_ssize_t start    # of its "tag=" in Template.text; the fixed bytes before it end here
+    Py_ssize_t stop     # behind the "="; the next fixed bytes begin here
+
+
+cdef class Template:
+    cdef readonly tuple slots           # the Slots, in the order in which encode() takes values
+    cdef bytes begin                    # BeginString as on the wire
+    cdef bytes text                     # body: fixed fields and the tags of the slots, one after the other
+    cdef bytes holes                    # array of Hole, one for each slot
+    cdef list parts                     # [(fields as given, kinds of tags refused among them), ...]
+    cdef object msg_type                # MsgType as given
+    cdef int digits                     # decimals of timestamps
+    cdef bint direct                    # `text` and `holes` say everything; else `parts` are written anew
+
+    cdef int render(self, Out* o) except -1
+    cdef int dig(self, Out* o, Hole* hole, object slot) except -1
+    cdef object again(self, Out* o, tuple values)

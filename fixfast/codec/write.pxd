@@ -1,0 +1,31 @@
+# Fields, groups, data fields, and the frame around them.
+
+from fixfast.codec.render cimport Out
+
+# Kinds of tags, as bits.
+cdef enum:
+    OWNED = 1           # 8 9 10 35: written by the encoder
+    SESSION = 2         # those a session writes
+    HEADER = 4          # of the standard header, but the application's to set
+    LENGTH = 8          # the length of a data field
+    DATA = 16           # a data field
+    TIME = 32           # UTCTimestamp: an int is ns since the epoch
+    COUNT = 64          # of a group
+    UNCHECKED = 128     # no kind but a bit of Out.refuse: counts of flat groups are not checked
+
+# Which fields are written.
+cdef enum:
+    ALL, HEADER_ONLY, REST_ONLY
+
+cdef int kind_of(int tag) noexcept nogil
+# the tag of a field or of a Slot, checked
+cdef int tag_of(object item) except -1
+# a list or tuple of the fields
+cdef object sequence(object fields)
+# fields: a list or tuple; part: ALL ...; depth: of groups around them
+cdef int put_fields(Out* o, object fields, int part, int depth) except -1
+
+cdef bytes begin_string_bytes(object begin_string)
+cdef int put_msg_type(Out* o, object msg_type) except -1
+# header in front, checksum behind: the whole message
+cdef object finish(Out* o, bytes begin)
