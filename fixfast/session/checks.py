@@ -1,0 +1,113 @@
+"""Header checks, steps 2 to 6 of the inbound pipeline: plain functions that judge one message."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from fixfast.errors import FieldFormatError, FieldMissing
+from fixfast.session.config import APPL_VER_IDS, SessionConfig
+from fixfast.session.liveness import SECOND
+from fixfast.session.wire import Message
+from fixfast.types import Now
+
+__all__ = [
+    "MAX_SEQ_NUM",
+    "Fault",
+    "asks_for_reset",
+    "comp_id_fault",
+    "logon_fault",
+    "poss_dup_fault",
+    "seq_num",
+    "status_of",
+    "time_fault",
+]
+
+#: Sequence numbers stay below what a signed 64-bit integer holds (S19).
+MAX_SEQ_NUM = (1 << 63) - 2
+
+
+class Fault(NamedTuple):
+    """What is wrong with a message: SessionRejectReason(373), RefTagID(371), and Text(58) beyond the standard one."""
+
+    reason: int
+    tag: int
+    text: str = ""
+
+
+def seq_num(message: Message) -> int | None:
+    """Return MsgSeqNum, None when it is missing or no positive number (F10). 0 is for SequenceReset-Reset only."""
+    try:
+        n = message.msg_seq_num
+    except (FieldMissing, FieldFormatError):
+        return None
+    if 0 < n <= MAX_SEQ_NUM or (n == 0 and message.msg_type == "4" and message.get(123) != "Y"):
+        return n
+    return None
+
+
+def comp_id_fault(message: Message, config: SessionConfig) -> Fault | None:
+    """Check 49 and 56: missing 1, empty 4, wrong 9 (C03)."""
+    for tag, expected in ((49, config.target_comp_id), (56, config.sender_comp_id)):
+        value = message.get(tag)
+        if value != expected:
+            return Fault(1 if value is None else 9 if value else 4, tag)
+    return None
+
+
+def time_fault(message: Message, config: SessionConfig, now: Now) -> Fault | None:
+    """Check SendingTime: missing 1, no time 6, outside the window 10 (C08, C09)."""
+    try:
+        sent = message.sending_time_ns
+    except FieldMissing:
+        return Fault(1, 52)
+    except FieldFormatError:
+        return Fault(6, 52)
+    if config.check_latency and abs(sent - now.wall_ns) > config.sending_time_tolerance * SECOND:
+        return Fault(10, 52)
+    return None
+
+
+def poss_dup_fault(message: Message) -> Fault | None:
+    """Check OrigSendingTime of a message with PossDupFlag=Y: missing 1, no time 6, above SendingTime 10 (S07-S11)."""
+    try:
+        if message.time_ns(122) > message.sending_time_ns:
+            return Fault(10, 122)
+    except FieldMissing:
+        return None if message.msg_type == "4" else Fault(1, 122)
+    except FieldFormatError:
+        return Fault(6, 122)
+    return None
+
+
+def asks_for_reset(message: Message, config: SessionConfig) -> bool:
+    """Whether a Logon has ResetSeqNumFlag=Y. FIX 4.0 has no such field (R08)."""
+    return config.begin_string != "FIX.4.0" and message.get(141) == "Y"
+
+
+def logon_fault(message: Message, config: SessionConfig) -> Fault | None:
+    """Check what a Logon says: 98, 108, 1137, 464 (L06, L09-L18, L23). Reason 99: a Logout alone says it."""
+    method = message.get(98)
+    if method is None:
+        return Fault(1, 98)
+    if method != "0":
+        return Fault(7, 98, "EncryptMethod is not supported")
+    interval = message.get(108)
+    if interval is None:
+        return Fault(1, 108)
+    if not (interval.isascii() and interval.isdigit() and len(interval) <= 9):
+        return Fault(99, 108, "HeartBtInt must be a whole number of seconds from 0")
+    if config.begin_string == "FIXT.1.1":
+        version = message.get(1137)
+        if version is None:
+            return Fault(1, 1137)
+        if version not in APPL_VER_IDS:
+            return Fault(18, 1137)
+    if config.test_message_indicator is not None and (message.get(464) == "Y") is not config.test_message_indicator:
+        return Fault(99, 464, "TestMessageIndicator does not match this environment")
+    return None
+
+
+def status_of(message: Message) -> int | None:
+    """Return SessionStatus(1409), None when there is none that makes sense."""
+    status = message.get(1409) or ""
+    return int(status) if status.isascii() and status.isdigit() and len(status) < 9 else None

@@ -1,0 +1,199 @@
+"""SessionConfig: everything a session is told before it starts. Frozen, checked when made; times are in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from fixfast.dictionary.model import Dictionary
+from fixfast.errors import ConfigError
+from fixfast.session.wire import Message
+from fixfast.types import SessionID
+
+if TYPE_CHECKING:
+    from fixfast.session.session import Session
+
+__all__ = ["BEGIN_STRINGS", "LogonContext", "LogonHook", "ResendHook", "SessionConfig"]
+
+#: BeginString(8) of the versions fixfast speaks. FIX 5.0 and later run over FIXT.1.1.
+BEGIN_STRINGS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
+
+#: ApplVerID codes (1128, 1137) of FIX 4.0 to FIX Latest.
+APPL_VER_IDS = frozenset(str(code) for code in range(2, 11))
+
+_SECRET_OPTIONS = frozenset({"password", "new_password"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogonContext:
+    """What a logon hook may need, above all to sign: it is called once for each Logon we send first.
+
+    Attributes:
+        msg_seq_num: MsgSeqNum(34) the Logon will have.
+        sending_time: the exact text its SendingTime(52) will have.
+        reset: it will carry ResetSeqNumFlag(141)=Y.
+    """
+
+    begin_string: str
+    sender_comp_id: str
+    target_comp_id: str
+    msg_seq_num: int
+    sending_time: str
+    heart_bt_int: int
+    reset: bool
+
+
+LogonHook: TypeAlias = Callable[[LogonContext], Iterable[tuple[int, Any]]]
+ResendHook: TypeAlias = "Callable[[Session, Message, int], bool]"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionConfig:
+    """The options of one session, as seen from our side.
+
+    Args:
+        begin_string: "FIX.4.0" to "FIX.4.4", or "FIXT.1.1" for FIX 5.0 and later.
+        sender_comp_id: SenderCompID(49) of our messages.
+        target_comp_id: the peer's CompID, TargetCompID(56) of our messages.
+        heart_bt_int: HeartBtInt(108) an initiator asks for, 0 for none. An acceptor takes the peer's value.
+        qualifier: tells apart sessions with the same identity on our side; never on the wire.
+        sender_sub_id, sender_location_id, target_sub_id, target_location_id: 50, 142, 57, 143 of our messages, unless
+            the application sets them on a message; the peer's are not checked (C04).
+        default_appl_ver_id: DefaultApplVerID(1137) of our Logon, FIXT.1.1 only.
+        username, password, new_password: 553, 554, 925 of our Logon (initiator).
+        test_message_indicator: 464 of our Logon; a peer's Logon that says otherwise is refused (L23). None: neither.
+        logon: called for each Logon we send first; returns fields to add (signatures, venue options).
+        on_resend: called with (session, message, age_ns) for each stored application message the peer asks for;
+            False: gap-fill it. None: gap-fill orders (D, F, G), resend the rest.
+        manual_logon: acceptor: a Logon becomes a LogonRequested event, answered by accept_logon() or refuse_logon().
+        manual_done: the application acknowledges each message by Session.done(n), not by taking the next event.
+        offline: what send() does while not logged on: "refuse" raises NotActive, "store" numbers and stores; the peer
+            asks for it after the next Logon.
+        reset_on_logon, reset_on_logout, reset_on_disconnect: begin both numbers at 1 at that point (R10).
+        logon_timeout: from connection to Logon. None: 10 for an initiator, 5 for an acceptor.
+        decision_timeout: from LogonRequested to accept_logon() or refuse_logon().
+        logout_timeout: for the answer to our Logout, for the peer to close after our answer to its Logout, and for a
+            gap to be filled before we answer a Logout that was too high (O04).
+        resend_timeout: without progress of a gap fill; it is asked for once more. None: 2 x HeartBtInt, at least 10.
+        max_resend_requests: for one missing number, across reconnects; then a person is needed (G09).
+        check_latency: refuse messages whose SendingTime is out of bounds (C08).
+        sending_time_tolerance: those bounds, either side.
+        timestamp_digits: fraction digits of our SendingTime, 0, 3, 6 or 9; FIX 4.0 and 4.1 always have 0.
+        max_message_size: of inbound messages, bytes.
+        queue_limit, queue_bytes: inbound messages kept while older ones are missing; more are asked for again (S21).
+        max_garbled: garbled messages in a row, then the session is ended (F11).
+        max_sequence_jump: how far a SequenceReset may move the inbound number (Z12).
+        dictionary: for repeating groups of received messages: a name, a path, a Dictionary, or None (by message).
+
+    Raises: ConfigError: names the option, its value and what is allowed.
+    """
+
+    begin_string: str
+    sender_comp_id: str
+    target_comp_id: str
+    heart_bt_int: int = 30
+    _: KW_ONLY
+    qualifier: str = ""
+    sender_sub_id: str = ""
+    sender_location_id: str = ""
+    target_sub_id: str = ""
+    target_location_id: str = ""
+    default_appl_ver_id: str = "9"
+    username: str = ""
+    password: str = ""
+    new_password: str = ""
+    test_message_indicator: bool | None = None
+    logon: LogonHook | None = None
+    on_resend: ResendHook | None = None
+    manual_logon: bool = False
+    manual_done: bool = False
+    offline: Literal["refuse", "store"] = "refuse"
+    reset_on_logon: bool = False
+    reset_on_logout: bool = False
+    reset_on_disconnect: bool = False
+    logon_timeout: float | None = None
+    decision_timeout: float = 10
+    logout_timeout: float = 10
+    resend_timeout: float | None = None
+    max_resend_requests: int = 3
+    check_latency: bool = True
+    sending_time_tolerance: float = 120
+    timestamp_digits: int = 3
+    max_message_size: int = 1 << 20
+    queue_limit: int = 10_000
+    queue_bytes: int = 16 << 20
+    max_garbled: int = 10
+    max_sequence_jump: int = 1_000_000
+    dictionary: str | Dictionary | None = None
+
+    def __post_init__(self) -> None:
+        if self.begin_string not in BEGIN_STRINGS:
+            raise ConfigError("begin_string", self.begin_string, "one of " + ", ".join(BEGIN_STRINGS))
+        for name in ("sender_comp_id", "target_comp_id"):
+            if not getattr(self, name):
+                raise ConfigError(name, getattr(self, name), "a text that is not empty")
+        for option in fields(self):
+            self._check(option.name, getattr(self, option.name))
+        if self.begin_string == "FIXT.1.1" and self.default_appl_ver_id not in APPL_VER_IDS:
+            raise ConfigError("default_appl_ver_id", self.default_appl_ver_id, "an ApplVerID code, '2' to '10'")
+        if self.timestamp_digits not in (0, 3, 6, 9):
+            raise ConfigError("timestamp_digits", self.timestamp_digits, "0, 3, 6 or 9")
+        if self.offline not in ("refuse", "store"):
+            raise ConfigError("offline", self.offline, "'refuse' or 'store'")
+
+    def _check(self, name: str, value: object) -> None:
+        if name in _TEXTS:
+            shown = "***" if name in _SECRET_OPTIONS else value
+            if not isinstance(value, str) or any(char < " " or char == "\x7f" for char in value):
+                raise ConfigError(name, shown, "a text without control characters")
+        elif name in _FLAGS:
+            if not isinstance(value, bool):
+                raise ConfigError(name, value, "True or False")
+        elif name in _COUNTS:
+            if type(value) is not int or value < _COUNTS[name]:
+                raise ConfigError(name, value, f"a whole number from {_COUNTS[name]}")
+        elif name in _SECONDS and not (value is None and _SECONDS[name]):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+                raise ConfigError(name, value, "seconds above 0" + (" or None" if _SECONDS[name] else ""))
+        elif name in ("logon", "on_resend") and value is not None and not callable(value):
+            raise ConfigError(name, value, "a function or None")
+
+    def __repr__(self) -> str:
+        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in fields(self)[:3]]
+        for option in fields(self)[3:]:
+            value = getattr(self, option.name)
+            if value != option.default:
+                shown.append(f"{option.name}=" + ("'***'" if option.name in _SECRET_OPTIONS else repr(value)))
+        return f"SessionConfig({', '.join(shown)})"
+
+    @property
+    def session_id(self) -> SessionID:
+        """The identity of the session as seen from our side."""
+        return SessionID(self.begin_string, self.sender_comp_id, self.target_comp_id, self.qualifier)
+
+
+_TEXTS = frozenset(
+    "begin_string sender_comp_id target_comp_id qualifier sender_sub_id sender_location_id target_sub_id "
+    "target_location_id default_appl_ver_id username password new_password".split()
+)
+_FLAGS = frozenset("manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency".split())
+#: option -> its lowest value
+_COUNTS = {
+    "heart_bt_int": 0,
+    "max_resend_requests": 1,
+    "timestamp_digits": 0,
+    "max_message_size": 64,
+    "queue_limit": 0,
+    "queue_bytes": 0,
+    "max_garbled": 1,
+    "max_sequence_jump": 1,
+}
+#: option -> it may be None
+_SECONDS = {
+    "logon_timeout": True,
+    "decision_timeout": False,
+    "logout_timeout": False,
+    "resend_timeout": True,
+    "sending_time_tolerance": False,
+}

@@ -1,0 +1,254 @@
+"""SessionCore: the parts of a session, its one state setter, and the ways a session says something or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from fixfast.dictionary.load import load_dictionary
+from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.session.config import SessionConfig
+from fixfast.session.events import Alarm, Disconnected, LogonRefused, Rejected, SequenceReset, StateChanged
+from fixfast.session.gap import Gap, HoldQueue, RequestCounter
+from fixfast.session.liveness import SECOND, Liveness
+from fixfast.session.outbox import Outbox
+from fixfast.session.reject import REASON_TEXT, reject_fields
+from fixfast.session.sequence import Inbox
+from fixfast.session.state import TRANSITIONS, CloseReason, State
+from fixfast.session.wire import Message, StreamDecoder
+from fixfast.store.base import Store
+from fixfast.store.memory import MemoryStore
+from fixfast.types import Now, Role
+
+__all__ = ["ResetInProgress", "SessionCore"]
+
+#: How long the peer has to read our Logout when something was wrong (TC 2.c).
+ERROR_LOGOUT_TIMEOUT = 2 * SECOND
+
+
+class ResetInProgress:
+    """A sequence reset that we began (R04): first a round trip, then our Logon with 141=Y, then the answer."""
+
+    __slots__ = ("logon_sent", "old_next_in", "test_id")
+
+    def __init__(self, test_id: str) -> None:
+        self.test_id = test_id  #: "": the Heartbeat for it is in, or none is needed
+        self.logon_sent = False
+        #: the inbound number expected before: messages of the old epoch may still be on their way
+        self.old_next_in = 0
+
+
+class SessionCore:
+    """State and parts; the handlers of the sub-classes use them. See Session for what it is all for."""
+
+    __slots__ = (
+        "_counters",
+        "_deadline",
+        "_decoder",
+        "_decoder_dictionary",
+        "_early_logout",
+        "_end_reason",
+        "_eof",
+        "_failure",
+        "_gap",
+        "_garbled_run",
+        "_hold",
+        "_inbox",
+        "_live",
+        "_logged_on",
+        "_logon",
+        "_logon_raw",
+        "_logout_answered",
+        "_now",
+        "_outbox",
+        "_refused",
+        "_requests",
+        "_reset",
+        "_scratch",
+        "_state",
+        "_store",
+        "_test_count",
+        "_waiting_bytes",
+        "close_requested",
+        "config",
+        "role",
+    )
+
+    def __init__(self, config: SessionConfig, store: Store | None = None, role: Role = Role.INITIATOR) -> None:
+        self.config = config
+        self.role = role
+        self._store: Store = MemoryStore() if store is None else store
+        state = self._store.load()
+        dictionary = config.dictionary
+        self._decoder_dictionary = load_dictionary(dictionary) if isinstance(dictionary, str) else dictionary
+        self._inbox = Inbox(self._store, state, config.manual_done)
+        self._outbox = Outbox(config, self._store, state.next_out)
+        self._hold = HoldQueue(config.queue_limit, config.queue_bytes)
+        self._requests = RequestCounter(config.max_resend_requests)
+        self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
+        self._state = State.DISCONNECTED
+        self._failure: StoreError | None = None
+        #: why the transport should flush data_to_send() and close; None: it should not
+        self.close_requested: CloseReason | None = None
+        self._test_count = 0
+        self._begin_connection(Now(0, 0))
+        if state.lost_out is not None:
+            first, last = state.lost_out
+            self._alarm(f"outbound messages {first}..{last} may have been sent before a power loss and are not stored")
+
+    def _begin_connection(self, now: Now) -> None:
+        """Forget everything that belongs to one connection (G10, G11, P18)."""
+        self._now = now
+        self._decoder = StreamDecoder(self._decoder_dictionary, self.config.max_message_size)
+        self._live = Liveness(0, now)
+        self._gap: Gap | None = None
+        self._reset: ResetInProgress | None = None
+        self._hold.clear()
+        self._outbox.clear()
+        self._outbox.max_size = None
+        self._deadline: int | None = None
+        self._end_reason: CloseReason | None = None
+        self._logged_on = False
+        self._refused = False
+        self._eof = False
+        self._logout_answered = False
+        self._logon: Message | None = None
+        self._logon_raw = b""
+        self._early_logout: Message | None = None
+        self._garbled_run = 0
+        self._waiting_bytes = 0
+        self._scratch = False  # the buffer lent last is not the decoder's
+
+    # --- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the session stands; `state.active` while messages may be sent."""
+        return self._state
+
+    def _set_state(self, new: State, reason: str) -> None:
+        """Change the main state. The only place that does, and only along TRANSITIONS."""
+        old = self._state
+        if new is old:
+            return
+        if new not in TRANSITIONS[old]:
+            raise LocalProtocolError(f"a session cannot go from {old.name} to {new.name} ({reason})")
+        self._state = new
+        self._inbox.events.append(StateChanged(old, new, reason))
+
+    def _emit(self, event: Any) -> None:
+        self._inbox.events.append(event)
+
+    def _alarm(self, text: str) -> None:
+        self._inbox.events.append(Alarm(text))
+
+    def _set_deadline(self, seconds: float, now: Now) -> None:
+        self._deadline = now.mono_ns + int(seconds * SECOND)
+
+    # --- saying something -----------------------------------------------------------------------------------
+
+    def _say(self, msg_type: str, fields: Iterable[tuple[int, Any]], now: Now) -> int:
+        """Number, store and queue a message of the session itself."""
+        outbox = self._outbox
+        return outbox.commit(outbox.encode(msg_type, fields, now.wall_ns), now)
+
+    def _send_reject(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
+        """Send a Reject(3), unless the message is one itself (O15)."""
+        text = text or REASON_TEXT[reason]
+        self._counters["rejects_sent"] += 1
+        self._emit(Rejected(message, reason, ref_tag, text))
+        message.detach()
+        if message.get(35) != "3":
+            self._say("3", reject_fields(self.config.begin_string, message, reason, ref_tag, text), now)
+
+    def _reject_and_count(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
+        """Reject the message whose turn it is, and advance exactly once (V22).
+
+        The Reject is stored first: a crash between the two rejects twice, but never counts what was not rejected.
+        """
+        self._send_reject(message, reason, ref_tag, now, text)
+        self._inbox.count()
+
+    def _send_logout(self, text: str, status: int | None, now: Now) -> None:
+        fields: list[tuple[int, Any]] = []
+        if status is not None and self.config.begin_string == "FIXT.1.1":
+            fields.append((1409, status))
+        if text:
+            fields.append((58, text))
+        self._say("5", fields, now)
+
+    def _test_request(self, now: Now) -> str:
+        """Send a TestRequest with a fresh TestReqID (X05) and return that."""
+        self._test_count += 1
+        test_id = f"{now.wall_ns}-{self._test_count}"
+        self._say("1", [(112, test_id)], now)
+        return test_id
+
+    # --- ending ---------------------------------------------------------------------------------------------
+
+    def _end(self, reason: CloseReason, text: str, now: Now, status: int | None = None) -> None:
+        """End because something is wrong: Logout with the reason, a short wait for the answer, close."""
+        self._refuse(reason, text, status, by_us=True)
+        if self._state in (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING):
+            self._close(reason)
+            return
+        # What waits behind a replay is stored; a replay that is given up leaves a gap, which the peer can ask for.
+        self._outbox.replay = None
+        self._outbox.release()
+        self._send_logout(text, status, now)
+        self._end_reason = reason
+        self._set_state(State.LOGOUT_SENT, text)
+        self._deadline = now.mono_ns + ERROR_LOGOUT_TIMEOUT
+
+    def _close(self, reason: CloseReason, silently: bool = False) -> None:
+        """Ask the transport to close, after what is queued (nothing, if silently). Reading ends here (F13)."""
+        if self._state is State.CLOSING:
+            return
+        if silently:
+            self._outbox.clear()
+        self._refuse(reason, "", None, by_us=reason is not CloseReason.PEER_CLOSED)
+        self._set_state(State.CLOSING, reason.value)
+        self.close_requested = reason
+        self._deadline = None
+
+    def _refuse(self, reason: CloseReason, text: str, status: int | None, by_us: bool) -> None:
+        """Tell the owner, once, that this connection does not become a session."""
+        if not self._logged_on and not self._refused and self._state is not State.DISCONNECTED:
+            self._refused = True
+            self._emit(LogonRefused(reason, text, status, by_us))
+
+    def _store_failed(self, error: StoreError) -> None:
+        """The store is not to be trusted with another number: say so if that can be stored, and stop (O10)."""
+        first = self._failure is None
+        self._failure = self._failure or error
+        if first:
+            self._alarm(f"the message store failed: {error}")
+        if self._state.active:
+            self._outbox.replay = None
+            self._outbox.release()
+            with suppress(StoreError):  # as is to be expected: a store refuses everything after a failed write
+                self._send_logout("Out of order", None, self._now)
+        if self._state.connected:
+            self._close(CloseReason.STORE)
+
+    def _new_epoch(self, why: str) -> None:
+        """Begin both numbers at 1: durable before anything is sent or answered (B2)."""
+        old_in, old_out = self._inbox.next_in, self._outbox.next_out
+        self._inbox.flush()
+        self._store.reset(why)
+        self._inbox.begin_epoch()
+        unsent = self._outbox.begin_epoch()
+        self._hold.clear()
+        self._emit(SequenceReset(why, old_in, old_out, unsent))
+
+    def _disconnect(self, reason: CloseReason, detail: str) -> None:
+        """The connection is gone: clear what belonged to it, reset the numbers where configured (R10)."""
+        self._refuse(reason, detail, None, by_us=False)
+        self._set_state(State.DISCONNECTED, detail or reason.value)
+        self._begin_connection(self._now)
+        self._emit(Disconnected(reason, detail))
+        config = self.config
+        wanted = config.reset_on_disconnect or (config.reset_on_logout and reason is CloseReason.LOGOUT)
+        if wanted and self._failure is None and (self._inbox.next_in != 1 or self._outbox.next_out != 1):
+            self._new_epoch("disconnect" if config.reset_on_disconnect else "logout")

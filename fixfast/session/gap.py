@@ -1,0 +1,116 @@
+"""What is missing: the one gap that is being filled, and the messages that wait behind it."""
+
+from __future__ import annotations
+
+from fixfast.session.wire import Message
+
+__all__ = ["Gap", "HoldQueue", "RequestCounter"]
+
+#: What a held message costs beside its bytes, roughly: a peer must not get this memory for free.
+_OVERHEAD = 256
+
+
+class Gap:
+    """Messages that were asked for and are not all here. There is at most one, and one outstanding request (S03).
+
+    Attributes:
+        begin: the first number that was missing.
+        target: the highest number known to exist; the gap is closed when everything up to it is dealt with.
+        asked_from: BeginSeqNo of the latest request.
+        asked_for_skip: the number that was asked for again because the resent messages left it out (G05).
+        deadline: mono_ns by which the next missing number must have come (G08).
+        repeated: the request was repeated for want of progress.
+    """
+
+    __slots__ = ("asked_for_skip", "asked_from", "begin", "deadline", "progress", "repeated", "target")
+
+    def __init__(self, begin: int, target: int) -> None:
+        self.begin = begin
+        self.target = target
+        self.asked_from = begin
+        self.asked_for_skip = 0
+        self.progress = begin
+        self.deadline = 0
+        self.repeated = False
+
+
+class HoldQueue:
+    """Messages with a number that is too high, by number, until their turn. Bounded: drops the newest (S21).
+
+    None stands for a message that was answered already and only has to be counted.
+    """
+
+    __slots__ = ("_bytes", "_items", "_max_bytes", "_max_items", "dropped")
+
+    def __init__(self, max_items: int, max_bytes: int) -> None:
+        self._items: dict[int, Message | None] = {}
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, n: int) -> bool:
+        return n in self._items
+
+    @property
+    def size(self) -> int:
+        """Bytes accounted for."""
+        return self._bytes
+
+    def put(self, n: int, message: Message | None) -> bool:
+        """Keep a message; False when it was dropped for want of room. The first one with a number stays."""
+        if n in self._items:
+            return True
+        cost = _OVERHEAD if message is None else _OVERHEAD + len(message.raw)
+        if len(self._items) >= self._max_items or self._bytes + cost > self._max_bytes:
+            self.dropped += 1
+            return False
+        if message is not None:
+            message.detach()  # it stays longer than the chunk it came in
+        self._items[n] = message
+        self._bytes += cost
+        return True
+
+    def take(self, n: int) -> Message | None:
+        """Return and forget the message with this number, which is there."""
+        message = self._items.pop(n)
+        self._bytes -= _OVERHEAD if message is None else _OVERHEAD + len(message.raw)
+        return message
+
+    def numbers_below(self, n: int) -> list[int]:
+        """Return the numbers held that are below n, in order."""
+        return sorted(number for number in self._items if number < n)
+
+    def drop_below(self, n: int) -> None:
+        """Forget what a SequenceReset-Reset has made void (Z06, T11)."""
+        for old in self.numbers_below(n):
+            self.take(old)
+
+    def lowest(self) -> int:
+        """Return the lowest number held; there is one."""
+        return min(self._items)
+
+    def clear(self) -> None:
+        """Forget everything: the peer sends it again."""
+        self._items.clear()
+        self._bytes = 0
+
+
+class RequestCounter:
+    """Counts requests for one missing number, across connections, so that a loop of them is seen (G09)."""
+
+    __slots__ = ("_count", "_limit", "_number")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._number = 0
+        self._count = 0
+
+    def allow(self, number: int) -> bool:
+        """Count a request that begins at this number; False when there were too many."""
+        self._count = self._count + 1 if number == self._number else 1
+        self._number = number
+        return self._count <= self._limit

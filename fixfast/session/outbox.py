@@ -1,0 +1,213 @@
+"""What goes out: number, encode, store, and only then queue. Nothing leaves but through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Any
+
+from fixfast.errors import EncodeError, LocalProtocolError
+from fixfast.session.checks import MAX_SEQ_NUM
+from fixfast.session.config import SessionConfig
+from fixfast.session.resend import Replay
+from fixfast.session.wire import Template, encode_session, format_time
+from fixfast.store.base import Store
+from fixfast.types import Now, Slot
+
+__all__ = ["ADMIN", "Outbox"]
+
+#: MsgTypes the session itself sends and answers. Reject(3) is one of FIX's session messages too, but it is surfaced to
+#: the application like its own messages (O14), so it is not listed.
+ADMIN = frozenset({"0", "1", "2", "4", "5", "A"})
+
+#: Fields that only the session writes (S15). The encoder refuses them in send(); a Template's are checked here.
+_OWNED = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
+#: Fields of the standard header that are the application's: they go in front, behind the session's.
+_HEADER = frozenset(
+    {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369}
+    | {627, 628, 629, 630, 1128, 1129, 1156}
+)
+
+
+class Outbox:
+    """Numbers and stores outbound messages and hands them over once they are safe. One owner: a Session.
+
+    `_queue` holds (store position, number, bytes) in the order of the wire; number 0 marks resent bytes. `_behind`
+    holds the same for messages that must wait: for the end of a replay (P12), or for the Logon answer.
+    """
+
+    __slots__ = (
+        "_begin_string",
+        "_behind",
+        "_digits",
+        "_header",
+        "_queue",
+        "_store",
+        "_sub_ids",
+        "bytes_out",
+        "held",
+        "last_sent",
+        "lost_below",
+        "max_size",
+        "messages_out",
+        "next_out",
+        "offline",
+        "replay",
+        "withheld",
+    )
+
+    def __init__(self, config: SessionConfig, store: Store, next_out: int) -> None:
+        self._store = store
+        self._begin_string = config.begin_string
+        # C10: FIX 4.0 and 4.1 know whole seconds only
+        self._digits = 0 if config.begin_string in ("FIX.4.0", "FIX.4.1") else config.timestamp_digits
+        self._header = [(49, config.sender_comp_id), (56, config.target_comp_id)]
+        subs = (
+            (50, config.sender_sub_id),
+            (57, config.target_sub_id),
+            (142, config.sender_location_id),
+            (143, config.target_location_id),
+        )
+        self._sub_ids = [(tag, value) for tag, value in subs if value]
+        self._queue: list[tuple[int, int, bytes]] = []
+        self._behind: list[tuple[int, int, bytes]] = []
+        self.next_out = next_out
+        #: numbers below were used before this object began: which of them carried secrets is not known any more
+        self.lost_below = next_out
+        self.held = False  #: new messages wait in _behind
+        self.replay: Replay | None = None
+        self.max_size: int | None = None  #: the peer's MaxMessageSize(383), L24
+        self.offline: list[int] = []  #: numbers stored while not logged on and not on any wire yet
+        self.withheld: set[int] = set()  #: numbers of this epoch whose bytes the store does not give back (C8)
+        self.last_sent = 0  #: mono_ns when the last message was queued
+        self.messages_out = 0
+        self.bytes_out = 0
+
+    # --- one message ----------------------------------------------------------------------------------------
+
+    def timestamp(self, wall_ns: int) -> bytes:
+        """Return the text SendingTime(52) has at this wall time."""
+        return bytes(format_time(wall_ns, self._digits))
+
+    def encode(self, msg_type: str, fields: Iterable[tuple[int, Any]], wall_ns: int) -> bytes:
+        """Return the message that would have the next number; nothing is used up yet."""
+        header: list[tuple[int, Any]] = [*self._header, (34, self.next_out), (52, wall_ns)]
+        if self._sub_ids:
+            fields = list(fields)
+            given = {field[0] for field in fields if isinstance(field, tuple)}
+            header += [item for item in self._sub_ids if item[0] not in given]
+        raw = encode_session(self._begin_string, msg_type, header, fields, self._digits)
+        return bytes(raw)
+
+    def gap_fill(self, begin: int, new_seq_no: int, now: Now) -> bytes:
+        """Return a SequenceReset-GapFill over begin..new_seq_no-1 (P02). It has an old number and is not stored."""
+        header: list[tuple[int, Any]] = [*self._header, (34, begin), (43, "Y"), (52, now.wall_ns), (122, now.wall_ns)]
+        header += self._sub_ids
+        fields = [(123, "Y"), (36, new_seq_no)]
+        return bytes(encode_session(self._begin_string, "4", header, fields, self._digits))
+
+    def template(self, msg_type: str, fields: Sequence[tuple[int, Any] | Slot]) -> Template:
+        """Return a Template with the session's header; its first two slots are MsgSeqNum and SendingTime."""
+        for field in fields:
+            if field[0] in _OWNED:
+                raise EncodeError(field[0], "the session writes this field itself")
+        given = {field[0] for field in fields}
+        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
+        header += [item for item in self._sub_ids if item[0] not in given]
+        header += [field for field in fields if field[0] in _HEADER]
+        body = [field for field in fields if field[0] not in _HEADER]
+        return Template(self._begin_string, msg_type, [*header, *body], timestamp_digits=self._digits)
+
+    def check_size(self, raw: bytes) -> None:
+        """Refuse a message the peer said it will not take (L24), before a number is used."""
+        if self.max_size is not None and len(raw) > self.max_size:
+            raise EncodeError(0, f"a message of {len(raw)} bytes is above the peer's MaxMessageSize {self.max_size}")
+
+    def commit(self, raw: bytes, now: Now, queue: bool = True) -> int:
+        """Store a message under the next number, then queue it; return the number.
+
+        Args: queue: False: it stays in the store until the peer asks for it.
+
+        Raises: StoreError: it was not stored, and is not queued. LocalProtocolError: numbers are used up.
+        """
+        n = self.next_out
+        if n >= MAX_SEQ_NUM:
+            raise LocalProtocolError("outbound sequence numbers are used up: reset the session")
+        position = self._store.append_out(n, raw, now.wall_ns)
+        self.next_out = n + 1
+        if queue:
+            (self._behind if self.held else self._queue).append((position, n, raw))
+            self.last_sent = now.mono_ns
+        else:
+            self.offline.append(n)
+        return n
+
+    # --- the queue ------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes are queued (safe to send or not)."""
+        return bool(self._queue)
+
+    @property
+    def sync_needed(self) -> bool:
+        """Whether bytes are queued that only store.sync() makes safe."""
+        return bool(self._queue) and self._queue[0][0] > self._store.synced
+
+    @property
+    def behind(self) -> int:
+        """How many messages wait behind a replay or a Logon."""
+        return len(self._behind)
+
+    def take(self) -> list[bytes]:
+        """Return what may go on the wire now, and forget it."""
+        queue = self._queue
+        if not queue:
+            return []
+        synced = self._store.synced
+        if queue[-1][0] <= synced:
+            # the common case: everything is safe
+            self._queue = []
+            safe = [item[2] for item in queue]
+        else:
+            safe = [item[2] for item in takewhile(lambda item: item[0] <= synced, queue)]
+            del queue[: len(safe)]
+        self.messages_out += len(safe)
+        self.bytes_out += sum(map(len, safe))
+        return safe
+
+    def release(self) -> None:
+        """Let the messages that waited go out, and new ones go straight to the queue."""
+        self.held = False
+        self._queue += self._behind
+        self._behind.clear()
+
+    def clear(self) -> None:
+        """Forget what is queued (it stays in the store), e.g. because the connection is gone (P18)."""
+        self.offline += [n for _, n, _ in self._queue + self._behind if n]
+        self._queue.clear()
+        self._behind.clear()
+        self.held = False
+        self.replay = None
+
+    def begin_epoch(self) -> tuple[int, ...]:
+        """Start again at 1 after store.reset(). Return the old numbers that never left this object."""
+        self.clear()
+        unsent = tuple(sorted(self.offline))
+        self.offline.clear()
+        self.withheld.clear()
+        self.next_out = self.lost_below = 1
+        return unsent
+
+    # --- replays --------------------------------------------------------------------------------------------
+
+    def last_resendable(self) -> int:
+        """Return the highest number a replay may cover: those that wait have not been on the wire yet."""
+        return (self._behind[0][1] if self._behind else self.next_out) - 1
+
+    def add_resent(self, buffers: list[bytes], now: Now) -> None:
+        """Queue messages of a replay. They are stored already; they wait for what is in front of them."""
+        position = self._queue[-1][0] if self._queue else 0
+        self._queue += [(position, 0, raw) for raw in buffers]
+        if buffers:
+            self.last_sent = now.mono_ns

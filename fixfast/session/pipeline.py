@@ -1,0 +1,217 @@
+"""The inbound pipeline: the order of its steps is normative (requirements 0.1)."""
+
+from __future__ import annotations
+
+from fixfast.errors import FieldFormatError, FieldMissing
+from fixfast.session.admin import AdminHandlers
+from fixfast.session.checks import Fault, asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
+from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
+from fixfast.session.liveness import SECOND
+from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
+from fixfast.session.outbox import ADMIN
+from fixfast.session.reject import REASON_TEXT
+from fixfast.session.state import CloseReason, State
+from fixfast.session.wire import Message
+from fixfast.types import Garbled, GarbledReason, Now
+
+__all__ = ["Pipeline"]
+
+_ACTIVE = State.ACTIVE
+_FOREVER = 1 << 62  # ns: no bound of SendingTime
+
+
+class Pipeline(AdminHandlers):
+    """From decoded items to turns."""
+
+    __slots__ = ()
+
+    def _receive(self, now: Now) -> None:
+        """Deal with every whole message the decoder has."""
+        self._now = now
+        while True:
+            state = self._state
+            if state is _ACTIVE and self._reset is None:
+                item = self._run_in_sequence(now)
+            elif state is State.LOGON_RECEIVED or not state.connected:
+                return  # undecided: the bytes wait in the decoder; closing: they are not looked at (F13)
+            else:
+                item = next(self._decoder, None)
+            if item is None:
+                return
+            self._step(item, now)
+
+    def _run_in_sequence(self, now: Now) -> Message | Garbled | None:
+        """THE COMMON CASE, first and fast: logged on, nothing missing, application messages with the expected numbers.
+
+        Steps 1 to 7 for a run of them at once (S01). Returns the first item that is anything else, None at the end.
+        """
+        # PERF: all that is asked per message is a local; one store record, one queue operation per run.
+        config = self.config
+        begin, sender, target = config.begin_string, config.target_comp_id, config.sender_comp_id
+        tolerance = int(config.sending_time_tolerance * SECOND) if config.check_latency else _FOREVER
+        oldest, newest = now.wall_ns - tolerance, now.wall_ns + tolerance
+        admin = ADMIN
+        expected = self._inbox.next_in
+        run: list[Message] = []
+        item: Message | Garbled | None = None
+        try:
+            for item in self._decoder:
+                if (
+                    item.__class__ is Message
+                    and item.msg_seq_num == expected
+                    and item.msg_type not in admin
+                    and item.begin_string == begin
+                    and item.sender_comp_id == sender
+                    and item.target_comp_id == target
+                    and not item.poss_dup
+                    and oldest <= item.sending_time_ns <= newest
+                ):
+                    run.append(item)
+                    expected += 1
+                else:
+                    break
+            else:
+                item = None
+        except (FieldMissing, FieldFormatError):
+            pass  # `item` is the one without it: step by step, then
+        if run:
+            self._live.heard = now.mono_ns
+            self._garbled_run = 0
+            self._inbox.deliver(run)
+        return item
+
+    # --- step by step ---------------------------------------------------------------------------------------
+
+    def _step(self, item: Message | Garbled, now: Now) -> None:
+        """Step 1, and step 3 where the state leaves no choice."""
+        if isinstance(item, Garbled):
+            self._on_garbled(item, now)
+            return
+        self._live.heard = now.mono_ns  # G13: in or out of sequence
+        self._garbled_run = 0
+        if self._state is State.CONNECTING:
+            self._on_first_message(item, now)
+        elif self._state is State.LOGON_SENT:
+            self._on_logon_answer(item, now)
+        elif self._end_reason is None:
+            self._check_header(item, now)
+        elif item.get(35) == "5":
+            self._finish_logout(item)
+        # else: after an error only the answer to our Logout is waited for
+
+    def _on_garbled(self, garbled: Garbled, now: Now) -> None:
+        """Drop, tell, never advance, never refresh liveness (F01-F05)."""
+        self._counters["garbled"] += 1
+        self._garbled_run += 1
+        self._emit(GarbledReceived(garbled))
+        if garbled.reason is GarbledReason.TOO_LARGE or _is_long_length(garbled):
+            self._close(CloseReason.TOO_LARGE)  # F08
+        elif not self._logged_on:
+            self._close(CloseReason.GARBLED, silently=True)  # F12
+        elif self._garbled_run >= self.config.max_garbled:
+            self._alarm(f"{self._garbled_run} garbled messages in a row")
+            self._end(CloseReason.GARBLED, "Too many garbled messages", now)  # F11
+
+    def _check_header(self, message: Message, now: Now) -> None:
+        """Steps 2 to 6."""
+        config = self.config
+        n = seq_num(message)
+        msg_type = message.get(35)
+        if n is None:
+            self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10
+            return
+        if msg_type == "5" and (self._state is State.LOGOUT_SENT or self._logout_answered):
+            if n == self._inbox.next_in:
+                self._inbox.count()
+            self._finish_logout(message)  # O02, O06: whatever else it says
+            return
+        if message.begin_string != config.begin_string and msg_type != "5":
+            self._end(CloseReason.BEGIN_STRING, "Incorrect BeginString", now)  # C01, C02
+            return
+        fault = comp_id_fault(message, config)
+        if fault is not None and fault.reason == 9:
+            self._refuse_header(message, n, fault, CloseReason.COMP_ID, now)  # C03
+            return
+        fault = time_fault(message, config, now)
+        if fault is not None:
+            self._refuse_header(message, n, fault, CloseReason.SENDING_TIME, now)  # C08, C09
+            return
+        self._check_sequence(message, n, msg_type or "", now)
+
+    def _refuse_header(self, message: Message, n: int, fault: Fault, reason: CloseReason, now: Now) -> None:
+        """Reject, advance where it was the expected number, Logout, disconnect."""
+        if self._state.active:
+            self._send_reject(message, fault.reason, fault.tag, now)
+        if n == self._inbox.next_in:
+            self._inbox.count()
+        self._end(reason, REASON_TEXT[10 if reason is CloseReason.SENDING_TIME else 9], now)
+
+    def _check_sequence(self, message: Message, n: int, msg_type: str, now: Now) -> None:
+        """Step 7; what resets the numbers is not subject to them."""
+        reset = self._reset
+        if reset is not None and reset.logon_sent:
+            self._while_resetting(message, n, msg_type)
+            if msg_type == "A" and self._state.active:
+                self._on_reset_logon(message, n, now)
+            return
+        if msg_type == "A" and self._state.active and not message.poss_dup and asks_for_reset(message, self.config):
+            self._on_reset_logon(message, n, now)
+            return
+        if msg_type == "4" and message.get(123) != "Y":
+            self._on_reset_mode(message, now)
+            return
+        expected = self._inbox.next_in
+        if n == expected:
+            self._in_turn(message, n, now)
+            self._drain(now)
+        elif n > expected:
+            self._too_high(message, n, msg_type, now)
+        else:
+            self._too_low(message, n, msg_type, now)
+
+    def _too_high(self, message: Message, n: int, msg_type: str, now: Now) -> None:
+        """Something before it is missing (S02): NIN stays, whatever it is (T3, T4, T5)."""
+        held: Message | None = message
+        if msg_type == "2" and self._answer_early(message, now):
+            held = None
+        if self._state is State.LOGOUT_SENT or self._logout_answered:
+            return  # nothing but resends after a Logout; the rest comes after the next logon
+        if msg_type == "5" and self._state is not State.LOGOUT_RECEIVED:
+            self._on_early_logout(message, now)
+        self._hold_message(held, n, now)
+
+    def _too_low(self, message: Message, n: int, msg_type: str, now: Now) -> None:
+        """Either a repetition (S05), or the peer has lost its numbers (S04)."""
+        if message.poss_dup:
+            fault = poss_dup_fault(message)
+            self._counters["duplicates"] += 1
+            if fault is not None and self._state.active:
+                self._send_reject(message, fault.reason, fault.tag, now)  # S10
+                if fault.reason == 10:
+                    self._end(CloseReason.SENDING_TIME, REASON_TEXT[10], now)  # S08
+        elif msg_type == "5" or not self._state.active:
+            self._close(CloseReason.SEQUENCE_TOO_LOW)  # O05
+        else:
+            self._alarm(f"the peer sent MsgSeqNum {n}, {self._inbox.next_in} was expected")
+            self._end(CloseReason.SEQUENCE_TOO_LOW, self._low_text(n), now, STATUS_SEQ_NUM_TOO_LOW)
+
+    def _while_resetting(self, message: Message, n: int, msg_type: str) -> None:
+        """Our Logon with 141=Y is out: only its answer matters; everything else has a number of the old epoch."""
+        if msg_type == "A":
+            if not (n == 1 and asks_for_reset(message, self.config)):
+                self._alarm(RESET_UNANSWERED)
+                self._close(CloseReason.RESET_REFUSED)  # R05
+        elif msg_type == "5":
+            self._emit(LoggedOut((message.get(58) or ""), False))
+            self._close(CloseReason.RESET_REFUSED)
+        elif msg_type not in ADMIN:
+            self._emit(MessagesLost(n, n, "sent before the peer knew of our sequence reset"))
+            self._alarm(f"inbound message {n} of the old sequence came during a sequence reset and is lost")
+
+
+def _is_long_length(garbled: Garbled) -> bool:
+    """Whether BodyLength has more digits than any message may (F08)."""
+    if garbled.reason is not GarbledReason.BODY_LENGTH:
+        return False
+    digits = garbled.raw.partition(b"\x019=")[2]
+    return len(digits) > 8 and digits.isdigit()

@@ -1,0 +1,169 @@
+"""Both sides of recovery: asking for what we miss, and resending what the peer misses."""
+
+from __future__ import annotations
+
+from fixfast.session.core import SessionCore
+from fixfast.session.events import GapDetected, GapFilled, Resent
+from fixfast.session.gap import Gap
+from fixfast.session.liveness import SECOND
+from fixfast.session.resend import Replay
+from fixfast.session.state import CloseReason, State
+from fixfast.session.wire import Message
+from fixfast.types import Now
+
+__all__ = ["Recovery"]
+
+#: EndSeqNo that means "and all that follow" (G01, P04)
+_INFINITY_OLD = 999_999
+_OLD = ("FIX.4.0", "FIX.4.1")
+#: Orders: a peer must not get an old one as if it were meant now (Q01, P13).
+_STALE_TYPES = frozenset({"D", "F", "G"})
+#: ResendRequests that may wait while one is answered. More only repeat each other.
+_MAX_RANGES = 16
+#: Without heartbeats or with fast ones, a resend is still given this long.
+_MIN_PROGRESS = 10 * SECOND
+
+
+class Recovery(SessionCore):
+    """Gaps and replays."""
+
+    __slots__ = ()
+
+    # --- asking (A7) ----------------------------------------------------------------------------------------
+
+    def _open_gap(self, received: int, now: Now) -> None:
+        """Message `received` came, and those before it did not: ask for them, once (S02, S03)."""
+        begin = self._inbox.next_in
+        self._gap = Gap(begin, received)
+        self._counters["gaps"] += 1
+        self._emit(GapDetected(begin, received - 1))
+        if self._state is State.ACTIVE:
+            self._set_state(State.RECOVERING, f"messages {begin}..{received - 1} are missing")
+        self._ask(self._gap, now)
+
+    def _ask(self, gap: Gap, now: Now) -> None:
+        """Send a ResendRequest from NIN on."""
+        begin = self._inbox.next_in
+        if not self._requests.allow(begin):
+            # G09: it did not help the last times, either
+            self._alarm(f"message {begin} was asked for {self.config.max_resend_requests} times and did not come")
+            self._end(CloseReason.RESEND_TIMEOUT, f"Message {begin} was requested repeatedly and not resent", now)
+            return
+        gap.asked_from = gap.progress = begin
+        gap.deadline = now.mono_ns + self._progress_time()
+        everything = _INFINITY_OLD if self.config.begin_string in _OLD else 0
+        self._say("2", [(7, begin), (16, everything)], now)
+
+    def _progress_time(self) -> int:
+        if self.config.resend_timeout is not None:
+            return int(self.config.resend_timeout * SECOND)
+        return max(2 * self._live.interval, _MIN_PROGRESS)
+
+    def _hold_message(self, message: Message | None, n: int, now: Now) -> None:
+        """Keep a message whose number is too high until its turn, and see that what is missing was asked for.
+
+        Args: message: None: it was dealt with and only has to be counted.
+        """
+        resent = message is not None and message.poss_dup
+        if not self._hold.put(n, message) and self._hold.dropped == 1:
+            self._alarm("the queue of messages behind a gap is full: the newest are dropped and asked for again later")
+        gap = self._gap
+        if gap is None:
+            self._open_gap(n, now)
+            return
+        gap.target = max(gap.target, n)
+        expected = self._inbox.next_in
+        if resent and gap.asked_for_skip != expected and expected not in self._hold:
+            # G05: the resent stream leaves out the very number that is missing. Once for each such number.
+            gap.asked_for_skip = expected
+            self._ask(gap, now)
+
+    def _check_gap(self, now: Now) -> None:
+        """After NIN moved: is the gap closed, or is there another hole behind it?"""
+        gap = self._gap
+        if gap is None or self._inbox.next_in <= gap.target:
+            return
+        self._gap = None
+        self._emit(GapFilled(gap.begin, gap.target))
+        if self._hold:
+            self._open_gap(self._hold.lowest(), now)
+        elif self._state is State.RECOVERING:
+            self._set_state(State.ACTIVE, "nothing is missing")
+
+    def _check_progress(self, now: Now) -> None:
+        """The resend must get on: one more request, then the end (G08)."""
+        gap = self._gap
+        if gap is None:
+            return
+        if self._inbox.next_in != gap.progress:
+            gap.progress = self._inbox.next_in
+            gap.deadline = now.mono_ns + self._progress_time()
+            gap.repeated = False
+        elif now.mono_ns < gap.deadline:
+            return
+        elif gap.repeated:
+            missing = self._inbox.next_in
+            self._alarm(f"message {missing} was asked for twice and did not come")
+            self._end(CloseReason.RESEND_TIMEOUT, f"Message {missing} was not resent", now)
+        else:
+            gap.repeated = True
+            self._ask(gap, now)
+
+    # --- answering (A6) -------------------------------------------------------------------------------------
+
+    def _start_replay(self, begin: int, end: int, now: Now) -> None:
+        """Resend begin..end, behind what is queued already and before everything that is sent from now on (P12)."""
+        outbox = self._outbox
+        end = min(end, outbox.last_resendable())
+        if begin > end:
+            return  # all of it waits behind the replay under way and comes by itself
+        if outbox.replay is None:
+            outbox.replay = Replay(begin, end, self._resendable, self._lost_out)
+            outbox.held = True
+            self._pump_replay(now)
+        elif (begin, end) not in outbox.replay.queue:
+            if len(outbox.replay.queue) < _MAX_RANGES:
+                outbox.replay.queue.append((begin, end))
+            else:
+                self._alarm(f"too many ResendRequests at once: {begin}..{end} is not answered")
+
+    def _pump_replay(self, now: Now) -> None:
+        """Queue the next batch of a replay, when the last one has been taken (P16)."""
+        outbox = self._outbox
+        replay = outbox.replay
+        while replay is not None and not outbox.pending:
+            stamp = outbox.timestamp(now.wall_ns)
+            buffers = replay.batch(self._store, stamp, lambda first, new: outbox.gap_fill(first, new, now))
+            outbox.add_resent(buffers, now)
+            if not replay.finished:
+                return  # a batch, or a long stretch without anything to resend
+            self._counters["resent"] += replay.resent
+            self._emit(Resent(replay.begin, replay.end, replay.resent))
+            if not replay.next_range():
+                outbox.replay = replay = None
+                outbox.release()
+
+    def _resendable(self, message: Message, wall_ns: int) -> bool:
+        """Whether an application message may go out again."""
+        hook = self.config.on_resend
+        if hook is not None:
+            try:
+                return bool(hook(self, message, self._now.wall_ns - wall_ns))  # type: ignore[arg-type]
+            except Exception as error:
+                # A callback's trouble never costs the session, nor the peer its fill.
+                self._alarm(f"on_resend failed for message {message.msg_seq_num}: {error!r}")
+        return message.msg_type not in _STALE_TYPES
+
+    def _lost_out(self, first: int, last: int, damaged: bool) -> None:
+        """The store does not have (or cannot read) a number that was used: GapFill and alarm (P14).
+
+        Logons and other messages with secrets are not given back by a store; which numbers of earlier processes those
+        were is not known here, so only this process's are complained about.
+        """
+        outbox = self._outbox
+        if not damaged:
+            missing = [n for n in range(max(first, outbox.lost_below), last + 1) if n not in outbox.withheld]
+            if not missing:
+                return
+            first, last = missing[0], missing[-1]
+        self._alarm(f"outbound messages {first}..{last} are not in the store any more: gap-filled")

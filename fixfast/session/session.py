@@ -1,0 +1,431 @@
+"""Session: the sans-IO FIX session. Bytes and time come in as arguments; bytes, events and a deadline go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from fixfast.errors import LocalProtocolError, NotActive, StoreError
+from fixfast.session.core import ResetInProgress
+from fixfast.session.events import Event
+from fixfast.session.liveness import SECOND
+from fixfast.session.outbox import ADMIN
+from fixfast.session.pipeline import Pipeline
+from fixfast.session.reject import business_reject_fields
+from fixfast.session.state import CloseReason, State
+from fixfast.session.stats import SessionStats
+from fixfast.session.wire import Message, Template
+from fixfast.types import Buffer, Now, Role, SessionID
+
+__all__ = ["Session"]
+
+#: How long the round trip before a reset may take when there are no heartbeats.
+_ROUND_TRIP = 30 * SECOND
+
+
+class Session(Pipeline):
+    """One FIX session, either role. It does no I/O, starts no thread and reads no clock; one thread owns it.
+
+        session.connected(now)                     # a transport is there
+        session.receive_data(data, now)            # or get_buffer() and buffer_updated()
+        for event in session.events(): ...         # messages and everything else, in order
+        transport.write(session.data_to_send())    # again until it is empty; not while the peer does not read
+        if session.close_requested: ...            # flush, close, then session.disconnected()
+        session.poll(now)                          # when session.next_deadline() has come
+
+    `now` is a `fixfast.Now`; deadlines are its mono_ns. Every message sent is stored before it is queued, every message
+    received is stored before it is an event, and taking the next event acknowledges the last, so a new Session on the
+    same store goes on where this one stopped. When the store fails the session ends (O10) and can never be used again.
+
+    Args:
+        config: what and how.
+        store: its history; MemoryStore() if None.
+        role: who sends the first Logon.
+
+    Raises: StoreError: the store cannot be read. DictionaryError: config.dictionary cannot be loaded.
+    """
+
+    __slots__ = ()
+
+    # --- transport ------------------------------------------------------------------------------------------
+
+    def connected(self, now: Now) -> None:
+        """Begin on a new connection: an initiator's Logon is queued (I01).
+
+        Raises: LocalProtocolError: there is a connection already.
+        """
+        if self._state is not State.DISCONNECTED:
+            raise LocalProtocolError(f"connected() while {self._state.value}")
+        self._begin_connection(now)
+        self.close_requested = None
+        self._set_state(State.CONNECTING, "connected")
+        if self._failure is not None:
+            self._close(CloseReason.STORE, silently=True)
+            return
+        self._set_deadline(self._logon_timeout(), now)
+        if self.role is Role.INITIATOR:
+            try:
+                self._begin_logon(now)
+            except StoreError as error:
+                self._store_failed(error)
+
+    def receive_data(self, data: Buffer, now: Now) -> None:
+        """Take bytes from the peer, in any pieces.
+
+        Raises: LocalProtocolError: there is no connection.
+        """
+        if self._state is State.DISCONNECTED:
+            raise LocalProtocolError("receive_data() without a connection")
+        if self._state is State.CLOSING:
+            return
+        self._inbox.detach()
+        self._decoder.feed(data)
+        self._received(len(data), now)
+
+    def get_buffer(self, hint: int = -1) -> memoryview:
+        """Return where the next bytes should go: the decoder's own chunk. buffer_updated() must follow."""
+        self._scratch = not self._state.connected
+        if self._scratch:
+            return memoryview(bytearray(4096))  # read and dropped (F13)
+        self._inbox.detach()
+        return self._decoder.get_buffer(hint)
+
+    def buffer_updated(self, n: int, now: Now) -> None:
+        """Take the `n` bytes that were received into the buffer of get_buffer()."""
+        if not self._scratch:
+            self._decoder.buffer_updated(n)
+            self._received(n, now)
+
+    def _received(self, n: int, now: Now) -> None:
+        if self._state is State.LOGON_RECEIVED:
+            self._waiting_bytes += n
+            if self._waiting_bytes > self.config.max_message_size:
+                self._close(CloseReason.TOO_LARGE, silently=True)  # L30: bounded while a Logon is decided on
+        try:
+            self._receive(now)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def receive_eof(self, now: Now) -> None:
+        """The peer closed its side: the connection is over (O12). What came before was dealt with."""
+        self._now = now
+        if self._state.connected:
+            self._close(self._end_of_connection(CloseReason.PEER_CLOSED))
+
+    def disconnected(self, reason: str, now: Now) -> None:
+        """The connection is gone, for whatever reason (O08). Numbers are kept; what was not sent is in the store.
+
+        Args: reason: what the transport knows, for people; or a CloseReason.
+        """
+        self._now = now
+        if self._state is State.DISCONNECTED:
+            return
+        default = reason if isinstance(reason, CloseReason) else CloseReason.CONNECTION_LOST
+        why = self.close_requested or self._end_of_connection(default)
+        try:
+            self._disconnect(why, reason)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _end_of_connection(self, default: CloseReason) -> CloseReason:
+        if self._end_reason is not None:
+            return self._end_reason
+        return CloseReason.LOGOUT if self._logout_answered else default
+
+    def data_to_send(self) -> list[bytes]:
+        """Return the buffers to write next, in order, and forget them: only what the store calls safe.
+
+        Call it until it returns an empty list; a long resend comes in batches. While the peer does not read, do not
+        call it: that is what bounds memory (P16).
+        """
+        outbox = self._outbox
+        safe = outbox.take()
+        if not safe and (outbox.replay is not None or self._reset is not None):
+            try:
+                self._pump_replay(self._now)
+                self._try_reset(self._now)
+            except StoreError as error:
+                self._store_failed(error)
+            safe = outbox.take()
+        return safe
+
+    @property
+    def sync_needed(self) -> bool:
+        """Whether bytes wait for store.sync()."""
+        return self._outbox.sync_needed
+
+    # --- timers ---------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """Return the mono_ns at which poll() is due next, None for never."""
+        if not self._state.connected:
+            return None
+        if self._outbox.replay is not None and not self._outbox.pending:
+            return self._now.mono_ns  # the next batch
+        due = [self._deadline, self._gap.deadline if self._gap is not None else None]
+        if self._beating():
+            due += [self._live.heartbeat_at(self._outbox.last_sent), self._live.deadline()]
+        return min((deadline for deadline in due if deadline is not None), default=None)
+
+    def poll(self, now: Now) -> None:
+        """Do what is due: heartbeats, test requests, time-outs, the next batch of a resend."""
+        self._now = now
+        try:
+            if self._deadline is not None and now.mono_ns >= self._deadline:
+                self._deadline = None
+                self._on_deadline(now)
+            if self._state.connected:
+                self._check_progress(now)
+            if self._beating():
+                self._check_liveness(now)
+            if self._state.connected:
+                self._pump_replay(now)
+                self._try_reset(now)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _beating(self) -> bool:
+        """Whether heartbeats are sent and expected: logged on, no Logout of ours, no reset under way."""
+        if self._reset is not None and self._reset.logon_sent:
+            return False
+        return self._state.active or (self._state is State.LOGOUT_RECEIVED and not self._logout_answered)
+
+    def _check_liveness(self, now: Now) -> None:
+        live = self._live
+        if live.is_dead(now):
+            self._alarm("the peer is silent")
+            self._end(CloseReason.HEARTBEAT_TIMEOUT, "Heartbeat timeout", now)  # H07, X08
+        elif live.should_probe(now):
+            live.probed(self._test_request(now), now)  # H04
+        else:
+            due = live.heartbeat_at(self._outbox.last_sent)
+            if due is not None and now.mono_ns >= due:
+                self._say("0", [], now)  # H01
+
+    def _on_deadline(self, now: Now) -> None:
+        """The time for the present step is over."""
+        state = self._state
+        if state is State.CONNECTING or state is State.LOGON_SENT:
+            self._close(CloseReason.LOGON_TIMEOUT, silently=True)
+        elif state is State.LOGON_RECEIVED:
+            self._close(CloseReason.LOGON_UNDECIDED, silently=True)
+        elif state is State.LOGOUT_SENT:
+            self._close(self._end_reason or CloseReason.LOGOUT_TIMEOUT)
+        elif state is State.LOGOUT_RECEIVED:
+            if self._logout_answered or self._early_logout is None:
+                self._close(CloseReason.LOGOUT)
+            else:
+                self._answer_logout(self._early_logout, now)  # O04: NIN stays at the first missing number
+        elif self._reset is not None:
+            sent, self._reset = self._reset.logon_sent, None
+            self._alarm("the sequence reset was not answered in time")
+            if sent:
+                self._close(CloseReason.RESET_REFUSED)
+
+    # --- application ----------------------------------------------------------------------------------------
+
+    def send(self, msg_type: str, fields: Iterable[Any], now: Now) -> int:
+        """Number, encode, store and queue an application message.
+
+        Args:
+            msg_type: MsgType(35); not one of the session's own (0, 1, 2, 4, 5, A).
+            fields: (tag, value) pairs as `fixfast.encode` takes them, without the session's own tags 8, 9, 10, 34, 35,
+                43, 49, 52, 56, 122 (S15).
+
+        Returns: its MsgSeqNum.
+
+        Raises:
+            NotActive: not logged on, unless config.offline is "store" (Q01).
+            EncodeError, EncodeTypeError: naming the tag; no number was used.
+            LocalProtocolError: a session message.
+            StoreError: it could not be stored, so it is not sent; the session ends.
+        """
+        if msg_type in ADMIN:
+            raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
+        if not self._state.active and self.config.offline != "store":
+            raise NotActive(self._state.value)
+        outbox = self._outbox
+        raw = outbox.encode(msg_type, fields, now.wall_ns)
+        if msg_type == "BE":
+            outbox.withheld.add(outbox.next_out)  # it has a password (C8)
+        return self._commit(raw, now)
+
+    def template(self, msg_type: str, fields: Sequence[Any]) -> Template:
+        """Return a Template for send_template(); the session's own fields are added in front.
+
+        Args: fields: (tag, value) pairs and Slots.
+
+        Raises: EncodeError: a field is the session's own, or cannot be written. LocalProtocolError: a session message.
+        """
+        if msg_type in ADMIN:
+            raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
+        return self._outbox.template(msg_type, fields)
+
+    def send_template(self, template: Template, *values_and_now: Any) -> int:
+        """Do what send() does with a Template of this session.
+
+        Args: the values of its Slots in order, and `now` last.
+        """
+        if not self._state.active and self.config.offline != "store":
+            raise NotActive(self._state.value)
+        now: Now = values_and_now[-1]
+        return self._commit(template.encode(self._outbox.next_out, now.wall_ns, *values_and_now[:-1]), now)
+
+    def _commit(self, raw: bytes, now: Now) -> int:
+        outbox = self._outbox
+        if outbox.max_size is not None:
+            outbox.check_size(raw)
+        state = self._state
+        try:
+            # Not logged on, it only goes to the store; it waits when the Logon is out already (I11).
+            return outbox.commit(raw, now, queue=state.active or state is State.LOGON_SENT)
+        except StoreError as error:
+            self._store_failed(error)
+            raise
+
+    def business_reject(self, message: Message, reason: int, text: str, ref_id: str, now: Now) -> int:
+        """Answer a message with BusinessMessageReject(j), in FIX 4.0 and 4.1 with a Reject(3) (B01).
+
+        Args: reason: BusinessRejectReason(380). text: Text(58). ref_id: BusinessRejectRefID(379), "" for none.
+
+        Raises: as send(); LocalProtocolError: the message is a reject itself (B07).
+        """
+        if message.msg_type in ("3", "j"):
+            raise LocalProtocolError("a reject is never answered with a reject")
+        msg_type, fields = business_reject_fields(self.config.begin_string, message, reason, text, ref_id)
+        return self.send(msg_type, fields, now)
+
+    def logout(self, text: str, now: Now) -> None:
+        """Log out: the peer's resend requests are still answered, its answer is waited for, then close (O01).
+
+        Without a session yet, the connection is closed at once; without a connection nothing happens.
+
+        Args: text: Text(58), may be empty.
+        """
+        self._now = now
+        state = self._state
+        if state.active:
+            if self._reset is not None:
+                self._reset = None
+                self._outbox.release()
+            try:
+                self._send_logout(text, None, now)
+            except StoreError as error:
+                self._store_failed(error)
+                return
+            self._set_state(State.LOGOUT_SENT, text or "Logout sent")
+            self._set_deadline(self.config.logout_timeout, now)
+        elif state in (State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIVED):
+            self._close(CloseReason.LOCAL, silently=True)
+
+    def reset(self, now: Now) -> None:
+        """Begin both sequence numbers at 1: at once without a connection, else by Logon with 141=Y (R04).
+
+        On a session it takes a round trip first, and waits while messages are missing on either side. LoggedOn with
+        `reset` set tells that it is done.
+
+        Raises: LocalProtocolError: FIX 4.0 with a connection, or neither logged on nor disconnected. StoreError.
+        """
+        self._now = now
+        if self._state is State.DISCONNECTED:
+            self._new_epoch("operator")
+        elif not self._state.active or self.config.begin_string == "FIX.4.0":
+            raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")
+        elif self._reset is None:
+            try:
+                self._reset = ResetInProgress(self._test_request(now))
+            except StoreError as error:
+                self._store_failed(error)
+                raise
+            self._deadline = now.mono_ns + max(3 * self._live.interval, _ROUND_TRIP)
+
+    def accept_logon(self, fields: Iterable[tuple[int, Any]], now: Now) -> None:
+        """Acceptor with manual_logon: let the peer in. `fields` are added to our Logon."""
+        self._check_deciding()
+        self._now = now
+        try:
+            self._accept(fields, now)
+            self._receive(now)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def refuse_logon(self, text: str | None, status: int | None, now: Now) -> None:
+        """Acceptor with manual_logon: do not let the peer in.
+
+        Args:
+            text: Text(58) of the Logout; None: close without a word and without using a number.
+            status: SessionStatus(1409), FIXT.1.1 only; None for none.
+        """
+        self._check_deciding()
+        self._now = now
+        try:
+            if text is None:
+                self._refuse(CloseReason.LOGON_REFUSED, "", status, by_us=True)
+                self._close(CloseReason.LOGON_REFUSED, silently=True)
+            else:
+                self._end(CloseReason.LOGON_REFUSED, text, now, status)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _check_deciding(self) -> None:
+        if self._state is not State.LOGON_RECEIVED:
+            raise LocalProtocolError(f"no Logon is being decided on: the session is {self._state.value}")
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happened. Taking the next event (or the end) acknowledges the message taken last.
+
+        After a restart the messages that were received and not acknowledged come first, with `redelivered` set.
+        """
+        try:
+            yield from self._inbox.iterate()
+        except StoreError as error:
+            self._store_failed(error)
+
+    def done(self, n: int) -> None:
+        """With config.manual_done: everything up to message n is dealt with, and need not be delivered again.
+
+        Raises: LocalProtocolError: n was not received yet, or manual_done is off. StoreError: the session ends.
+        """
+        try:
+            self._inbox.done(n)
+        except StoreError as error:
+            self._store_failed(error)
+            raise
+
+    # --- what it is -----------------------------------------------------------------------------------------
+
+    @property
+    def session_id(self) -> SessionID:
+        """The identity, as seen from our side."""
+        return self.config.session_id
+
+    @property
+    def next_in(self) -> int:
+        """NIN: the MsgSeqNum expected from the peer."""
+        return self._inbox.next_in
+
+    @property
+    def next_out(self) -> int:
+        """NOUT: the MsgSeqNum our next message gets."""
+        return self._outbox.next_out
+
+    def stats(self) -> SessionStats:
+        """Return a snapshot of the session's numbers."""
+        inbox, outbox, hold = self._inbox, self._outbox, self._hold
+        return SessionStats(
+            state=self._state,
+            next_in=inbox.next_in,
+            next_out=outbox.next_out,
+            messages_in=inbox.messages_in,
+            messages_out=outbox.messages_out,
+            bytes_out=outbox.bytes_out,
+            held=len(hold),
+            held_bytes=hold.size,
+            dropped=hold.dropped,
+            queued=outbox.behind,
+            unacknowledged=len(inbox.events),
+            **self._counters,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Session {self.session_id} {self._state.value} in {self.next_in} out {self.next_out}>"

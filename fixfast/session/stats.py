@@ -1,0 +1,47 @@
+"""SessionStats: a snapshot of one session's numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fixfast.session.state import State
+
+__all__ = ["SessionStats"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStats:
+    """What a session did since it was made. All counts but the sequence numbers begin at 0 with the Session object.
+
+    Attributes:
+        state: the main state.
+        next_in, next_out: sequence numbers.
+        messages_in: messages delivered to the application.
+        messages_out, bytes_out: handed to the transport, resent ones included.
+        resent: messages resent on request.
+        duplicates: inbound messages with PossDupFlag that were here already.
+        garbled: garbled stretches received.
+        rejects_sent: Reject(3) messages of ours, without the application's own.
+        gaps: gaps detected.
+        held, held_bytes: inbound messages that wait behind a gap.
+        dropped: of those, dropped for want of room.
+        queued: outbound messages that wait behind a replay or a Logon.
+        unacknowledged: events that were not taken yet.
+    """
+
+    state: State
+    next_in: int
+    next_out: int
+    messages_in: int
+    messages_out: int
+    bytes_out: int
+    resent: int
+    duplicates: int
+    garbled: int
+    rejects_sent: int
+    gaps: int
+    held: int
+    held_bytes: int
+    dropped: int
+    queued: int
+    unacknowledged: int
