@@ -51,7 +51,7 @@ def refused(call: Callable[..., Any], *arguments: Any) -> str:
     "text",
     [
         "0", "-0", "1", "-1", "007", "-007", "9" * 18, "9" * 19, str(INT64_MAX), str(INT64_MIN), str(INT64_MAX + 1),
-        str(INT64_MIN - 1), str(1 << 64), "1" * 39, "-" + "9" * 40, "0" * 39 + "7", "999999999999999999", "1" + "0" * 18,
+        str(INT64_MIN - 1), str(1 << 64), "1" * 39, "-" + "9" * 40, "0" * 39 + "7", "1" + "0" * 18,
     ],
 )  # fmt: skip
 def test_int_reads_digits_of_any_size_up_to_40(codec: Codec, text: str) -> None:

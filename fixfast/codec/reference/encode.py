@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -79,45 +79,78 @@ def encode_session(
 class Template:
     """A message with holes: fixed fields and Slots, filled by encode().
 
+    Args:
+        begin_string, msg_type, fields, timestamp_digits: as for encode(); Slots stand among the fields.
+        header: the session's fields and Slots, as for encode_session(); None: a bare message, as for encode().
+
     Raises: EncodeError: a fixed field cannot be written. ValueError: a Slot of unknown kind.
     """
 
     def __init__(
-        self, begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any] | Slot], *, timestamp_digits: int = 3
+        self,
+        begin_string: str,
+        msg_type: str,
+        fields: Iterable[tuple[int, Any] | Slot],
+        *,
+        timestamp_digits: int = 3,
+        header: Iterable[tuple[int, Any] | Slot] | None = None,
     ) -> None:
         self._begin_string = begin_string
         self._msg_type = msg_type
         self._timestamp_digits = timestamp_digits
+        self._header = None if header is None else list(header)
         self._fields = list(fields)
-        self._slots = [field for field in self._fields if isinstance(field, Slot)]
-        for slot in self._slots:
-            _check_tag(slot.tag, _OWNED)
-            _check_kind(slot.kind)
+        for slot in _slots(self._header or []):
+            _check_slot(slot, _OWNED)
+        for slot in _slots(self._fields):
+            _check_slot(slot, _OWNED if header is None else _SESSION_OWNED)
         # what is wrong with the fixed part is wrong now, not at the first order
-        encode(
-            begin_string,
-            msg_type,
-            [field for field in self._fields if not isinstance(field, Slot)],
-            timestamp_digits=timestamp_digits,
-        )
+        self.encode(*[None] * len(self.slots))
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots in the order that encode() takes their values: the header's first."""
+        return (*_slots(self._header or []), *_slots(self._fields))
 
     def encode(self, *values: Any) -> bytes:
         """Return a whole message with the slots filled, in their order. None leaves a slot out.
 
         Raises: TypeError: not one value a slot. EncodeError, EncodeTypeError: naming the tag.
         """
-        if len(values) != len(self._slots):
-            raise TypeError(f"{len(self._slots)} values are needed, {len(values)} were given")
+        if len(values) != len(self.slots):
+            raise TypeError(f"{len(self.slots)} values are needed, {len(values)} were given")
         remaining = iter(values)
-        fields: list[tuple[int, Any]] = []
-        for field in self._fields:
-            if not isinstance(field, Slot):
-                fields.append(field)
-                continue
-            value = next(remaining)
-            if value is not None:
-                fields.append((field.tag, _slot_value(field, value, self._timestamp_digits)))
-        return encode(self._begin_string, self._msg_type, fields, timestamp_digits=self._timestamp_digits)
+        digits = self._timestamp_digits
+        if self._header is None:
+            return encode(
+                self._begin_string, self._msg_type, _filled(self._fields, remaining, digits), timestamp_digits=digits
+            )
+        header = _filled(self._header, remaining, digits)
+        return encode_session(
+            self._begin_string, self._msg_type, header, _filled(self._fields, remaining, digits), digits
+        )
+
+
+def _slots(fields: list[Any]) -> list[Slot]:
+    return [field for field in fields if isinstance(field, Slot)]
+
+
+def _check_slot(slot: Slot, owned: frozenset[int]) -> None:
+    _check_tag(slot.tag, owned)
+    _check_kind(slot.kind)
+
+
+def _filled(fields: list[Any], values: Iterator[Any], digits: int) -> list[Any]:
+    """Return the fields with the next values in the place of the slots."""
+    filled: list[Any] = []
+    for field in fields:
+        if not isinstance(field, Slot):
+            filled.append(field)
+            continue
+        value = next(values)
+        if value is not None:
+            filled.append((field.tag, _slot_value(field, value, digits)))
+    return filled
 
 
 def _frame(begin_string: str, msg_type: str, wire: Wire) -> bytes:
@@ -271,6 +304,13 @@ def _check_kind(kind: str) -> None:
         raise ValueError(f"unknown kind {kind!r}: one of str, int, time, decimal, bool or scaled:N")
 
 
+def _epoch_text(tag: int, ns: int, digits: int) -> bytes:
+    try:
+        return format_time(ns, digits)
+    except ValueError as error:
+        raise EncodeError(tag, str(error)) from None
+
+
 def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
     """Return a value for encode() that writes what the slot's kind says."""
     tag, kind = slot
@@ -282,7 +322,7 @@ def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
     if kind == "int" and is_int:
         return str(int(value))
     if kind == "time" and (is_int or isinstance(value, datetime)):
-        return format_time(value, digits) if is_int else value
+        return _epoch_text(tag, value, digits) if is_int else value
     if kind == "decimal" and (isinstance(value, (Decimal, Scaled)) or is_int):
         return str(int(value)) if is_int else value
     if kind == "bool" and isinstance(value, bool):
