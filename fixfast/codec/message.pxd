@@ -1,0 +1,48 @@
+# What frame.pyx, groups.pyx and later the session's C check need of messages.
+
+from libc.stdint cimport int32_t, uint8_t, uint32_t
+
+cimport cython
+
+from fixfast.codec.context cimport Context
+from fixfast.codec.scan.kernels cimport ff_frame
+from fixfast.codec.values cimport Kind, View
+
+
+@cython.final
+cdef class Message:
+    cdef object owner                   # keeps `base` valid: bytes, a decoder's Chunk, or an Export
+    cdef Context context
+    cdef const uint8_t* base            # the first byte; NULL only in an object that parse() did not make
+    cdef int32_t* table                 # owned: `count` tags, `count` starts, `count` ends; NULL until needed again
+    cdef uint32_t size                  # bytes
+    cdef uint32_t count                 # fields
+    cdef public bint redelivered        # set by the session: this message may have been delivered before
+
+
+# A stretch of the fields of a message: the base of group entries.
+cdef class Run:
+    cdef Message message
+    cdef uint32_t first
+    cdef uint32_t last                  # behind it; within `message.count`
+
+
+# What build() found.
+cdef struct Verdict:
+    int result                          # FF_OK, FF_NEED_DATA, or what is wrong
+    uint32_t total                      # bytes of the frame, 0 until its header is complete
+    ff_frame frame
+
+# The Message that starts at p, or None, and `verdict` says why not. `owner` keeps p[0:available] valid.
+cdef object build(
+    object owner, const uint8_t* p, size_t available, Context context, uint32_t max_length, Verdict* verdict
+)
+cdef object reason_of(int result)       # the GarbledReason
+
+# Fields `first` to `last` - 1. The table is loaded anew if detach() gave it back; see View for how long it is good.
+cdef int view_of(Message m, uint32_t first, uint32_t last, View* view) except -1
+cdef object get_value(Message m, uint32_t first, uint32_t last, object tag, Kind kind, int digits, object default)
+cdef bint contains(Message m, uint32_t first, uint32_t last, object tag) except -1
+cdef list get_all(Message m, uint32_t first, uint32_t last, object tag)
+cdef tuple get_many(Message m, uint32_t first, uint32_t last, tuple tags)
+cdef object pairs_of(Message m, uint32_t first, uint32_t last)      # iterator of (tag, str)

@@ -1,0 +1,178 @@
+/* What the kernels and their callers share: the table of fields, data pairs, the judgement of a frame.
+ *
+ * A frame is `8=FIX...<SOH>9=digits<SOH>35=type<SOH> ... 10=ddd<SOH>`. It is judged in this order: the header, byte by
+ * byte; the place of CheckSum; its value; the fields. BodyLength says where the frame ends, so nothing is searched for.
+ */
+#ifndef FF_SCAN_H
+#define FF_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define FF_LIKELY(x) __builtin_expect(!!(x), 1)
+#define FF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define FF_NOINLINE __attribute__((noinline))
+#define FF_UNUSED __attribute__((unused))
+#else
+#define FF_LIKELY(x) (x)
+#define FF_UNLIKELY(x) (x)
+#define FF_NOINLINE
+#define FF_UNUSED
+#endif
+
+#define FF_SOH 0x01
+#define FF_TRAILER 7                /* 10=ddd<SOH> */
+#define FF_MAX_FIELDS 65536
+#define FF_MAX_LENGTH 99999999      /* eight digits of BodyLength: every offset fits 32 bits */
+
+/* Results of everything here. Those above FF_FULL are, in this order, fixfast.types.GarbledReason's first ten. */
+enum {
+    FF_OK = 0,
+    FF_NEED_DATA = 1,
+    FF_FULL = 2,
+    FF_NOT_FIX = 3,
+    FF_BEGIN_STRING,
+    FF_BODY_LENGTH,
+    FF_TOO_LARGE,
+    FF_MSG_TYPE,
+    FF_BAD_TRAILER,
+    FF_CHECKSUM,
+    FF_FIELD,
+    FF_DATA_LENGTH,
+    FF_TOO_MANY_FIELDS
+};
+
+/* --- length-prefixed data ---------------------------------------------------------------------------------- */
+
+#define FF_PAIR_BITS 65536
+#define FF_PAIR_WORDS (FF_PAIR_BITS / 64)
+
+/* Which tags are lengths of the data field that follows them. The bit of a tag's low 16 bits is a filter: it is exact
+ * for the standard's tags, and what it lets through is looked up in the sorted columns. */
+typedef struct {
+    const uint64_t *bits;           /* FF_PAIR_WORDS */
+    const int32_t *len_tag;         /* ascending */
+    const int32_t *data_tag;        /* at the same place, the tag of the data */
+    uint32_t count;
+} ff_pairs;
+
+static inline int ff_may_be_length(const ff_pairs *pairs, int32_t tag) {
+    uint32_t bit = (uint32_t)tag & (FF_PAIR_BITS - 1);
+    return (int)(pairs->bits[bit >> 6] >> (bit & 63) & 1);
+}
+
+/* --- the table of fields ----------------------------------------------------------------------------------- */
+
+/* Columns of `cap` places, the first `n` of them taken. Offsets count from the first byte of the message; `end` is that
+ * of the SOH behind the value. */
+typedef struct {
+    int32_t *tag;
+    uint32_t *off;
+    uint32_t *end;
+    uint32_t cap;
+    uint32_t n;
+} ff_table;
+
+/* A kernel: append the fields of buf[start, end) to `table`.
+ *
+ * Needs: start < end; buf[end - 1] is SOH; buf[0, end + FF_TRAILER) may be read.
+ * `sum`, if not NULL, receives the sum of buf[0, end) modulo 256, whatever the result is.
+ *
+ * FF_OK
+ * FF_FULL         the table is full; `*at` is where to go on with a larger one
+ * FF_FIELD        the field that starts at `*at` is not tag=value
+ * FF_DATA_LENGTH  the length in front of the data field that starts at `*at` does not lead to an SOH
+ */
+typedef int ff_scan_fn(const uint8_t *buf, uint32_t start, uint32_t end, ff_table *table, const ff_pairs *pairs,
+                       uint32_t *at, uint8_t *sum);
+
+ff_scan_fn ff_scan_scalar;
+
+/* --- frames ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    uint32_t length;    /* where 9= starts */
+    uint32_t body;      /* where 35= starts */
+    uint32_t trailer;   /* where 10= must start; the frame ends FF_TRAILER bytes behind it */
+    uint32_t at;        /* of trouble: where it was seen */
+    uint32_t seen;      /* of trouble: how many bytes it took to see it */
+} ff_frame;
+
+static inline int ff_bad_header(ff_frame *frame, int reason, size_t at, size_t seen) {
+    frame->at = (uint32_t)at;
+    frame->seen = (uint32_t)seen;
+    return reason;
+}
+
+/* Judge the first bytes of a message, up to the first one of MsgType; at most 31 are looked at.
+ * FF_OK, FF_NEED_DATA, or what is wrong: the answer for a whole message is the same as that for its first bytes. */
+static inline int ff_header(const uint8_t *p, size_t n, uint32_t max_length, ff_frame *frame) {
+    size_t i, start, digits;
+    uint32_t length = 0;
+    if (FF_UNLIKELY(n < 5 || memcmp(p, "8=FIX", 5) != 0)) {
+        for (i = 0; i < n; i++)
+            if (p[i] != (uint8_t)"8=FIX"[i])
+                return ff_bad_header(frame, FF_NOT_FIX, 0, i + 1);
+        return FF_NEED_DATA;
+    }
+    for (i = 5;; i++) {
+        if (i == n)
+            return FF_NEED_DATA;
+        if (p[i] == FF_SOH)
+            break;
+        if (i == 15)
+            return ff_bad_header(frame, FF_BEGIN_STRING, 0, 16);
+    }
+    start = ++i;
+    frame->length = (uint32_t)start;
+    for (; i < start + 2; i++) {
+        if (i == n)
+            return FF_NEED_DATA;
+        if (p[i] != (i == start ? '9' : '='))
+            return ff_bad_header(frame, FF_BODY_LENGTH, start, i + 1);
+    }
+    for (digits = 0;; i++, digits++) {
+        uint32_t digit;
+        if (i == n)
+            return FF_NEED_DATA;
+        digit = (uint32_t)p[i] - '0';
+        if (digit > 9) {
+            if (p[i] == FF_SOH && digits)
+                break;
+            return ff_bad_header(frame, FF_BODY_LENGTH, start, i + 1);
+        }
+        if (digits == 8)
+            return ff_bad_header(frame, FF_BODY_LENGTH, start, i + 1);
+        length = length * 10 + digit;
+    }
+    i++;
+    if (length > max_length)
+        return ff_bad_header(frame, FF_TOO_LARGE, start, i);
+    start = i;
+    for (; i < start + 3; i++) {
+        if (i == n)
+            return FF_NEED_DATA;
+        if (p[i] != (uint8_t)"35="[i - start])
+            return ff_bad_header(frame, FF_MSG_TYPE, start, i + 1);
+    }
+    if (i == n)
+        return FF_NEED_DATA;
+    if (p[i] == FF_SOH)
+        return ff_bad_header(frame, FF_MSG_TYPE, start, i + 1);
+    frame->body = (uint32_t)start;
+    frame->trailer = (uint32_t)start + length;
+    return FF_OK;
+}
+
+/* CheckSum where it must be, the whole frame being there: its value, or -1. */
+static inline int ff_trailer(const uint8_t *p, uint32_t trailer) {
+    const uint8_t *t = p + trailer;
+    uint32_t a = (uint32_t)t[3] - '0', b = (uint32_t)t[4] - '0', c = (uint32_t)t[5] - '0';
+    if (t[-1] != FF_SOH || t[0] != '1' || t[1] != '0' || t[2] != '=' || a > 9 || b > 9 || c > 9 || t[6] != FF_SOH)
+        return -1;
+    return (int)(a * 100 + b * 10 + c);
+}
+
+#endif
