@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 
 __all__ = ["FIELD_COUNTS", "Corpus", "Order", "frame"]
@@ -22,7 +23,7 @@ _MIDNIGHT_NS = 1_767_571_200 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an encoder is given: the values of one NewOrderSingle. `price` counts 1e-5."""
+    """What an encoder is given: the values of one NewOrderSingle. `price` counts 1e-5; the same as text and Decimal."""
 
     seq: int
     time_ns: int
@@ -33,10 +34,8 @@ class Order:
     side: str
     quantity: int
     price: int
-
-    @property
-    def price_text(self) -> str:
-        return f"{self.price // 100_000}.{self.price % 100_000:05d}"
+    price_text: str
+    price_decimal: Decimal
 
 
 def frame(begin_string: str, fields: list[tuple[int, str]]) -> bytes:
@@ -82,6 +81,8 @@ class Corpus:
     def _order(self) -> Order:
         rnd = self._random
         ns = _MIDNIGHT_NS + rnd.randrange(_DAY_NS // 10**6) * 10**6
+        price = rnd.randrange(1, 10 ** rnd.randrange(6, 10))
+        price_text = f"{price // 100_000}.{price % 100_000:05d}"
         return Order(
             seq=rnd.randrange(1, 10 ** rnd.randrange(2, 7)),
             time_ns=ns,
@@ -91,7 +92,9 @@ class Corpus:
             symbol=rnd.choice(SYMBOLS),
             side=rnd.choice("12"),
             quantity=rnd.randrange(1, 10 ** rnd.randrange(2, 7)),
-            price=rnd.randrange(1, 10 ** rnd.randrange(6, 10)),
+            price=price,
+            price_text=price_text,
+            price_decimal=Decimal(price_text),
         )
 
     @staticmethod

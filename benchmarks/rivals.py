@@ -101,7 +101,7 @@ class Fixfast(Rival):
         return read
 
     def encode(self) -> Callable[[Order], bytes]:
-        encode, scaled = self._ff.encode, self._ff.Scaled
+        encode = self._ff.encode
 
         def write(order: Order) -> bytes:
             raw: bytes = encode(
@@ -120,7 +120,7 @@ class Fixfast(Rival):
                     (60, order.time_ns),
                     (38, order.quantity),
                     (40, "2"),
-                    (44, scaled(order.price, -5)),
+                    (44, order.price_decimal),
                     (59, "0"),
                 ],
             )
