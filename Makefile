@@ -67,7 +67,7 @@ test: install
 lint: install
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(VENV)/bin/cython-lint fixfast
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint fixfast
 	$(PY) -m mypy fixfast
 	$(PY) -m mypy --explicit-package-bases benchmarks docs examples tests
 
