@@ -168,7 +168,12 @@ class _OsFile:
         return True
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+    # A store that was dropped without close() ends like a killed process: no mark of a clean stop, no lock left.
+    __del__ = close
 
 
 class _OsLock:
@@ -187,8 +192,10 @@ class _OsLock:
 
     def release(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)  # which ends the lock
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            os.close(fd)  # which ends the lock
+
+    __del__ = release
 
 
 class OsFiles:

@@ -132,6 +132,9 @@ class JournalStore:
         boot_id = files.boot_id()
         files.remove(self.path + ".new")  # a reset or a creation that did not come to its end
         if files.exists(self.path):
+            # A process killed inside reset() may have left a new name that is not durable yet: this epoch must not be
+            # worked in and then be undone by a power loss.
+            files.sync_directory(os.path.dirname(self.path))
             self._scan(boot_id)
         elif lock.note:
             raise StoreCorrupt(self.path, 0, "the journal is gone, though there was one (see its .lock file)")
@@ -187,9 +190,8 @@ class JournalStore:
             # Behind SKIP: a later start that finds this record finds that one too.
             log.put(Kind.OPEN, 0, 0, state.ledger.next_in, self._wall_ns, boot_id)
             state.boot_id = boot_id
-        if in_doubt or self._gated:
-            # Under group and every, what a killed process left may be resent only once it is durable.
-            self._sync_now()
+        # What a killed process left in the page cache, a lease above all, counts only once it is durable.
+        self._sync_now()
         self._lease_end = state.lease_end if self._leasing else _NEVER
 
     def _make_epoch(self, epoch: int, reason: str, boot_id: bytes) -> None:

@@ -97,6 +97,9 @@ class JournalState:
             self.boot_id = record.payload
         elif kind == Kind.MARK:
             self.clean = True
+            # The lease ends here. Were it to go on, a message sent after this and lost with the power would leave a
+            # file that still ends with a clean stop, and its number would be used again.
+            self.lease_end = self.next_out
         elif kind not in (Kind.EPOCH, Kind.SYNCED):
             raise ValueError(f"record of unknown kind {kind}")
         if record.nin != self.ledger.next_in and kind != Kind.SYNCED:

@@ -33,7 +33,7 @@ def has_secrets(buf: Buffer) -> bool:
 def blank_secrets(buf: Buffer) -> bytes:
     """Return the messages in buf with every secret's value as `***`, lengths and checksums made right again.
 
-    Bytes that are not FIX fields are blanked to the end of the buffer rather than let through.
+    Bytes that are not FIX fields are left out, or blanked to the end of the buffer, rather than let through.
     """
     data = bytes(buf)
     out: list[bytes] = []
@@ -47,27 +47,31 @@ def blank_secrets(buf: Buffer) -> bytes:
 def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
     """Blank the message that begins at pos; return it and where the next one begins."""
     fields: list[tuple[bytes, bytes]] = []
-    msg_type = b""
     length_of: tuple[bytes, int] | None = None  # (data tag, its length), when the last field announced one
     while pos < len(data):
         equals = data.find(b"=", pos)
         if equals < 0:
-            return _join([*fields, (b"58", BLANK)]), len(data)
-        tag = data[pos:equals]
+            pos = len(data)
+            break
+        tag = data[max(pos, data.rfind(b"\x01", pos, equals) + 1) : equals]  # what has no "=" is left out
         counted = length_of is not None and length_of[0] == tag
         end = equals + 1 + length_of[1] if length_of and counted else data.find(b"\x01", equals)
         if end < 0 or data[end : end + 1] != b"\x01":
-            return _join([*fields, (tag, BLANK)]), len(data)
+            fields.append((tag, BLANK))
+            pos = len(data)
+            break
         value = data[equals + 1 : end]
-        if tag == b"35" and not msg_type:
-            msg_type = value
         announced = _LENGTHS.get(tag)
         length_of = (announced, int(value)) if announced and value.isdigit() and len(value) < 10 else None
         fields.append((tag, value))
         pos = end + 1
         if tag == b"10":
             break
-    secret = _ON_LOGON if msg_type == b"A" else _ALWAYS
+    return _join(_blank(fields)), pos
+
+
+def _blank(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    secret = _ON_LOGON if (b"35", b"A") in fields else _ALWAYS
     blanked: list[tuple[bytes, bytes]] = []
     for i, (tag, value) in enumerate(fields):
         follower = fields[i + 1][0] if i + 1 < len(fields) else b""
@@ -76,7 +80,7 @@ def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
         elif follower in secret and _LENGTHS.get(tag) == follower:
             value = b"%d" % len(BLANK)
         blanked.append((tag, value))
-    return _join(blanked), pos
+    return blanked
 
 
 def _join(fields: list[tuple[bytes, bytes]]) -> bytes:
