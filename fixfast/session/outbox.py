@@ -116,6 +116,10 @@ class Outbox:
         header += [item for item in self._sub_ids if item[0] not in given]
         header += [field for field in fields if field[0] in _HEADER]
         body = [field for field in fields if field[0] not in _HEADER]
+        slots = [field for field in fields if isinstance(field, Slot)]
+        if slots != sorted(slots, key=lambda slot: slot.tag not in _HEADER):
+            late = next(slot for slot in reversed(slots) if slot.tag in _HEADER)
+            raise EncodeError(late.tag, "slots of the header come before the others, so that values keep their order")
         return Template(self._begin_string, msg_type, [*header, *body], timestamp_digits=self._digits)
 
     def check_size(self, raw: bytes) -> None:

@@ -81,7 +81,10 @@ class Recovery(SessionCore):
     def _check_gap(self, now: Now) -> None:
         """After NIN moved: is the gap closed, or is there another hole behind it?"""
         gap = self._gap
-        if gap is None or self._inbox.next_in <= gap.target:
+        if gap is None:
+            return
+        if self._inbox.next_in <= gap.target:
+            self._note_progress(gap, now)
             return
         self._gap = None
         self._emit(GapFilled(gap.begin, gap.target))
@@ -90,18 +93,18 @@ class Recovery(SessionCore):
         elif self._state is State.RECOVERING:
             self._set_state(State.ACTIVE, "nothing is missing")
 
-    def _check_progress(self, now: Now) -> None:
-        """The resend must get on: one more request, then the end (G08)."""
-        gap = self._gap
-        if gap is None:
-            return
+    def _note_progress(self, gap: Gap, now: Now) -> None:
         if self._inbox.next_in != gap.progress:
             gap.progress = self._inbox.next_in
             gap.deadline = now.mono_ns + self._progress_time()
             gap.repeated = False
-        elif now.mono_ns < gap.deadline:
+
+    def _check_progress(self, now: Now) -> None:
+        """The resend must get on: one more request, then the end (G08)."""
+        gap = self._gap
+        if gap is None or now.mono_ns < gap.deadline:
             return
-        elif gap.repeated:
+        if gap.repeated:
             missing = self._inbox.next_in
             self._alarm(f"message {missing} was asked for twice and did not come")
             self._end(CloseReason.RESEND_TIMEOUT, f"Message {missing} was not resent", now)

@@ -185,7 +185,9 @@ class Desk:
 class Pair:
     """An initiator and an acceptor joined by two byte pipes that may be slow, and may be cut."""
 
-    def __init__(self, version: str = "FIX.4.4", a: dict[str, Any] | None = None, b: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, version: str = "FIX.4.4", a: dict[str, Any] | None = None, b: dict[str, Any] | None = None
+    ) -> None:
         self.clock = Clock()
         self.configs = (
             config(version, sender="A", target="B", **(a or {})),

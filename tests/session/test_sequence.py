@@ -1,0 +1,295 @@
+"""Sequence numbers, PossDup, PossResend (A5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixfast.errors import EncodeError, FixfastError, LocalProtocolError
+from fixfast.session.events import Alarm, GapDetected, GapFilled, Rejected
+from fixfast.session.state import CloseReason, State
+from fixfast.session.wire import Message
+from fixfast.types import Slot
+from tests.session.harness import Desk
+
+
+def test_S01_expected_number_is_delivered_and_counted(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.give(b"".join(desk.raw("8", (58, str(i))) for i in range(5)))
+    assert [m[58] for m in desk.take_messages()] == ["0", "1", "2", "3", "4"]
+    assert desk.session.next_in == 7
+    assert desk.session.stats().messages_in == 5
+
+
+def test_S02_S22_too_high_waits_for_its_turn(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("four", seq=4)
+    [request] = desk.hear()
+    assert (request.msg_type, request.int(7)) == ("2", 2)
+    assert request.int(16) == (999_999 if version == "FIX.4.0" else 0)
+    assert desk.take_messages() == [] and desk.session.next_in == 2
+    assert desk.state is State.RECOVERING and desk.state.active
+    desk.dup("8", (58, "two"), seq=2)
+    assert [m[58] for m in desk.take_messages()] == ["two"]
+    desk.dup("8", (58, "three"), seq=3)
+    assert [m[58] for m in desk.take_messages()] == ["three", "four"]
+    assert desk.session.next_in == 5 and desk.state is State.ACTIVE
+    [detected], [filled] = desk.told(GapDetected), desk.told(GapFilled)
+    assert (detected.begin, detected.end) == (2, 3)
+    assert (filled.begin, filled.end) == (2, 4)
+
+
+def test_S03_further_too_high_messages_ask_for_nothing(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    for seq in (4, 5, 6, 9, 7):
+        desk.app(str(seq), seq=seq)
+    assert desk.hear_types() == ["2"]
+
+
+def test_S04_low_seq_num_logs_out(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("a")
+    desk.app("b", seq=1)
+    [logout] = desk.hear()
+    assert (logout.msg_type, logout[58]) == ("5", "MsgSeqNum too low, expecting 3 but received 1")
+    assert [m[58] for m in desk.take_messages()] == ["a"]
+    assert desk.told(Alarm)
+    desk.app("ignored from now on", seq=3)
+    assert desk.take_messages() == [] and desk.session.next_in == 3
+    desk.advance(1.9)
+    assert desk.session.close_requested is None
+    desk.advance(0.2)
+    assert desk.session.close_requested is CloseReason.SEQUENCE_TOO_LOW
+
+
+def test_S04_peers_answer_ends_the_wait(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("low", seq=1)
+    desk.hear()
+    desk.say("5", seq=2)
+    assert desk.session.close_requested is CloseReason.SEQUENCE_TOO_LOW
+    assert desk.hear() == []
+
+
+def test_S05_repetition_is_ignored(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("a")
+    desk.dup("8", (58, "a"), seq=2)
+    assert [m[58] for m in desk.take_messages()] == ["a"]
+    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.session.stats().duplicates == 1
+
+
+def test_S06_poss_dup_with_the_expected_number_is_processed(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.dup("8", (58, "a"), seq=2)
+    [got] = desk.take_messages()
+    assert got[58] == "a" and got.poss_dup and not got.redelivered
+    assert desk.session.next_in == 3
+
+
+def test_S07_orig_sending_time_above_sending_time_is_rejected_and_counted(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.dup("8", (58, "a"), seq=2, original=5)
+    [reject] = desk.hear()
+    assert (reject.msg_type, reject.int(45)) == ("3", 2)
+    if version == "FIX.4.0":
+        assert reject[58].endswith("(122)")
+    else:
+        assert (reject.int(373), reject.int(371)) == (10, 122)
+    assert desk.session.next_in == 3 and desk.take_messages() == []
+    assert desk.state is State.ACTIVE
+
+
+def test_S08_orig_sending_time_above_sending_time_of_a_repetition_ends(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("a")
+    desk.dup("8", (58, "a"), seq=2, original=5)
+    assert desk.hear_types() == ["3", "5"]
+    assert desk.session.next_in == 3
+    desk.advance(2)
+    assert desk.session.close_requested is CloseReason.SENDING_TIME
+
+
+def test_S09_missing_orig_sending_time_is_rejected_and_counted(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("8", (43, "Y"), (58, "a"))
+    [reject] = desk.hear()
+    assert reject.msg_type == "3"
+    [rejected] = desk.told(Rejected)
+    assert (rejected.reason, rejected.ref_tag) == (1, 122)
+    assert desk.session.next_in == 3
+
+
+def test_S10_missing_orig_sending_time_of_a_repetition_is_rejected_only(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("a")
+    desk.say("8", (43, "Y"), (58, "a"), seq=2)
+    assert desk.hear_types() == ["3"]
+    assert desk.session.next_in == 3 and desk.state is State.ACTIVE
+
+
+def test_S11_sequence_reset_needs_no_orig_sending_time(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("4", (43, "Y"), (123, "Y"), (36, 9), seq=2)
+    desk.say("4", (43, "Y"), (123, "Y"), (36, 9), seq=2)
+    assert desk.hear() == [] and desk.session.next_in == 9
+
+
+def test_S12_poss_dup_too_high_is_held(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.dup("8", (58, "b"), seq=3)
+    assert desk.hear_types()[0] == "2"
+    assert desk.take_messages() == [] and desk.session.next_in == 2
+    desk.dup("8", (58, "a"), seq=2)
+    assert [m[58] for m in desk.take_messages()] == ["a", "b"]
+
+
+def test_S13_S14_poss_resend_is_delivered_with_its_flag(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("8", (97, "Y"), (58, "a"))
+    [got] = desk.take_messages()
+    assert got.poss_resend and desk.session.next_in == 3
+
+
+@pytest.mark.parametrize("tag", [8, 9, 10, 34, 35, 43, 49, 52, 56, 122])
+def test_S15_application_cannot_set_the_sessions_tags(version: str, tag: int) -> None:
+    desk = Desk(version)
+    desk.logon()
+    value = 1 if tag in (9, 10, 34) else "x"
+    with pytest.raises(EncodeError) as refused:
+        desk.session.send("D", [(11, "x"), (tag, value)], desk.now)
+    assert refused.value.tag == tag
+    with pytest.raises(EncodeError) as refused:
+        desk.session.template("D", [(11, "x"), Slot(tag)])
+    assert refused.value.tag == tag
+    assert desk.session.next_out == 2 and desk.hear() == []
+
+
+def test_S15_header_fields_of_the_application_are_moved_forward(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.session.send("D", [(11, "x"), (115, "client"), (97, True)], desk.now)
+    template = desk.session.template("D", [Slot(97, "bool"), Slot(11), (115, "client")])
+    desk.session.send_template(template, True, "y", desk.now)
+    for m in desk.hear():
+        tags = [tag for tag, _ in m]
+        assert tags[:7] == [8, 9, 35, 49, 56, 34, 52]
+        assert sorted(tags[7:9]) == [97, 115] and tags[9:] == [11, 10]
+    with pytest.raises(EncodeError, match="97"):
+        desk.session.template("D", [Slot(11), Slot(97, "bool")])
+
+
+@pytest.mark.parametrize("msg_type", ["0", "1", "2", "4", "5", "A"])
+def test_session_messages_cannot_be_sent_by_the_application(msg_type: str) -> None:
+    desk = Desk()
+    desk.logon()
+    with pytest.raises(LocalProtocolError):
+        desk.session.send(msg_type, [], desk.now)
+    with pytest.raises(LocalProtocolError):
+        desk.session.template(msg_type, [])
+
+
+@pytest.mark.parametrize("msg_type", ["0", "1", "2", "5"])
+def test_S16_resent_session_message_counts_without_effect(version: str, msg_type: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.dup(msg_type, (112, "t"), (7, 1), (16, 0), seq=2)
+    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.state is State.ACTIVE
+
+
+def test_S17_too_high_test_request_is_answered_at_its_turn(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("1", (112, "high"), seq=3)
+    assert desk.hear_types() == ["2"]
+    desk.dup("8", (58, "a"), seq=2)
+    [heartbeat] = desk.hear()
+    assert (heartbeat.msg_type, heartbeat[112]) == ("0", "high")
+
+
+def test_S18_too_high_reject_moves_nothing(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("3", (45, 1), seq=5)
+    assert desk.session.next_in == 2
+    desk.say("4", (43, "Y"), (123, "Y"), (36, 5), seq=2)
+    assert [m.msg_type for m in desk.take_messages()] == ["3"]
+    assert desk.session.next_in == 6
+
+
+def test_S19_absurd_numbers_end_the_session_and_overflow_nothing(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("8", (58, "x"), number="9" * 30)
+    assert desk.hear_types() == ["5"]
+    assert desk.session.next_in == 2
+
+
+def test_S21_full_queue_drops_the_newest_and_recovers(version: str) -> None:
+    desk = Desk(version, queue_limit=2)
+    desk.logon()
+    for seq in (4, 5, 6, 7):
+        desk.app(str(seq), seq=seq)
+    stats = desk.session.stats()
+    assert (stats.held, stats.dropped) == (2, 2)
+    assert desk.hear_types() == ["2"]
+    for seq in (2, 3, 4, 5, 6, 7):
+        desk.dup("8", (58, str(seq)), seq=seq)
+    assert [m[58] for m in desk.take_messages()] == ["2", "3", "4", "5", "6", "7"]
+    assert desk.state is State.ACTIVE and len(desk.told(Alarm)) == 1
+
+
+def test_S21_queue_is_bounded_by_bytes(version: str) -> None:
+    desk = Desk(version, queue_bytes=3000)
+    desk.logon()
+    for seq in range(3, 100):
+        desk.app("x" * 300, seq=seq)
+    stats = desk.session.stats()
+    assert 0 < stats.held_bytes <= 3000 and stats.held + stats.dropped == 97
+
+
+def test_V24_resent_invalid_message_is_rejected_and_the_queue_goes_on(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("four", seq=4)
+    desk.hear()
+    desk.say("8", (43, "Y"), (58, "two"), seq=2)  # no 122
+    desk.dup("8", (58, "three"), seq=3)
+    assert desk.hear_types() == ["3"]
+    assert [m[58] for m in desk.take_messages()] == ["three", "four"]
+
+
+def test_events_come_in_order_and_messages_are_messages() -> None:
+    desk = Desk()
+    desk.logon()
+    desk.app("a")
+    desk.dup("8", (58, "x"), seq=3, original=5)
+    desk.say("8", (58, "b"), seq=4)
+    kinds = [type(event) for event in desk.take()]
+    assert kinds == [Message, Rejected, Message]
+
+
+def test_every_error_of_the_session_is_a_fixfast_error() -> None:
+    desk = Desk()
+    for call in (
+        lambda: desk.session.receive_data(b"x", desk.now),
+        lambda: desk.session.done(1),
+        lambda: desk.session.send("D", [], desk.now),
+    ):
+        with pytest.raises(FixfastError):
+            call()
