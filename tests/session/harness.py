@@ -43,7 +43,8 @@ def message(data: bytes) -> Message:
     decoder = StreamDecoder()
     decoder.feed(data)
     found = list(decoder)
-    assert len(found) == 1 and isinstance(found[0], Message), found
+    assert len(found) == 1, found
+    assert isinstance(found[0], Message)
     return found[0]
 
 

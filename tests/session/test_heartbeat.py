@@ -18,7 +18,8 @@ def test_H01_heartbeat_after_silence_of_ours(version: str) -> None:
     assert desk.hear() == []
     desk.advance(0.1)
     [heartbeat] = desk.hear()
-    assert heartbeat.msg_type == "0" and 112 not in heartbeat
+    assert heartbeat.msg_type == "0"
+    assert 112 not in heartbeat
 
 
 def test_H01_anything_sent_puts_the_heartbeat_off(version: str) -> None:
@@ -46,7 +47,8 @@ def test_H03_heartbeat_is_counted_only(version: str) -> None:
     desk = Desk(version)
     desk.logon()
     desk.say("0")
-    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
     assert desk.take() == []
 
 
@@ -57,7 +59,8 @@ def test_H04_H07_silence_test_request_then_logout(version: str) -> None:
     assert desk.hear_types() == ["0"]
     desk.advance(0.1)
     [test] = desk.hear()
-    assert test.msg_type == "1" and test[112]
+    assert test.msg_type == "1"
+    assert test[112]
     desk.advance(11.9)
     assert "5" not in desk.hear_types()
     desk.advance(0.2)
@@ -103,7 +106,8 @@ def test_H08_after_a_stall_of_ours_the_peer_gets_its_time(version: str) -> None:
     desk.logon(heart_bt_int=10)
     desk.clock.advance(500)  # the process slept; poll() was not called
     desk.session.poll(desk.now)
-    assert "1" in desk.hear_types() and desk.state is State.ACTIVE
+    assert "1" in desk.hear_types()
+    assert desk.state is State.ACTIVE
     desk.clock.advance(500)  # and again, with the answer unread
     desk.session.poll(desk.now)
     assert desk.state is State.ACTIVE
@@ -125,7 +129,8 @@ def test_H10_test_request_without_id_gets_a_bare_heartbeat(version: str) -> None
     desk.logon()
     desk.say("1")
     [heartbeat] = desk.hear()
-    assert heartbeat.msg_type == "0" and 112 not in heartbeat
+    assert heartbeat.msg_type == "0"
+    assert 112 not in heartbeat
 
 
 @pytest.mark.parametrize("garbage", [b"8=FIX.4.4\x019=5\x0135=0\x0110=000\x01"])

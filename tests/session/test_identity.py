@@ -37,7 +37,8 @@ def test_C01_other_begin_string_logs_out(desk: Desk) -> None:
 
 def test_C02_logout_with_other_begin_string_is_a_logout(desk: Desk) -> None:
     desk.say("5", begin_string="FIX.4.3")
-    assert desk.hear_types() == ["5"] and desk.session.next_in == 3
+    assert desk.hear_types() == ["5"]
+    assert desk.session.next_in == 3
 
 
 @pytest.mark.parametrize(("header", "tag"), [({"sender": "X"}, 49), ({"target": "X"}, 56)])
@@ -47,7 +48,8 @@ def test_C03_wrong_comp_id_is_rejected_counted_and_logged_out(desk: Desk, header
     assert (reject.msg_type, logout.msg_type) == ("3", "5")
     [rejected] = desk.told(Rejected)
     assert (rejected.reason, rejected.ref_tag) == (9, tag)
-    assert desk.session.next_in == 3 and desk.take_messages() == []
+    assert desk.session.next_in == 3
+    assert desk.take_messages() == []
     assert ended(desk) is CloseReason.COMP_ID
 
 
@@ -56,7 +58,8 @@ def test_pipeline_5_missing_comp_id_is_rejected_and_the_session_stays(desk: Desk
     desk.say("8", (58, "x"), **header)
     assert desk.hear_types() == ["3"]
     assert desk.told(Rejected)[0].reason == 1
-    assert desk.session.next_in == 3 and desk.state is State.ACTIVE
+    assert desk.session.next_in == 3
+    assert desk.state is State.ACTIVE
 
 
 @pytest.mark.parametrize("offset", [-121, 121])
@@ -65,7 +68,8 @@ def test_C08_sending_time_outside_the_window(desk: Desk, offset: int) -> None:
     assert desk.hear_types() == ["3", "5"]
     [rejected] = desk.told(Rejected)
     assert (rejected.reason, rejected.ref_tag) == (10, 52)
-    assert desk.session.next_in == 3 and desk.take_messages() == []
+    assert desk.session.next_in == 3
+    assert desk.take_messages() == []
     assert ended(desk) is CloseReason.SENDING_TIME
 
 
@@ -117,7 +121,8 @@ def test_F02_F03_F05_garbled_is_dropped_told_and_not_counted(desk: Desk) -> None
     assert [m[58] for m in desk.take_messages()] == ["good"]
     [garbled] = desk.told(GarbledReceived)
     assert garbled.garbled.raw == bad
-    assert desk.session.stats().garbled == 1 and desk.hear() == []
+    assert desk.session.stats().garbled == 1
+    assert desk.hear() == []
 
 
 def test_F06_message_swallowed_by_a_bad_length_is_recovered(desk: Desk) -> None:
@@ -131,7 +136,8 @@ def test_F08_message_above_the_maximum_size_disconnects_at_once(version: str) ->
     desk = Desk(version, max_message_size=1000)
     desk.logon()
     desk.give(b"8=FIX.4.4\x019=1001\x0135=8\x01")
-    assert desk.session.close_requested is CloseReason.TOO_LARGE and desk.hear() == []
+    assert desk.session.close_requested is CloseReason.TOO_LARGE
+    assert desk.hear() == []
 
 
 def test_F08_body_length_of_nine_digits_disconnects_at_once(desk: Desk) -> None:
@@ -143,7 +149,8 @@ def test_F08_body_length_of_nine_digits_disconnects_at_once(desk: Desk) -> None:
 def test_F10_missing_or_invalid_number_logs_out_naming_34(desk: Desk, number: str | None) -> None:
     desk.say("8", (58, "x"), number=number)
     [logout] = desk.hear()
-    assert logout.msg_type == "5" and "34" in logout[58]
+    assert logout.msg_type == "5"
+    assert "34" in logout[58]
     assert desk.session.next_in == 2
     assert ended(desk) is CloseReason.MSG_SEQ_NUM
 
@@ -158,14 +165,16 @@ def test_F11_endless_garbage_ends_the_session(version: str) -> None:
     assert desk.state is State.ACTIVE
     desk.give(bad)
     assert desk.hear_types() == ["5"]
-    assert ended(desk) is CloseReason.GARBLED and desk.told(Alarm)
+    assert ended(desk) is CloseReason.GARBLED
+    assert desk.told(Alarm)
 
 
 def test_F12_garbled_logon_disconnects_without_a_word(version: str) -> None:
     desk = Desk(version)
     desk.connect()
     desk.give(desk.raw("A", *desk.logon_fields()).replace(b"98=0", b"98=1"))
-    assert desk.session.close_requested is CloseReason.GARBLED and desk.hear() == []
+    assert desk.session.close_requested is CloseReason.GARBLED
+    assert desk.hear() == []
 
 
 # --- rejects by version (A12, A13) ---------------------------------------------------------------------------
@@ -201,7 +210,8 @@ def test_C06_rejects_go_back_the_way_the_message_came(desk: Desk) -> None:
     desk.say("8", (43, "Y"), (115, "client"), (116, "trader"), (128, "firm"), (58, "x"))
     [reject] = desk.hear()
     assert (reject[128], reject[129], reject[115]) == ("client", "trader", "firm")
-    assert 116 not in reject and 144 not in reject
+    assert 116 not in reject
+    assert 144 not in reject
 
 
 @pytest.mark.parametrize("version", ALL)
@@ -214,7 +224,8 @@ def test_B01_business_reject_by_version(version: str) -> None:
     [reject] = desk.hear()
     assert (reject.int(45), reject[58], reject[128]) == (2, "Unsupported Message Type", "client")
     if version in ("FIX.4.0", "FIX.4.1"):
-        assert reject.msg_type == "3" and 380 not in reject
+        assert reject.msg_type == "3"
+        assert 380 not in reject
     else:
         assert (reject.msg_type, reject[372], reject[379], reject.int(380)) == ("j", "D", "order", 3)
 

@@ -25,7 +25,8 @@ def test_L01_valid_logon_is_answered_with_same_98_and_108(version: str) -> None:
     assert (answer.msg_type, answer.msg_seq_num, answer[98], answer[108]) == ("A", 1, "0", "17")
     assert (desk.session.next_in, desk.session.next_out) == (2, 2)
     [logged_on] = desk.told(LoggedOn)
-    assert logged_on.heart_bt_int == 17 and not logged_on.reset
+    assert logged_on.heart_bt_int == 17
+    assert not logged_on.reset
 
 
 def test_L02_logon_too_high_is_answered_then_a_resend_is_requested(version: str) -> None:
@@ -66,7 +67,8 @@ def test_L05_unknown_identity_is_dropped_silently_and_no_number_is_used(version:
     assert desk.session.close_requested is CloseReason.IDENTITY
     assert (desk.session.next_in, desk.session.next_out) == (1, 1)
     [refused] = desk.told(LogonRefused)
-    assert refused.reason is CloseReason.IDENTITY and refused.by_us
+    assert refused.reason is CloseReason.IDENTITY
+    assert refused.by_us
 
 
 def test_L06_missing_heart_bt_int_is_refused_with_a_reason(version: str) -> None:
@@ -143,7 +145,8 @@ def test_L17_heart_bt_int_0_has_no_heartbeats_but_other_timers(version: str) -> 
     desk.logon(heart_bt_int=0)
     assert desk.session.next_deadline() is None
     desk.advance(100_000)
-    assert desk.hear() == [] and desk.state is State.ACTIVE
+    assert desk.hear() == []
+    assert desk.state is State.ACTIVE
     desk.session.logout("", desk.now)
     desk.hear()
     desk.advance(10)
@@ -169,7 +172,8 @@ def test_L23_other_environment_is_refused(version: str, theirs: str | None) -> N
     desk.connect()
     desk.say("A", *desk.logon_fields(), *([(464, theirs)] if theirs else []))
     [logout] = desk.hear()
-    assert logout.msg_type == "5" and "TestMessageIndicator" in logout[58]
+    assert logout.msg_type == "5"
+    assert "TestMessageIndicator" in logout[58]
 
 
 def test_L23_same_environment_is_answered_with_the_indicator(version: str) -> None:
@@ -214,7 +218,8 @@ def test_L29_manual_logon_waits_for_the_decision(version: str) -> None:
     desk = Desk(version, manual_logon=True)
     desk.connect()
     desk.say("A", *desk.logon_fields(), (553, "user"), (554, "canary"))
-    assert desk.hear() == [] and desk.state is State.LOGON_RECEIVED
+    assert desk.hear() == []
+    assert desk.state is State.LOGON_RECEIVED
     [asked] = desk.told(LogonRequested)
     assert asked.message[554] == "canary"
     assert "canary" not in repr(asked)
@@ -260,7 +265,8 @@ def test_L19_refused_logon_says_why_and_leaves_the_inbound_number(version: str) 
     assert logout.get(1409) == ("5" if version == "FIXT.1.1" else None)
     assert desk.session.next_in == 1
     [refused] = desk.told(LogonRefused)
-    assert refused.text == "not welcome" and refused.by_us
+    assert refused.text == "not welcome"
+    assert refused.by_us
 
 
 def test_L19_silent_refusal_uses_no_number(version: str) -> None:
@@ -311,7 +317,8 @@ def test_I01_logon_is_sent_once_with_the_next_number(version: str) -> None:
 def test_I02_answer_in_sequence_establishes(version: str) -> None:
     desk = Desk(version, INITIATOR)
     desk.logon()
-    assert desk.state is State.ACTIVE and (desk.session.next_in, desk.session.next_out) == (2, 2)
+    assert desk.state is State.ACTIVE
+    assert (desk.session.next_in, desk.session.next_out) == (2, 2)
 
 
 def test_I03_answer_too_high_asks_for_the_gap(version: str) -> None:
@@ -321,7 +328,8 @@ def test_I03_answer_too_high_asks_for_the_gap(version: str) -> None:
     desk.say("A", *desk.logon_fields(), seq=4)
     [request] = desk.hear()
     assert (request.msg_type, request.int(7)) == ("2", 1)
-    assert desk.state is State.RECOVERING and desk.session.next_in == 1
+    assert desk.state is State.RECOVERING
+    assert desk.session.next_in == 1
 
 
 def test_I04_answer_too_low_ends_with_an_alarm(version: str) -> None:
@@ -360,7 +368,8 @@ def test_I05_invalid_answer_logs_out_with_a_reason(
     desk.say("A", *fields, (1137, "9"), **header)
     assert desk.hear_types()[-1] == "5"
     [refused] = desk.told(LogonRefused)
-    assert refused.reason is reason and refused.by_us
+    assert refused.reason is reason
+    assert refused.by_us
     desk.advance(2)
     assert desk.session.close_requested is reason
     assert desk.told(LoggedOn) == []
@@ -413,7 +422,8 @@ def test_I10_lost_connection_before_the_answer_is_reported(version: str) -> None
     desk.connect()
     desk.drop()
     [refused] = desk.told(LogonRefused)
-    assert refused.reason is CloseReason.CONNECTION_LOST and not refused.by_us
+    assert refused.reason is CloseReason.CONNECTION_LOST
+    assert not refused.by_us
     assert desk.state is State.DISCONNECTED
 
 
@@ -448,7 +458,8 @@ def test_logon_hook_sees_what_it_signs_and_replaces_fields(version: str) -> None
     desk.connect()
     [logon] = desk.hear()
     assert seen[0].sending_time == logon[52]
-    assert seen[0].msg_seq_num == logon.msg_seq_num and not seen[0].reset
+    assert seen[0].msg_seq_num == logon.msg_seq_num
+    assert not seen[0].reset
     assert (seen[0].sender_comp_id, seen[0].target_comp_id) == ("US", "THEM")
     assert (logon.bytes(96), logon[95], logon.all(108), logon.all(553)) == (b"sig\x01nature", "10", ["7"], ["key"])
 

@@ -36,7 +36,8 @@ def test_O02_answer_to_our_logout_closes_at_once(desk: Desk) -> None:
     desk.hear()
     desk.say("5", (58, "bye"))
     assert desk.session.close_requested is CloseReason.LOGOUT
-    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
     [event] = desk.told(LoggedOut)
     assert (event.text, event.initiated_by_us) == ("bye", True)
     desk.drop()
@@ -49,7 +50,8 @@ def test_O02_answer_closes_whatever_its_number(desk: Desk, seq: int) -> None:
     desk.hear()
     desk.say("5", seq=seq)
     assert desk.session.close_requested is CloseReason.LOGOUT
-    assert desk.hear() == [] and desk.session.next_in == 2
+    assert desk.hear() == []
+    assert desk.session.next_in == 2
 
 
 def test_O02_no_answer_in_time_disconnects(desk: Desk) -> None:
@@ -65,7 +67,8 @@ def test_O02_no_answer_in_time_disconnects(desk: Desk) -> None:
 def test_O03_peers_logout_is_answered_and_the_peer_closes_first(desk: Desk) -> None:
     desk.say("5", (58, "end of day"))
     assert desk.hear_types() == ["5"]
-    assert desk.session.next_in == 3 and desk.session.close_requested is None
+    assert desk.session.next_in == 3
+    assert desk.session.close_requested is None
     [event] = desk.told(LoggedOut)
     assert (event.text, event.initiated_by_us) == ("end of day", False)
     desk.session.receive_eof(desk.now)
@@ -98,7 +101,8 @@ def test_O04_T3_without_a_fill_the_number_stays_and_nothing_is_lost(desk: Desk) 
     desk.advance(10)
     assert desk.hear_types()[-1] == "5"
     assert [event.text for event in desk.told(LoggedOut)] == ["bye"]
-    assert desk.session.next_in == 2 and desk.store.load().next_in == 2
+    assert desk.session.next_in == 2
+    assert desk.store.load().next_in == 2
     desk.session.receive_eof(desk.now)
     desk.drop()
     desk.connect()
@@ -156,12 +160,15 @@ def test_O12_bytes_before_the_end_of_the_connection_are_dealt_with(desk: Desk) -
 def test_O14_reject_is_surfaced_and_not_answered(desk: Desk) -> None:
     desk.say("3", (45, 1), (58, "no"))
     [reject] = desk.take_messages()
-    assert reject.msg_type == "3" and desk.hear() == [] and desk.session.next_in == 3
+    assert reject.msg_type == "3"
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
 
 
 def test_O15_faulty_reject_is_counted_and_never_rejected(desk: Desk) -> None:
     desk.say("3", (43, "Y"), (45, 1))  # PossDup without OrigSendingTime
-    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
 
 
 def test_F13_bytes_after_the_end_are_ignored(desk: Desk) -> None:
@@ -173,7 +180,8 @@ def test_F13_bytes_after_the_end_are_ignored(desk: Desk) -> None:
     view[: len(late)] = late
     desk.session.buffer_updated(len(late), desk.now)
     desk.app("latest")
-    assert desk.take_messages() == [] and desk.session.next_in == 3
+    assert desk.take_messages() == []
+    assert desk.session.next_in == 3
 
 
 def test_logout_before_the_session_closes_at_once(version: str) -> None:
@@ -182,7 +190,8 @@ def test_logout_before_the_session_closes_at_once(version: str) -> None:
     assert desk.state is State.DISCONNECTED
     desk.connect()
     desk.session.logout("", desk.now)
-    assert desk.session.close_requested is CloseReason.LOCAL and desk.hear() == []
+    assert desk.session.close_requested is CloseReason.LOCAL
+    assert desk.hear() == []
 
 
 def test_no_heartbeats_after_a_logout(desk: Desk) -> None:

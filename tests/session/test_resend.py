@@ -45,9 +45,11 @@ def test_P01_P02_application_messages_again_session_messages_as_gap_fill(version
     answer = ask(desk, 1, 0)
     assert brief(answer) == [("4", 1, "2"), ("8", 2, None), ("8", 3, None), ("4", 4, "6"), ("8", 6, None)]
     for m in answer:
-        assert m.poss_dup and m[122] <= m[52]
+        assert m.poss_dup
+        assert m[122] <= m[52]
     gap_fill = answer[3]
-    assert gap_fill[123] == "Y" and gap_fill[122] == gap_fill[52]
+    assert gap_fill[123] == "Y"
+    assert gap_fill[122] == gap_fill[52]
     assert desk.session.next_out == 7  # GapFills use old numbers
     [resent] = desk.told(Resent)
     assert (resent.begin, resent.end, resent.messages) == (1, 6, 3)
@@ -107,10 +109,12 @@ def test_P09_too_high_request_is_answered_first_then_we_ask(version: str) -> Non
     desk.say("2", (7, 2), (16, 0), seq=missing + 1)
     answer = desk.hear()
     assert brief(answer)[0] == ("8", 2, None)
-    assert answer[1].msg_type == "2" and answer[1].int(7) == missing
+    assert answer[1].msg_type == "2"
+    assert answer[1].int(7) == missing
     desk.dup("8", (58, "x"), seq=missing)
     assert desk.hear() == []  # the request was counted, and not answered again
-    assert desk.session.next_in == missing + 2 and desk.state is State.ACTIVE
+    assert desk.session.next_in == missing + 2
+    assert desk.state is State.ACTIVE
 
 
 def test_P10_low_request_with_poss_dup_is_ignored(version: str) -> None:
@@ -147,8 +151,10 @@ def test_P12_P16_long_replay_comes_in_batches_and_new_messages_wait(version: str
     while data := desk.session.data_to_send():
         sizes.append(len(data))
         numbers += [m.msg_seq_num for m in messages(data)]
-    assert numbers == list(range(1, count + 3)) and numbers[-1] == new
-    assert max(sizes) <= BATCH_MESSAGES + 1 and len(sizes) > 3
+    assert numbers == list(range(1, count + 3))
+    assert numbers[-1] == new
+    assert max(sizes) <= BATCH_MESSAGES + 1
+    assert len(sizes) > 3
 
 
 def test_P16_poll_carries_a_replay_on_when_a_stretch_has_nothing_to_resend(version: str) -> None:
@@ -229,7 +235,9 @@ def test_P14_missing_and_damaged_messages_are_gap_filled_with_an_alarm(version: 
     store.lost, store.damaged = 3, 4
     assert brief(ask(desk, 1, 0)) == [("4", 1, "2"), ("8", 2, None), ("4", 3, "5"), ("8", 5, None)]
     texts = [alarm.text for alarm in desk.told(Alarm)]
-    assert len(texts) == 2 and "3..3" in texts[0] and "4..4" in texts[1]
+    assert len(texts) == 2
+    assert "3..3" in texts[0]
+    assert "4..4" in texts[1]
 
 
 def test_P15_rejects_are_gap_filled(version: str) -> None:

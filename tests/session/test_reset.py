@@ -224,7 +224,8 @@ def test_R09_reset_abandons_an_open_gap_and_says_what_is_lost(flagged: str) -> N
     [lost] = desk.told(MessagesLost)
     assert (lost.begin, lost.end) == (2, 6)
     assert desk.told(Alarm)
-    assert desk.state is State.ACTIVE and desk.session.next_in == 2
+    assert desk.state is State.ACTIVE
+    assert desk.session.next_in == 2
     assert desk.session.stats().held == 0
 
 

@@ -28,13 +28,16 @@ def test_S02_S22_too_high_waits_for_its_turn(version: str) -> None:
     [request] = desk.hear()
     assert (request.msg_type, request.int(7)) == ("2", 2)
     assert request.int(16) == (999_999 if version == "FIX.4.0" else 0)
-    assert desk.take_messages() == [] and desk.session.next_in == 2
-    assert desk.state is State.RECOVERING and desk.state.active
+    assert desk.take_messages() == []
+    assert desk.session.next_in == 2
+    assert desk.state is State.RECOVERING
+    assert desk.state.active
     desk.dup("8", (58, "two"), seq=2)
     assert [m[58] for m in desk.take_messages()] == ["two"]
     desk.dup("8", (58, "three"), seq=3)
     assert [m[58] for m in desk.take_messages()] == ["three", "four"]
-    assert desk.session.next_in == 5 and desk.state is State.ACTIVE
+    assert desk.session.next_in == 5
+    assert desk.state is State.ACTIVE
     [detected], [filled] = desk.told(GapDetected), desk.told(GapFilled)
     assert (detected.begin, detected.end) == (2, 3)
     assert (filled.begin, filled.end) == (2, 4)
@@ -58,7 +61,8 @@ def test_S04_low_seq_num_logs_out(version: str) -> None:
     assert [m[58] for m in desk.take_messages()] == ["a"]
     assert desk.told(Alarm)
     desk.app("ignored from now on", seq=3)
-    assert desk.take_messages() == [] and desk.session.next_in == 3
+    assert desk.take_messages() == []
+    assert desk.session.next_in == 3
     desk.advance(1.9)
     assert desk.session.close_requested is None
     desk.advance(0.2)
@@ -81,7 +85,8 @@ def test_S05_repetition_is_ignored(version: str) -> None:
     desk.app("a")
     desk.dup("8", (58, "a"), seq=2)
     assert [m[58] for m in desk.take_messages()] == ["a"]
-    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
     assert desk.session.stats().duplicates == 1
 
 
@@ -90,7 +95,9 @@ def test_S06_poss_dup_with_the_expected_number_is_processed(version: str) -> Non
     desk.logon()
     desk.dup("8", (58, "a"), seq=2)
     [got] = desk.take_messages()
-    assert got[58] == "a" and got.poss_dup and not got.redelivered
+    assert got[58] == "a"
+    assert got.poss_dup
+    assert not got.redelivered
     assert desk.session.next_in == 3
 
 
@@ -104,7 +111,8 @@ def test_S07_orig_sending_time_above_sending_time_is_rejected_and_counted(versio
         assert reject[58].endswith("(122)")
     else:
         assert (reject.int(373), reject.int(371)) == (10, 122)
-    assert desk.session.next_in == 3 and desk.take_messages() == []
+    assert desk.session.next_in == 3
+    assert desk.take_messages() == []
     assert desk.state is State.ACTIVE
 
 
@@ -136,7 +144,8 @@ def test_S10_missing_orig_sending_time_of_a_repetition_is_rejected_only(version:
     desk.app("a")
     desk.say("8", (43, "Y"), (58, "a"), seq=2)
     assert desk.hear_types() == ["3"]
-    assert desk.session.next_in == 3 and desk.state is State.ACTIVE
+    assert desk.session.next_in == 3
+    assert desk.state is State.ACTIVE
 
 
 def test_S11_sequence_reset_needs_no_orig_sending_time(version: str) -> None:
@@ -144,7 +153,8 @@ def test_S11_sequence_reset_needs_no_orig_sending_time(version: str) -> None:
     desk.logon()
     desk.say("4", (43, "Y"), (123, "Y"), (36, 9), seq=2)
     desk.say("4", (43, "Y"), (123, "Y"), (36, 9), seq=2)
-    assert desk.hear() == [] and desk.session.next_in == 9
+    assert desk.hear() == []
+    assert desk.session.next_in == 9
 
 
 def test_S12_poss_dup_too_high_is_held(version: str) -> None:
@@ -152,7 +162,8 @@ def test_S12_poss_dup_too_high_is_held(version: str) -> None:
     desk.logon()
     desk.dup("8", (58, "b"), seq=3)
     assert desk.hear_types()[0] == "2"
-    assert desk.take_messages() == [] and desk.session.next_in == 2
+    assert desk.take_messages() == []
+    assert desk.session.next_in == 2
     desk.dup("8", (58, "a"), seq=2)
     assert [m[58] for m in desk.take_messages()] == ["a", "b"]
 
@@ -162,7 +173,8 @@ def test_S13_S14_poss_resend_is_delivered_with_its_flag(version: str) -> None:
     desk.logon()
     desk.say("8", (97, "Y"), (58, "a"))
     [got] = desk.take_messages()
-    assert got.poss_resend and desk.session.next_in == 3
+    assert got.poss_resend
+    assert desk.session.next_in == 3
 
 
 @pytest.mark.parametrize("tag", [8, 9, 10, 34, 35, 43, 49, 52, 56, 122])
@@ -176,7 +188,8 @@ def test_S15_application_cannot_set_the_sessions_tags(version: str, tag: int) ->
     with pytest.raises(EncodeError) as refused:
         desk.session.template("D", [(11, "x"), Slot(tag)])
     assert refused.value.tag == tag
-    assert desk.session.next_out == 2 and desk.hear() == []
+    assert desk.session.next_out == 2
+    assert desk.hear() == []
 
 
 def test_S15_header_fields_of_the_application_are_moved_forward(version: str) -> None:
@@ -188,7 +201,8 @@ def test_S15_header_fields_of_the_application_are_moved_forward(version: str) ->
     for m in desk.hear():
         tags = [tag for tag, _ in m]
         assert tags[:7] == [8, 9, 35, 49, 56, 34, 52]
-        assert sorted(tags[7:9]) == [97, 115] and tags[9:] == [11, 10]
+        assert sorted(tags[7:9]) == [97, 115]
+        assert tags[9:] == [11, 10]
     with pytest.raises(EncodeError, match="97"):
         desk.session.template("D", [Slot(11), Slot(97, "bool")])
 
@@ -208,7 +222,8 @@ def test_S16_resent_session_message_counts_without_effect(version: str, msg_type
     desk = Desk(version)
     desk.logon()
     desk.dup(msg_type, (112, "t"), (7, 1), (16, 0), seq=2)
-    assert desk.hear() == [] and desk.session.next_in == 3
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
     assert desk.state is State.ACTIVE
 
 
@@ -251,7 +266,8 @@ def test_S21_full_queue_drops_the_newest_and_recovers(version: str) -> None:
     for seq in (2, 3, 4, 5, 6, 7):
         desk.dup("8", (58, str(seq)), seq=seq)
     assert [m[58] for m in desk.take_messages()] == ["2", "3", "4", "5", "6", "7"]
-    assert desk.state is State.ACTIVE and len(desk.told(Alarm)) == 1
+    assert desk.state is State.ACTIVE
+    assert len(desk.told(Alarm)) == 1
 
 
 def test_S21_queue_is_bounded_by_bytes(version: str) -> None:
@@ -260,7 +276,8 @@ def test_S21_queue_is_bounded_by_bytes(version: str) -> None:
     for seq in range(3, 100):
         desk.app("x" * 300, seq=seq)
     stats = desk.session.stats()
-    assert 0 < stats.held_bytes <= 3000 and stats.held + stats.dropped == 97
+    assert 0 < stats.held_bytes <= 3000
+    assert stats.held + stats.dropped == 97
 
 
 def test_V24_resent_invalid_message_is_rejected_and_the_queue_goes_on(version: str) -> None:

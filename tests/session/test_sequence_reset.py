@@ -24,7 +24,8 @@ def fill(desk: Desk, seq: int, new: Any, dup: bool = True) -> None:
 
 def test_Z01_gap_fill_moves_the_number(desk: Desk) -> None:
     fill(desk, 2, 10)
-    assert desk.session.next_in == 10 and desk.hear() == []
+    assert desk.session.next_in == 10
+    assert desk.hear() == []
     assert desk.store.load().next_in == 10
 
 
@@ -55,13 +56,15 @@ def test_Z02_gap_fill_too_high_is_not_applied_yet(desk: Desk) -> None:
     assert desk.hear_types()[0] == "2"
     assert desk.session.next_in == 2
     fill(desk, 2, 5)
-    assert desk.session.next_in == 9 and desk.state is State.ACTIVE
+    assert desk.session.next_in == 9
+    assert desk.state is State.ACTIVE
 
 
 def test_Z03_gap_fill_low_with_poss_dup_is_ignored(desk: Desk) -> None:
     desk.app("a")
     fill(desk, 2, 9)
-    assert desk.session.next_in == 3 and desk.hear() == []
+    assert desk.session.next_in == 3
+    assert desk.hear() == []
 
 
 def test_Z04_gap_fill_low_without_poss_dup_ends(desk: Desk) -> None:
@@ -76,10 +79,12 @@ def test_Z04_gap_fill_low_without_poss_dup_ends(desk: Desk) -> None:
 def test_Z05_gap_fill_that_does_not_go_up_is_rejected_and_not_counted(desk: Desk, new: int) -> None:
     fill(desk, 2, new)
     [reject] = desk.hear()
-    assert reject.msg_type == "3" and str(new) in reject[58]
+    assert reject.msg_type == "3"
+    assert str(new) in reject[58]
     [rejected] = desk.told(Rejected)
     assert (rejected.reason, rejected.ref_tag) == (5, 36)
-    assert desk.session.next_in == 2 and desk.told(Alarm)
+    assert desk.session.next_in == 2
+    assert desk.told(Alarm)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 77])
@@ -99,7 +104,8 @@ def test_Z06_Z09_Z10_reset_moves_the_number_whatever_its_own(desk: Desk, number:
 
 def test_Z07_reset_to_the_expected_number_is_accepted_with_a_warning(desk: Desk) -> None:
     desk.say("4", (123, "N"), (36, 2), seq=2)
-    assert desk.session.next_in == 2 and desk.hear() == []
+    assert desk.session.next_in == 2
+    assert desk.hear() == []
     assert desk.told(Alarm)
 
 
@@ -109,7 +115,8 @@ def test_Z08_reset_down_is_rejected(desk: Desk) -> None:
     assert desk.hear_types() == ["3"]
     [rejected] = desk.told(Rejected)
     assert (rejected.reason, rejected.ref_tag) == (5, 36)
-    assert desk.session.next_in == 3 and desk.told(Alarm)
+    assert desk.session.next_in == 3
+    assert desk.told(Alarm)
 
 
 @pytest.mark.parametrize(("fields", "reason"), [([], 1), ([(36, "x")], 6)])
@@ -128,7 +135,8 @@ def test_Z12_jump_above_the_bound_ends(version: str, mode: list[tuple[int, Any]]
     desk = Desk(version, max_sequence_jump=100)
     desk.logon()
     desk.say("4", *mode, (36, 102))
-    assert desk.session.next_in == 102 and desk.hear() == []
+    assert desk.session.next_in == 102
+    assert desk.hear() == []
     desk.say("4", *mode, (36, 203), seq=102)
     assert desk.hear_types() == ["5"]
     assert desk.session.next_in == 102
