@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from fixfast.codec.message import Message
     from fixfast.dictionary.model import Dictionary
 
-__all__ = ["LogItem", "LogReader"]
+__all__ = ["DELIMITERS", "LogItem", "LogReader"]
 
 #: What stands for SOH in logs. None is the beginning of another.
 _SOH = b"\x01"
-_DELIMITERS = (_SOH, b"|", b"^A", b"\\x01", b"\\u0001", b"\\001", b"<SOH>", "\u2401".encode(), b";")
-_ANY = b"(" + b"|".join(map(re.escape, _DELIMITERS)) + b")"
+DELIMITERS = (_SOH, b"|", b"^A", b"\\x01", b"\\u0001", b"\\001", b"<SOH>", "\u2401".encode(), b";")
+_ANY = b"(" + b"|".join(map(re.escape, DELIMITERS)) + b")"
 _BEGIN = re.compile(rb"8=FIX[A-Za-z0-9.]{0,10}?" + _ANY)
 _LENGTH = re.compile(rb"9=([0-9]{1,8})" + _ANY)
 # The header is judged once this much is there (or all there is), so that every split gives the same judgement.
@@ -35,7 +35,7 @@ _PREFIX_SIZE = 512
 _START = b"8=FIX"
 _WASTE = 16  # bytes that may be read in vain for every byte of input
 _TRAILER_SIZE = 6  # 10=ddd, without its delimiter
-_SPLIT = {delimiter: re.compile(re.escape(delimiter) + rb"(?=[0-9]{1,9}=)") for delimiter in _DELIMITERS}
+_SPLIT = {delimiter: re.compile(re.escape(delimiter) + rb"(?=[0-9]{1,9}=)") for delimiter in DELIMITERS}
 _DIGITS = frozenset(b"0123456789")
 
 

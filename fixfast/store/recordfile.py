@@ -47,7 +47,7 @@ class RecordFile:
         self._allocated = self._grow_at = file.size()
 
     def put(
-        self, kind: Kind, number: int, last: int, nin: int, wall_ns: int, payload: Buffer = b"", flags: int = 0
+        self, kind: int, number: int, last: int, nin: int, wall_ns: int, payload: Buffer = b"", flags: int = 0
     ) -> int:
         """Write one record at the end and return the new end. The caller holds `mutex`.
 
