@@ -6,9 +6,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-_COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+_COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 
-settings.register_profile("dev", max_examples=100, **_COMMON)
-settings.register_profile("ci", max_examples=200, **_COMMON)
-settings.register_profile("thorough", max_examples=5000, **_COMMON)
+settings.register_profile("dev", parent=_COMMON, max_examples=100)
+settings.register_profile("ci", parent=_COMMON, max_examples=200)
+settings.register_profile("thorough", parent=_COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

@@ -322,7 +322,7 @@ def test_data_inside_a_group_gets_its_length(codec: Codec) -> None:
 
 # --- groups ---------------------------------------------------------------------------------------------------
 
-PARTIES = [[(448, "A"), (447, "D"), (802, [[(523, "x"), (803, 10)], [(523, "y")]])], [(448, "B")]]
+PARTIES: list[list[Any]] = [[(448, "A"), (447, "D"), (802, [[(523, "x"), (803, 10)], [(523, "y")]])], [(448, "B")]]
 PARTIES_WIRE = b"453=2\x01448=A\x01447=D\x01802=2\x01523=x\x01803=10\x01523=y\x01448=B\x01"
 
 
@@ -331,7 +331,8 @@ def test_groups_are_counted_and_nest(codec: Codec) -> None:
 
 
 def test_groups_and_entries_may_be_tuples(codec: Codec) -> None:
-    assert body_of(codec, (453, tuple(tuple(entry) for entry in PARTIES))) == PARTIES_WIRE
+    as_tuples = tuple(tuple(entry) for entry in PARTIES)
+    assert body_of(codec, (453, as_tuples)) == PARTIES_WIRE
 
 
 @pytest.mark.parametrize("empty", [[], ()])
