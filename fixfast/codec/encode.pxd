@@ -14,7 +14,7 @@ cdef struct Hole:
 
 cdef class Template:
     cdef readonly tuple slots           # the Slots, in the order in which encode() takes values
-    cdef bytes begin                    # BeginString as on the wire
+    cdef object begin                   # BeginString as on the wire, an ASCII str
     cdef bytes text                     # body: fixed fields and the tags of the slots, one after the other
     cdef bytes holes                    # array of Hole, one for each slot
     cdef list parts                     # [(fields as given, kinds of tags refused among them), ...]

@@ -7,6 +7,20 @@ from libc.string cimport memcpy
 
 from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_int, c_write_time
 
+# PERF: an int below 2**30 without a call (14 tags and 4 values of a NOS: 60 ns). The layout of int is private before 3.12.
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX >= 0x030C0000
+    #define ff_is_small(o) PyUnstable_Long_IsCompact((PyLongObject *)(o))
+    #define ff_small(o) ((int64_t)PyUnstable_Long_CompactValue((PyLongObject *)(o)))
+    #else
+    #define ff_is_small(o) ((size_t)(Py_SIZE(o) + 1) <= 2)
+    #define ff_small(o) (Py_SIZE(o) ? Py_SIZE(o) * (int64_t)((PyLongObject *)(o))->ob_digit[0] : 0)
+    #endif
+    """
+    bint ff_is_small(object number)
+    int64_t ff_small(object number)
+
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     const uint8_t* PyUnicode_DATA(object text)
@@ -33,6 +47,8 @@ cdef struct Out:
 
 cdef int grow(Out* o, Py_ssize_t n) except -1
 cdef int refuse(int tag, str detail) except -1
+# of a text that is empty (n == 0) or holds SOH
+cdef int refuse_text(int tag, Py_ssize_t n) except -1
 cdef object utf8(int tag, object value)
 cdef int put_big(Out* o, int tag, object mantissa, int exponent) except -1
 # mantissa * 10**exponent for ints that are ints
@@ -116,10 +132,8 @@ cdef inline uint8_t* put_tag(uint8_t* out, int tag) noexcept nogil:
 
 cdef inline int put(Out* o, int tag, const uint8_t* p, Py_ssize_t n) except -1:
     room(o, n + 1)
-    if copy(o.p, p, n):
-        refuse(tag, "the value holds SOH, the delimiter")
-    if n == 0:
-        refuse(tag, "the value is empty")
+    if copy(o.p, p, n) or n == 0:
+        refuse_text(tag, n)
     o.p += n
     return 0
 
@@ -136,7 +150,7 @@ cdef inline int put_bytes(Out* o, int tag, object value) except -1:
 
 cdef inline int put_int(Out* o, int tag, object value) except -1:
     cdef int overflow = 0
-    cdef int64_t number = PyLong_AsLongLongAndOverflow(value, &overflow)
+    cdef int64_t number = ff_small(value) if ff_is_small(value) else PyLong_AsLongLongAndOverflow(value, &overflow)
     if overflow:
         return put_big(o, tag, value, 0)
     room(o, MAX_INT + 1)
@@ -144,11 +158,16 @@ cdef inline int put_int(Out* o, int tag, object value) except -1:
     return 0
 
 
-cdef inline int put_time(Out* o, int tag, object value) except -1:
+cdef inline int64_t ns_of(int tag, object value) except? -1:
+    """A time as an int that int64 holds."""
     cdef int overflow = 0
     cdef int64_t ns = PyLong_AsLongLongAndOverflow(value, &overflow)
     if overflow:
         refuse(tag, "ns since the epoch that do not fit 64 bits")
+    return ns
+
+
+cdef inline int put_time(Out* o, int tag, object value) except -1:
     room(o, MAX_TIME + 1)
-    o.p += c_write_time(o.p, ns, o.digits)
+    o.p += c_write_time(o.p, ns_of(tag, value), o.digits)
     return 0

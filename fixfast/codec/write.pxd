@@ -22,10 +22,11 @@ cdef int kind_of(int tag) noexcept nogil
 cdef int tag_of(object item) except -1
 # a list or tuple of the fields
 cdef object sequence(object fields)
-# fields: a list or tuple; part: ALL ...; depth: of groups around them
+# fields: a list or tuple; part: ALL ...; depth: of groups around them; returns 1 if REST_ONLY left some out
 cdef int put_fields(Out* o, object fields, int part, int depth) except -1
 
-cdef bytes begin_string_bytes(object begin_string)
+# BeginString on the wire, an ASCII str
+cdef object begin_text(object begin_string)
 cdef int put_msg_type(Out* o, object msg_type) except -1
 # header in front, checksum behind: the whole message
-cdef object finish(Out* o, bytes begin)
+cdef object finish(Out* o, object begin)
