@@ -16,18 +16,18 @@ class Gap:
     Attributes:
         begin: the first number that was missing.
         target: the highest number known to exist; the gap is closed when everything up to it is dealt with.
-        asked_from: BeginSeqNo of the latest request.
+        asked_target: what `target` was when the latest request was made: the peer resends at least up to there.
         asked_for_skip: the number that was asked for again because the resent messages left it out (G05).
         deadline: mono_ns by which the next missing number must have come (G08).
         repeated: the request was repeated for want of progress.
     """
 
-    __slots__ = ("asked_for_skip", "asked_from", "begin", "deadline", "progress", "repeated", "target")
+    __slots__ = ("asked_for_skip", "asked_target", "begin", "deadline", "progress", "repeated", "target")
 
     def __init__(self, begin: int, target: int) -> None:
         self.begin = begin
         self.target = target
-        self.asked_from = begin
+        self.asked_target = target
         self.asked_for_skip = 0
         self.progress = begin
         self.deadline = 0
@@ -88,10 +88,6 @@ class HoldQueue:
         """Forget what a SequenceReset-Reset has made void (Z06, T11)."""
         for old in self.numbers_below(n):
             self.take(old)
-
-    def lowest(self) -> int:
-        """Return the lowest number held; there is one."""
-        return min(self._items)
 
     def clear(self) -> None:
         """Forget everything: the peer sends it again."""

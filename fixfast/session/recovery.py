@@ -49,7 +49,8 @@ class Recovery(SessionCore):
             self._alarm(f"message {begin} was asked for {self.config.max_resend_requests} times and did not come")
             self._end(CloseReason.RESEND_TIMEOUT, f"Message {begin} was requested repeatedly and not resent", now)
             return
-        gap.asked_from = gap.progress = begin
+        gap.asked_target = gap.target
+        gap.progress = begin
         gap.deadline = now.mono_ns + self._progress_time()
         everything = _INFINITY_OLD if self.config.begin_string in _OLD else 0
         self._say("2", [(7, begin), (16, everything)], now)
@@ -85,12 +86,12 @@ class Recovery(SessionCore):
             return
         if self._inbox.next_in <= gap.target:
             self._note_progress(gap, now)
+            if self._inbox.next_in > gap.asked_target and self._hold:
+                self._ask(gap, now)  # G07: what was known to be missing has come, and behind it there is a hole
             return
         self._gap = None
         self._emit(GapFilled(gap.begin, gap.target))
-        if self._hold:
-            self._open_gap(self._hold.lowest(), now)
-        elif self._state is State.RECOVERING:
+        if self._state is State.RECOVERING:
             self._set_state(State.ACTIVE, "nothing is missing")
 
     def _note_progress(self, gap: Gap, now: Now) -> None:
