@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
 
@@ -19,14 +19,6 @@ __all__ = ["ADMIN", "Outbox"]
 #: MsgTypes the session itself sends and answers. Reject(3) is one of FIX's session messages too, but it is surfaced to
 #: the application like its own messages (O14), so it is not listed.
 ADMIN = frozenset({"0", "1", "2", "4", "5", "A"})
-
-#: Fields that only the session writes (S15). The encoder refuses them in send(); a Template's are checked here.
-_OWNED = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
-#: Fields of the standard header that are the application's: they go in front, behind the session's.
-_HEADER = frozenset(
-    {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369}
-    | {627, 628, 629, 630, 1128, 1129, 1156}
-)
 
 
 class Outbox:
@@ -106,21 +98,19 @@ class Outbox:
         fields = [(123, "Y"), (36, new_seq_no)]
         return bytes(encode_session(self._begin_string, "4", header, fields, self._digits))
 
-    def template(self, msg_type: str, fields: Sequence[tuple[int, Any] | Slot]) -> Template:
+    def template(self, msg_type: str, fields: Iterable[tuple[int, Any] | Slot]) -> Template:
         """Return a Template with the session's header; its first two slots are MsgSeqNum and SendingTime."""
-        for field in fields:
-            if field[0] in _OWNED:
-                raise EncodeError(field[0], "the session writes this field itself")
+        fields = list(fields)
         given = {field[0] for field in fields}
         header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
         header += [item for item in self._sub_ids if item[0] not in given]
-        header += [field for field in fields if field[0] in _HEADER]
-        body = [field for field in fields if field[0] not in _HEADER]
+        template = Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
         slots = [field for field in fields if isinstance(field, Slot)]
-        if slots != sorted(slots, key=lambda slot: slot.tag not in _HEADER):
-            late = next(slot for slot in reversed(slots) if slot.tag in _HEADER)
-            raise EncodeError(late.tag, "slots of the header come before the others, so that values keep their order")
-        return Template(self._begin_string, msg_type, [*header, *body], timestamp_digits=self._digits)
+        for wanted, placed in zip(slots, template.slots[2:], strict=True):
+            if wanted != placed:
+                # header fields are moved forward, and values must not change places unseen
+                raise EncodeError(placed.tag, "slots of the header must come before the others")
+        return template
 
     def check_size(self, raw: bytes) -> None:
         """Refuse a message the peer said it will not take (L24), before a number is used."""

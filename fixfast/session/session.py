@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
@@ -250,7 +250,7 @@ class Session(Pipeline):
             outbox.withheld.add(outbox.next_out)  # it has a password (C8)
         return self._commit(raw, now)
 
-    def template(self, msg_type: str, fields: Sequence[Any]) -> Template:
+    def template(self, msg_type: str, fields: Iterable[Any]) -> Template:
         """Return a Template for send_template(); the session's own fields are added in front.
 
         Args: fields: (tag, value) pairs and Slots.

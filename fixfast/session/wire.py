@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fixfast.codec.reference.convert import format_time
-from fixfast.codec.reference.encode import Template, encode, encode_session
+from fixfast.codec.convert import format_time
+from fixfast.codec.encode import Template, encode, encode_session
 from fixfast.codec.reference.frame import StreamDecoder
 from fixfast.codec.reference.message import Message, parse
 
