@@ -322,8 +322,8 @@ class JournalStore:
 
     def lease(self, n: int) -> int:
         """Make it durable that outbound numbers below n may be used; under other policies the same as sync()."""
-        log, state = self._checked(), self._state
         with self._syncing:
+            log, state = self._checked(), self._state  # not before: reset() may have been running
             if self._leasing:
                 with log.mutex:
                     state.lease_end = max(state.lease_end, n)
