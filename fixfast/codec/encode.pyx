@@ -186,20 +186,20 @@ cdef class Template:
         self.begin = begin_text(begin_string)
         self.msg_type = msg_type
         self.digits = timestamp_digits
-        self.parts = _parts(fields, header)
-        self.slots = tuple([item for items, _ in self.parts for item in items if isinstance(item, Slot)])
+        self.parts, self.slots, order = _plan(list(fields), header)
         self.holes = bytes(sizeof(Hole) * len(self.slots))
         self.direct = True
         _open(&o, stack, timestamp_digits)
         try:
-            self.render(&o)
+            self.render(&o, order)
             self.text = PyBytes_FromStringAndSize(<char*>o.base + HEADROOM, o.p - o.base - HEADROOM) + bytes(SLACK)
         finally:
             free(o.heap)
 
-    cdef int render(self, Out* o) except -1:
-        """Write the fixed fields and the tags of the slots, and note where the slots are."""
+    cdef int render(self, Out* o, list order) except -1:
+        """Write the fixed fields and the tags of the slots, and note where the slots are, and the number of each."""
         cdef Hole* hole = <Hole*>PyBytes_AS_STRING(self.holes)
+        cdef Py_ssize_t n = 0
         cdef list run
         put_msg_type(o, self.msg_type)
         for items, owned in self.parts:
@@ -215,7 +215,9 @@ cdef class Template:
                 put_fields(o, run, ALL, 0)
                 run = []
                 self.dig(o, hole, item)
+                hole.number = order[n]
                 hole += 1
+                n += 1
             put_fields(o, run, ALL, 0)
         return 0
 
@@ -239,7 +241,7 @@ cdef class Template:
     def encode(self, *values):
         """Return a whole message.
 
-        Args: values: one for each slot, in their order, of the type that the Slot's kind says; None leaves the field out.
+        Args: values: one for each Slot, of the type that its kind says, in the order of `slots`; None leaves the field out.
         Raises: TypeError: another number of values. EncodeError, EncodeTypeError: name the tag of the slot.
         """
         cdef uint8_t[STACK] stack
@@ -255,7 +257,7 @@ cdef class Template:
             if not self.direct:
                 return self.again(&o, values)
             for i in range(PyTuple_GET_SIZE(values)):
-                value = <object>PyTuple_GET_ITEM(values, i)
+                value = <object>PyTuple_GET_ITEM(values, hole.number)
                 _put_fixed(&o, text + at, (hole.start if value is None else hole.stop) - at)
                 at = hole.stop
                 if value is not None:
@@ -270,7 +272,6 @@ cdef class Template:
         """Write all fields anew: for slots whose neighbours must agree with them (lengths, data, flat groups)."""
         cdef const Hole* hole = <const Hole*>PyBytes_AS_STRING(self.holes)
         cdef list fields
-        cdef Py_ssize_t i = 0
         put_msg_type(o, self.msg_type)
         for items, owned in self.parts:
             fields = []
@@ -278,10 +279,9 @@ cdef class Template:
                 if not isinstance(item, Slot):
                     fields.append(item)
                     continue
-                value = values[i]
+                value = values[hole.number]
                 if value is not None:
                     fields.append((hole.tag, _slot_text(hole, value, self.digits)))
-                i += 1
                 hole += 1
             o.refuse = owned
             put_fields(o, fields, ALL, 0)
@@ -291,14 +291,28 @@ cdef class Template:
         return f"<Template {self.begin} {self.msg_type}, slots {', '.join([str(slot.tag) for slot in self.slots])}>"
 
 
-cdef list _parts(object fields, object header):
-    """[(fields, kinds of tags refused among them), ...] in the order of the wire."""
-    cdef list items = list(fields)
+cdef tuple _plan(list fields, object header):
+    """What to write: [(fields, kinds of tags refused among them), ...], the Slots as given, their numbers as on the wire."""
+    cdef list slots = [item for item in fields if isinstance(item, Slot)]
+    cdef list head, order
+    cdef list moved = []
+    cdef list rest = []
+    cdef list later = []
+    cdef int n
     if header is None:
-        return [(items, OWNED)]
-    moved = [item for item in items if kind_of(tag_of(item)) & HEADER]
-    rest = [item for item in items if not kind_of(tag_of(item)) & HEADER]
-    return [(list(header), OWNED), (moved + rest, OWNED | SESSION)]
+        return [(fields, OWNED)], tuple(slots), list(range(len(slots)))
+    head = list(header)
+    n = len(slots)
+    slots = [item for item in head if isinstance(item, Slot)] + slots
+    n = len(slots) - n
+    order = list(range(n))
+    for item in fields:
+        in_header = kind_of(tag_of(item)) & HEADER != 0
+        (moved if in_header else rest).append(item)
+        if isinstance(item, Slot):
+            (order if in_header else later).append(n)
+            n += 1
+    return [(head, OWNED), (moved + rest, OWNED | SESSION)], tuple(slots), order + later
 
 
 cdef int _slot_kind(object kind) except -1:
