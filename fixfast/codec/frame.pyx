@@ -1,0 +1,278 @@
+# cython: language_level=3, binding=False
+"""StreamDecoder: bytes in any pieces -> Message | Garbled.
+
+Framing jumps by BodyLength. After trouble, the decoder goes on at the next `8=FIX` right behind an SOH, searched for from
+the byte after the bad start on, so that a BodyLength that is too long swallows no message (F06).
+
+Hostile input costs linear time. A header is at most 31 bytes, a trailer is looked at in one place, and a search begins
+where the last one stopped. Only a frame whose trailer is right costs more: its bytes are summed up and scanned, perhaps
+in vain. Such frames may lie inside each other; MAX_NESTED of them are tried, then the search goes on behind them.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.long cimport PyLong_AsLongLongAndOverflow
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+cimport cython
+
+from fixfast.codec.context cimport Context, Export, checked_limit, context_of, export_of
+from fixfast.codec.message cimport Verdict, build, reason_of
+from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA, FF_SOH
+
+cdef extern from "Python.h":
+    Py_ssize_t references "Py_REFCNT"(PyObject* o)
+    PyObject* PyList_GET_ITEM(list items, Py_ssize_t i)
+
+from fixfast.types import Garbled
+
+__all__ = ["StreamDecoder"]
+
+cdef enum:
+    CHUNK = 65536               # bytes
+    POOL = 4                    # chunks
+    LEAST_ROOM = 4096           # bytes that get_buffer() lends at least
+    MAX_NESTED = 16
+    START_SIZE = 6              # <SOH>8=FIX
+
+cdef const char* START = b"\x018=FIX"
+
+
+@cython.final
+@cython.no_gc
+cdef class Chunk:
+    def __cinit__(self, Py_ssize_t capacity):
+        self.data = <uint8_t*>PyMem_Malloc(capacity)
+        if self.data is NULL:
+            raise MemoryError
+        self.capacity = capacity
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        PyBuffer_FillInfo(view, self, self.data, self.capacity, 0, flags)
+
+
+cdef Py_ssize_t _find_start(const uint8_t* p, Py_ssize_t n) noexcept nogil:
+    """Return where the first <SOH>8=FIX is, -1 if there is none."""
+    cdef const uint8_t* at = p
+    cdef const uint8_t* end = p + n - START_SIZE + 1
+    while at < end:
+        at = <const uint8_t*>memchr(at, FF_SOH, end - at)
+        if at is NULL:
+            return -1
+        if memcmp(at, START, START_SIZE) == 0:
+            return at - p
+        at += 1
+    return -1
+
+
+cdef Py_ssize_t _started(const uint8_t* p, Py_ssize_t n) noexcept nogil:
+    """Return how many bytes at the end may be the first ones of <SOH>8=FIX."""
+    cdef Py_ssize_t k = START_SIZE - 1
+    if k > n:
+        k = n
+    while k and memcmp(p + n - k, START, k) != 0:
+        k -= 1
+    return k
+
+
+@cython.final
+cdef class StreamDecoder:
+    """Splits a byte stream into items. Iterate over it after each feed(); any split gives the same items.
+
+    Items are Message, or Garbled where bytes are none: one for each trouble, as soon as it can be told. Owned by one
+    thread at a time; its messages may go to any.
+
+    Args:
+        dictionary: for the messages; as for parse().
+        max_message_size: bound of BodyLength in bytes, and so of what a peer can make us keep: a quarter more, and two
+            chunks of 64 KiB.
+    """
+
+    def __cinit__(self, dictionary=None, max_message_size=1 << 20):
+        self.context = context_of(dictionary)
+        self.limit = checked_limit(max_message_size)
+        self.pool = []
+
+    @property
+    def skipped(self):
+        """Bytes so far that are in no message, those of Garbled items included."""
+        return self.passed + self.held
+
+    # --- in ---
+
+    def feed(self, data):
+        """Add bytes of the stream. Bytes are referred to where nothing is pending, else copied; others are copied.
+
+        Args: data: anything contiguous with the buffer protocol. It is not kept exported.
+        Raises: TypeError: no such thing.
+        """
+        cdef Export export
+        cdef const uint8_t* p
+        cdef Py_ssize_t n
+        if PyBytes_CheckExact(data):
+            p = <const uint8_t*>PyBytes_AS_STRING(data)
+            n = PyBytes_GET_SIZE(data)
+            if n and self.at == self.filled:
+                self._take(data, None, p, 0)
+                self.filled = n
+                return
+        else:
+            export = export_of(data)
+            p = <const uint8_t*>export.view.buf
+            n = export.view.len
+        if n:
+            self._make_room(n)
+            # Perhaps what get_buffer() lent: then the two overlap.
+            memmove(self.chunk.data + self.filled, p, n)
+            self.filled += n
+
+    def get_buffer(self, hint=-1):
+        """Return a writable memoryview to receive into (asyncio.BufferedProtocol); then call buffer_updated().
+
+        Args: hint: bytes that are expected, -1 if not known. It is a hint: there may be more or fewer in the buffer.
+        """
+        cdef int overflow = 0
+        cdef int64_t size = PyLong_AsLongLongAndOverflow(hint, &overflow)
+        if overflow or size > CHUNK // 4:
+            size = CHUNK // 4
+        if size < LEAST_ROOM:
+            size = LEAST_ROOM
+        self._make_room(size)
+        self.lent = self.chunk.capacity - self.filled
+        return memoryview(self.chunk)[self.filled:self.chunk.capacity]
+
+    def buffer_updated(self, n):
+        """Take the first `n` bytes of the last buffer that get_buffer() gave.
+
+        Raises: ValueError: it had fewer, or something was fed since, or n is negative.
+        """
+        cdef int overflow = 0
+        cdef int64_t size = PyLong_AsLongLongAndOverflow(n, &overflow)
+        if overflow or not 0 <= size <= self.lent:
+            raise ValueError(f"{n} bytes cannot have been received: get_buffer() lent {self.lent}")
+        self.lent = 0
+        self.filled += size
+
+    cdef int _take(self, object owner, Chunk chunk, const uint8_t* data, Py_ssize_t pending) except -1:
+        """Go over to other memory, the first `pending` bytes of which are those that are pending here."""
+        cdef Chunk old = self.chunk
+        self.base += self.at
+        self.owner = owner
+        self.chunk = chunk
+        self.data = data
+        self.at = 0
+        self.filled = pending
+        self.lent = 0
+        if old is not None and old.capacity == CHUNK:
+            if len(self.pool) == POOL:
+                del self.pool[0]
+            self.pool.append(old)
+        return 0
+
+    cdef Chunk _free_chunk(self):
+        """Take a chunk that nothing but the pool refers to, no message and no memoryview; else a new one."""
+        cdef Py_ssize_t i
+        for i in range(len(self.pool)):
+            if references(PyList_GET_ITEM(self.pool, i)) == 1:
+                return self.pool.pop(i)
+        return Chunk(CHUNK)
+
+    cdef int _make_room(self, Py_ssize_t n) except -1:
+        """Make room for n more bytes, and for the rest of the message that is pending."""
+        cdef Py_ssize_t pending = self.filled - self.at
+        cdef Py_ssize_t need = max(pending + n, self.wanted)
+        cdef Chunk chunk
+        self.lent = 0
+        if self.chunk is not None:
+            # PERF: nobody refers to it: begin again at its start, where it is in the cache.
+            if not pending and self.chunk.capacity == CHUNK and references(<PyObject*>self.owner) == 2:
+                self.base += self.at
+                self.at = self.filled = 0
+            if self.chunk.capacity - self.at >= need:
+                return 0
+        # Room to spare for the next switch to be as far away as what is copied now, so that copying stays linear.
+        if need <= CHUNK // 2:
+            chunk = self._free_chunk()
+        else:
+            chunk = Chunk(need + max(CHUNK, need >> 2))
+        if pending:
+            memcpy(chunk.data, self.data + self.at, pending)
+        self._take(chunk, chunk, chunk.data, pending)
+        return 0
+
+    # --- out ---
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Verdict verdict
+        cdef object m
+        if self.at == self.filled:
+            if self.chunk is None:
+                self.owner = None               # the bytes that were fed
+            raise StopIteration
+        if self.searching and not self._search():
+            raise StopIteration
+        m = build(self.owner, self.data + self.at, self.filled - self.at, self.context, self.limit, &verdict)
+        if m is not None:
+            self.at += verdict.total
+            self.wanted = 0
+            return m
+        if verdict.result == FF_NEED_DATA:
+            self.wanted = verdict.total
+            raise StopIteration
+        return self._garbled(&verdict)
+
+    cdef bint _search(self) noexcept:
+        """Skip to the next start of a message, or to what may become one."""
+        cdef const uint8_t* p = self.data + self.at
+        cdef Py_ssize_t n = self.filled - self.at
+        cdef Py_ssize_t found = _find_start(p, n)
+        if found >= 0:
+            self._skip(found + 1)
+            self.searching = self.held = False
+            return True
+        found = _started(p, n)
+        self._skip(n - found)
+        self.held = found > 0
+        return False
+
+    cdef void _skip(self, Py_ssize_t n) noexcept:
+        self.at += n
+        self.passed += n
+
+    cdef object _garbled(self, Verdict* verdict):
+        """Report what is at `at`, and go on behind its first byte."""
+        cdef const uint8_t* p = self.data + self.at
+        cdef int64_t start = self.base + self.at
+        cdef Py_ssize_t size = verdict.frame.seen
+        cdef Py_ssize_t found = -1
+        self.wanted = 0
+        self.searching = True
+        if verdict.result >= FF_BAD_TRAILER:
+            found = _find_start(p, size)
+            if found >= 0:
+                size = found + 1
+        item = Garbled(reason_of(verdict.result), start, PyBytes_FromStringAndSize(<const char*>p, size))
+        if verdict.result >= FF_CHECKSUM and self._exhausted(start, start + verdict.total):
+            self._skip(self.bad_end - 1 - start)        # the last byte is an SOH
+        elif found >= 0:
+            self._skip(size)
+            self.searching = False
+        return item
+
+    cdef bint _exhausted(self, int64_t start, int64_t end) noexcept:
+        """Note a bad frame with a right trailer; tell whether no more is to be tried inside it."""
+        if start >= self.bad_end:
+            self.bad_frames = 0
+            self.bad_end = end
+        self.bad_end = max(self.bad_end, end)
+        self.bad_frames += 1
+        return self.bad_frames > MAX_NESTED
