@@ -84,7 +84,7 @@ class AdminHandlers(LogonHandlers):
     def _on_test_request(self, message: Message, now: Now) -> None:
         """Answer with the same TestReqID, byte for byte (H02); a bare Heartbeat when there is none (H10)."""
         self._inbox.count()
-        if self._state.active or (self._state is State.LOGOUT_RECEIVED and not self._logout_answered):
+        if self._recovering():
             test_id = message.bytes(112, default=b"")
             self._say("0", [(112, test_id)] if test_id else [], now)
 

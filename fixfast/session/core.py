@@ -27,6 +27,18 @@ __all__ = ["ResetInProgress", "SessionCore"]
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
 
 
+#: ends of a connection without a Logon that nobody said no to
+_NOBODY_REFUSED = frozenset(
+    {
+        CloseReason.PEER_CLOSED,
+        CloseReason.LOGON_TIMEOUT,
+        CloseReason.LOGON_UNDECIDED,
+        CloseReason.LOCAL,
+        CloseReason.STORE,
+    }
+)
+
+
 class ResetInProgress:
     """A sequence reset that we began (R04): first a round trip, then our Logon with 141=Y, then the answer."""
 
@@ -193,9 +205,11 @@ class SessionCore:
         if self._state in (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING):
             self._close(reason)
             return
-        # What waits behind a replay is stored; a replay that is given up leaves a gap, which the peer can ask for.
-        self._outbox.replay = None
-        self._outbox.release()
+        self._outbox.replay = None  # what is not resent now the peer can ask for again
+        if self._logged_on:
+            self._outbox.release()
+        else:
+            self._outbox.shelve()  # I11: nothing of the application goes out before both Logons did
         self._send_logout(text, status, now)
         self._end_reason = reason
         self._set_state(State.LOGOUT_SENT, text)
@@ -207,7 +221,7 @@ class SessionCore:
             return
         if silently:
             self._outbox.clear()
-        self._refuse(reason, "", None, by_us=reason is not CloseReason.PEER_CLOSED)
+        self._refuse(reason, "", None, by_us=reason not in _NOBODY_REFUSED)
         self._set_state(State.CLOSING, reason.value)
         self.close_requested = reason
         self._deadline = None

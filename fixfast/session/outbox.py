@@ -176,6 +176,12 @@ class Outbox:
         self._queue += self._behind
         self._behind.clear()
 
+    def shelve(self) -> None:
+        """Leave the messages that waited in the store, and let new ones go straight to the queue."""
+        self.held = False
+        self.offline += [n for _, n, _ in self._behind]
+        self._behind.clear()
+
     def clear(self) -> None:
         """Forget what is queued (it stays in the store), e.g. because the connection is gone (P18)."""
         self.offline += [n for _, n, _ in self._queue + self._behind if n]

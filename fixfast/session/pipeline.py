@@ -132,6 +132,13 @@ class Pipeline(AdminHandlers):
         if fault is not None and fault.reason == 9:
             self._refuse_header(message, n, fault, CloseReason.COMP_ID, now)  # C03
             return
+        if fault is not None and msg_type in ("4", "A"):
+            # what is not subject to the sequence gets no turn at which it could be rejected
+            self._send_reject(message, fault.reason, fault.tag, now)
+            if n == self._inbox.next_in:
+                self._inbox.count()
+                self._drain(now)
+            return
         fault = time_fault(message, config, now)
         if fault is not None:
             self._refuse_header(message, n, fault, CloseReason.SENDING_TIME, now)  # C08, C09

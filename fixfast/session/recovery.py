@@ -42,7 +42,9 @@ class Recovery(SessionCore):
         self._ask(self._gap, now)
 
     def _ask(self, gap: Gap, now: Now) -> None:
-        """Send a ResendRequest from NIN on."""
+        """Send a ResendRequest from NIN on, unless a Logout of ours was the last we have to say."""
+        if not self._recovering():
+            return
         begin = self._inbox.next_in
         if not self._requests.allow(begin):
             # G09: it did not help the last times, either
@@ -54,6 +56,10 @@ class Recovery(SessionCore):
         gap.deadline = now.mono_ns + self._progress_time()
         everything = _INFINITY_OLD if self.config.begin_string in _OLD else 0
         self._say("2", [(7, begin), (16, everything)], now)
+
+    def _recovering(self) -> bool:
+        """Whether missing messages are asked for: logged on, and no Logout of ours is out."""
+        return self._state.active or (self._state is State.LOGOUT_RECEIVED and not self._logout_answered)
 
     def _progress_time(self) -> int:
         if self.config.resend_timeout is not None:

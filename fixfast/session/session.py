@@ -162,7 +162,7 @@ class Session(Pipeline):
             return None
         if self._outbox.replay is not None and not self._outbox.pending:
             return self._now.mono_ns  # the next batch
-        due = [self._deadline, self._gap.deadline if self._gap is not None else None]
+        due = [self._deadline, self._gap.deadline if self._gap is not None and self._recovering() else None]
         if self._beating():
             due += [self._live.heartbeat_at(self._outbox.last_sent), self._live.deadline()]
         return min((deadline for deadline in due if deadline is not None), default=None)
@@ -174,7 +174,7 @@ class Session(Pipeline):
             if self._deadline is not None and now.mono_ns >= self._deadline:
                 self._deadline = None
                 self._on_deadline(now)
-            if self._state.connected:
+            if self._recovering():
                 self._check_progress(now)
             if self._beating():
                 self._check_liveness(now)
@@ -188,7 +188,7 @@ class Session(Pipeline):
         """Whether heartbeats are sent and expected: logged on, no Logout of ours, no reset under way."""
         if self._reset is not None and self._reset.logon_sent:
             return False
-        return self._state.active or (self._state is State.LOGOUT_RECEIVED and not self._logout_answered)
+        return self._recovering()
 
     def _check_liveness(self, now: Now) -> None:
         live = self._live
@@ -305,9 +305,9 @@ class Session(Pipeline):
         self._now = now
         state = self._state
         if state.active:
-            if self._reset is not None:
-                self._reset = None
+            if self._reset is not None and self._reset.logon_sent:
                 self._outbox.release()
+            self._reset = None
             try:
                 self._send_logout(text, None, now)
             except StoreError as error:

@@ -62,6 +62,14 @@ def test_pipeline_5_missing_comp_id_is_rejected_and_the_session_stays(desk: Desk
     assert desk.state is State.ACTIVE
 
 
+@pytest.mark.parametrize(("msg_type", "fields"), [("4", [(36, 50)]), ("A", [(98, 0), (108, 30), (141, "Y")])])
+def test_pipeline_5_without_comp_id_nothing_resets_the_numbers(desk: Desk, msg_type: str, fields: list[Any]) -> None:
+    desk.say(msg_type, *fields, sender=None, seq=1 if msg_type == "A" else 2)
+    assert desk.hear_types() == ["3"]
+    assert desk.session.next_in == (2 if msg_type == "A" else 3)
+    assert desk.store.load().epoch == 1
+
+
 @pytest.mark.parametrize("offset", [-121, 121])
 def test_C08_sending_time_outside_the_window(desk: Desk, offset: int) -> None:
     desk.say("8", (58, "x"), time=desk.time(offset))

@@ -415,6 +415,7 @@ def test_I10_no_answer_in_time_disconnects(version: str) -> None:
     desk.advance(10)
     assert desk.session.close_requested is CloseReason.LOGON_TIMEOUT
     assert desk.hear() == []
+    assert not desk.told(LogonRefused)[0].by_us
 
 
 def test_I10_lost_connection_before_the_answer_is_reported(version: str) -> None:
@@ -435,6 +436,14 @@ def test_I11_nothing_goes_out_before_the_answer(version: str) -> None:
     assert desk.hear() == []
     desk.say("A", *desk.logon_fields())
     assert [(m.msg_type, m.msg_seq_num) for m in desk.hear()] == [("D", 2)]
+
+
+def test_I11_nothing_goes_out_when_the_answer_is_refused(version: str) -> None:
+    desk = Desk(version, INITIATOR, offline="store")
+    desk.connect()
+    desk.session.send("8", [(58, "early")], desk.now)
+    desk.say("A", (98, 5), (108, 30), (1137, "9"))
+    assert "8" not in desk.hear_types()
 
 
 def test_I11_send_before_logon_is_refused(version: str) -> None:

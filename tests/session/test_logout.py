@@ -54,6 +54,21 @@ def test_O02_answer_closes_whatever_its_number(desk: Desk, seq: int) -> None:
     assert desk.session.next_in == 2
 
 
+def test_nothing_is_asked_for_after_our_logout(desk: Desk) -> None:
+    desk.app("high", seq=4)
+    assert desk.hear_types() == ["2"]
+    desk.session.logout("", desk.now)
+    assert desk.hear_types() == ["5"]
+    desk.app("higher", seq=9)
+    desk.dup("8", (58, "two"), seq=2)
+    desk.advance(9)
+    assert desk.hear() == []
+    assert [m[58] for m in desk.take_messages()] == ["two"]
+    deadline = desk.session.next_deadline()
+    assert deadline is not None
+    assert deadline > desk.now.mono_ns
+
+
 def test_O02_no_answer_in_time_disconnects(desk: Desk) -> None:
     desk.session.logout("", desk.now)
     desk.hear()
