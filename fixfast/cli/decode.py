@@ -35,6 +35,15 @@ _SECRET = re.compile(
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _CONTROL_BUT_LINES = {code: text for code, text in _CONTROL.items() if code != 0x0A}
 
+# What stands out on a terminal: offsets, types, garbled messages, tags, meanings.
+_STYLES = (
+    (r"(?m)^@\d+ .*$", "bold"),
+    (r"(?m)^@\d+", "dim"),
+    (r"(?m)^@\d+  GARBLED:.*$", "bold red"),
+    (r"(?m)^ +\d+(?= )", "cyan"),
+    (r"(?m) \([^()\n]*\)$", "green"),
+)
+
 _HELP = """Show the FIX messages in FILE (or standard input) with names and meanings.
 
 Any text or binary log will do: one message per line or run together, behind any prefix, delimited by SOH, "|", "^A",
@@ -125,8 +134,9 @@ def _name_of(message: Message) -> str:
 
 def _as_text(item: LogItem, name: str) -> str:
     message = item.message
-    parties = f"{message.get(49, '?')} -> {message.get(56, '?')}"
-    head = f"@{item.offset}  {message.get(52, '-')}  {name or 'unknown type'} ({message.msg_type})  {parties}"
+    head = f"@{item.offset}  {message.get(52, '-')}  {name or 'unknown type'} ({message.msg_type})"
+    if 49 in message or 56 in message:
+        head += f"  {message.get(49, '?')} -> {message.get(56, '?')}"
     if 34 in message:
         head += f"  seq {message[34]}"
     if message.poss_dup:
@@ -173,22 +183,13 @@ def _painter() -> Callable[[str], str] | None:
     console = Console(highlight=False)
     if not console.color_system:
         return None
-    styles = {
-        r"(?m)^@\d+  GARBLED:.*$": "bold red",
-        r"(?m)^@\d+": "dim",
-        r"(?m)^@\d+  \S+  (?P<type>[^()\n]+ \([^)\n]*\))": "",
-        r"(?m)^ +\d+(?= )": "cyan",
-    }
 
     def paint(text: str) -> str:
-        rich_text = Text(text, end="")
-        for pattern, style in styles.items():
-            if style:
-                rich_text.highlight_regex(pattern, style)
-            else:
-                rich_text.highlight_regex(pattern, style_prefix="")
+        painted = Text(text, end="")
+        for pattern, style in _STYLES:
+            painted.highlight_regex(pattern, style)
         with console.capture() as capture:
-            console.print(rich_text, soft_wrap=True, end="")
+            console.print(painted, soft_wrap=True, end="")
         return capture.get()
 
     return paint

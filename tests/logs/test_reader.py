@@ -174,7 +174,7 @@ _PIECES = st.sampled_from(
         ORDER[:20],
         ORDER.replace(b"9=", b"9=9"),
         BEAT.replace(b"\x01", b"^A").replace(b"9=", b"9=9"),
-        ORDER.replace(b"EUR", b"USD"),
+        ORDER.replace(b"EUR", b"GBP"),
         b"8=FIX",
         b"8=FIX.4.4|9=7|35=",
         b"8=FIX.4.4^A9=20^A35=D^A",
