@@ -73,8 +73,8 @@ def run_python(block: Block, page: str, namespace: dict[str, object]) -> None:
 
 
 def run_command(command: str, folder: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = re.sub(r"(^|\| *)fixfast ", rf"\g<1>{sys.executable} -m fixfast ", command)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     ran = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False
     )

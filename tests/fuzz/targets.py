@@ -89,7 +89,8 @@ def _readings(message: Any) -> Iterator[tuple[object, ...]]:
         yield tag, "scaled", _outcome(message.scaled, tag, 8)
         yield tag, "all", message.all(tag), message.get(tag), tag in message
     for count_tag in (268, 453, 146):
-        yield count_tag, "group", [list(entry) for entry in message.group(count_tag)]
+        # list(): before it is compared, an entry is read in full
+        yield count_tag, "group", _outcome(lambda tag=count_tag: [list(entry) for entry in message.group(tag)])
 
 
 def parse(data: bytes) -> None:
@@ -135,6 +136,12 @@ def encode(data: bytes) -> None:
         position += 3 + kind % 16
     expected = _outcome(slow_encode.encode, "FIX.4.4", "D", fields)
     found = _outcome(fast_encode.encode, "FIX.4.4", "D", fields)
+    if expected[0] != "value" and found[0] != "value" and len(fields) > 1:
+        # Where several fields are wrong, which one is named first is not promised: look at each alone.
+        for field in fields:
+            expected, found = (_outcome(codec.encode, "FIX.4.4", "D", [field]) for codec in (slow_encode, fast_encode))
+            assert found == expected, f"compiled: {found}, reference: {expected} for {field}"
+        return
     assert found == expected, f"compiled: {found}, reference: {expected} for {fields}"
     if expected[0] == "value":
         message = fast_message.parse(found[1])
