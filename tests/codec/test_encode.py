@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fixfast.codec import _data_pairs
 from fixfast.codec._data_pairs import DATA_PAIRS, TIME_TAGS
 from fixfast.errors import EncodeError, EncodeTypeError, MessageError
 from fixfast.types import Scaled, Slot
@@ -131,6 +132,8 @@ def test_a_bad_begin_string_names_8(codec: Codec, begin_string: Any) -> None:
         (Scaled(-(1 << 63), -18), b"-9.223372036854775808"), (Text.BUY, b"1"), (Number.TWO, b"2"),
         (Plain.CODE, b"F"), (Plain.COUNT, b"7"),
         (datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), b"20240102-03:04:05.678"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), b"99991231-23:59:59.000"),
+        (datetime(1, 1, 1, tzinfo=UTC), b"00010101-00:00:00.000"),
         (datetime(2024, 1, 2, 1, 4, 5, tzinfo=timezone(timedelta(hours=-2))), b"20240102-03:04:05.000"),
     ],
     ids=repr,
@@ -201,6 +204,16 @@ def test_a_type_without_an_exact_form_is_a_type_error_naming_the_tag(codec: Code
 )
 def test_a_value_that_fix_cannot_hold_names_the_tag(codec: Codec, value: Any) -> None:
     assert refused(codec, (55, "x"), (44, value)).tag == 44
+
+
+@pytest.mark.parametrize("value", [Scaled(True, -2), Scaled(1.5, 0), Scaled("1", 0), bytearray(b"x")], ids=repr)  # type: ignore[arg-type]
+def test_a_look_alike_is_a_type_error(codec: Codec, value: Any) -> None:
+    assert refused(codec, (44, value), error=EncodeTypeError).tag == 44
+
+
+def test_data_is_bytes_or_str(codec: Codec) -> None:
+    for value in (5, Decimal(1), True, bytearray(b"x")):
+        assert refused(codec, (96, value), error=EncodeTypeError).tag == 96
 
 
 def test_a_naive_datetime_is_refused(codec: Codec) -> None:
@@ -374,6 +387,38 @@ def test_a_large_group_is_written(codec: Codec) -> None:
     entries = [[(269, i % 2), (270, Scaled(i, -2))] for i in range(3000)]
     wire = b"".join(b"269=%d\x01270=%d.%02d\x01" % (i % 2, i // 100, i % 100) for i in range(3000))
     assert body_of(codec, (268, entries)) == b"268=3000\x01" + wire
+
+
+def test_entries_begin_with_the_same_tag(codec: Codec) -> None:
+    error = refused(codec, (453, [[(448, "A"), (447, "D")], [(447, "D"), (448, "B")]]))
+    assert error.tag == 453
+    # on the wire, where a length stands before its data
+    mixed = (33, [[(354, 1), (355, b"a"), (58, "x")], [(355, b"b"), (58, "y")]])
+    assert body_of(codec, mixed) == b"33=2\x01354=1\x01355=a\x0158=x\x01354=1\x01355=b\x0158=y\x01"
+
+
+FLAT_COUNTS: list[tuple[list[tuple[int, Any]], bool]] = [
+    ([(453, 2), (448, "A"), (447, "D"), (448, "B"), (55, "x")], True),
+    ([(453, 1), (448, "A"), (448, "B")], False),
+    ([(453, 3), (448, "A"), (448, "B")], False),
+    ([(453, 0), (55, "x")], True),
+    ([(453, 1)], False),
+    ([(453, "2"), (448, "A"), (448, "B")], True),
+    ([(453, "x"), (448, "A")], False),
+    ([(453, -1), (448, "A")], False),
+    ([(555, 2), (600, "a"), (539, 1), (524, "x"), (600, "b"), (539, 2), (524, "y"), (524, "z"), (44, 1)], True),
+    ([(555, 2), (600, "a"), (539, 2), (524, "x"), (600, "b"), (539, 1), (524, "y"), (524, "z"), (44, 1)], False),
+]
+
+
+@pytest.mark.parametrize(("fields", "right"), FLAT_COUNTS)
+def test_the_count_of_the_flat_form_is_checked(codec: Codec, fields: list[tuple[int, Any]], right: bool) -> None:
+    if 453 not in getattr(_data_pairs, "COUNT_TAGS", ()):
+        pytest.skip("the generator writes no COUNT_TAGS: which fields are counts is not known")
+    if right:
+        body_of(codec, *fields)
+    else:
+        assert refused(codec, *fields).tag in (453, 539)
 
 
 def test_the_flat_form_is_written_as_given(codec: Codec) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from fixfast.codec import _data_pairs
 from fixfast.codec._data_pairs import DATA_PAIRS, TIME_TAGS
 from fixfast.codec.reference.convert import check_scale, format_decimal, format_scaled, format_time
 from fixfast.errors import EncodeError, EncodeTypeError
@@ -31,7 +32,16 @@ _APPLICATION_HEADER = frozenset(
     {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 1128, 1129, 1156}
     | {627, 628, 629, 630}
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: tags that count the entries of a group in some version
+_COUNT_TAGS: frozenset[int] = getattr(_data_pairs, "COUNT_TAGS", frozenset())
+
+
+class _Rules(NamedTuple):
+    """What holds for all fields of one message."""
+
+    owned: frozenset[int]  # tags that are refused
+    digits: int  # of timestamps
+    complete: bool = True  # False: slots are still to be filled, so counts of flat groups are not yet right
 
 
 def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], *, timestamp_digits: int = 3) -> bytes:
@@ -48,7 +58,7 @@ def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], 
     Raises: EncodeError, EncodeTypeError: naming the tag.
     """
     _check_digits(timestamp_digits)
-    return _frame(begin_string, msg_type, _flatten(fields, _OWNED, timestamp_digits))
+    return _frame(begin_string, msg_type, _flatten(fields, _Rules(_OWNED, timestamp_digits)))
 
 
 def encode_session(
@@ -65,15 +75,20 @@ def encode_session(
     Raises: EncodeError, EncodeTypeError: naming the tag; also for the tags a session owns among `fields`.
     """
     _check_digits(timestamp_digits)
+    return _frame(begin_string, msg_type, _session_wire(header, fields, timestamp_digits, complete=True))
+
+
+def _session_wire(header: Iterable[Any], fields: Iterable[Any], digits: int, complete: bool) -> Wire:
     moved: list[Any] = []
     rest: list[Any] = []
     for item in fields:
         tag, _ = _pair(item)
         (moved if tag in _APPLICATION_HEADER else rest).append(item)
-    wire = _flatten(header, _OWNED, timestamp_digits)
-    _extend(wire, moved, _SESSION_OWNED, timestamp_digits, 0)
-    _extend(wire, rest, _SESSION_OWNED, timestamp_digits, 0)
-    return _frame(begin_string, msg_type, wire)
+    rules = _Rules(_SESSION_OWNED, digits, complete)
+    wire = _flatten(header, _Rules(_OWNED, digits, complete))
+    _extend(wire, moved, rules, 0)
+    _extend(wire, rest, rules, 0)
+    return wire
 
 
 class Template:
@@ -105,7 +120,7 @@ class Template:
         for slot in _slots(self._fields):
             _check_slot(slot, _OWNED if header is None else _SESSION_OWNED)
         # what is wrong with the fixed part is wrong now, not at the first order
-        self.encode(*[None] * len(self.slots))
+        self._encode([None] * len(self.slots), complete=False)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -119,16 +134,19 @@ class Template:
         """
         if len(values) != len(self.slots):
             raise TypeError(f"{len(self.slots)} values are needed, {len(values)} were given")
-        remaining = iter(values)
+        return self._encode(values, complete=True)
+
+    def _encode(self, values: Iterable[Any], complete: bool) -> bytes:
         digits = self._timestamp_digits
+        _check_digits(digits)
+        remaining = iter(values)
+        header = _filled(self._header or [], remaining, digits)
+        fields = _filled(self._fields, remaining, digits)
         if self._header is None:
-            return encode(
-                self._begin_string, self._msg_type, _filled(self._fields, remaining, digits), timestamp_digits=digits
-            )
-        header = _filled(self._header, remaining, digits)
-        return encode_session(
-            self._begin_string, self._msg_type, header, _filled(self._fields, remaining, digits), digits
-        )
+            wire = _flatten(fields, _Rules(_OWNED, digits, complete))
+        else:
+            wire = _session_wire(header, fields, digits, complete)
+        return _frame(self._begin_string, self._msg_type, wire)
 
 
 def _slots(fields: list[Any]) -> list[Slot]:
@@ -175,42 +193,69 @@ def _text(tag: int, value: object) -> bytes:
     return _checked(tag, _scalar(tag, value, 3))
 
 
-def _flatten(fields: Iterable[Any], owned: frozenset[int], digits: int) -> Wire:
+def _flatten(fields: Iterable[Any], rules: _Rules) -> Wire:
     wire: Wire = []
-    _extend(wire, fields, owned, digits, 0)
+    _extend(wire, fields, rules, 0)
     return wire
 
 
-def _extend(wire: Wire, fields: Iterable[Any], owned: frozenset[int], digits: int, depth: int) -> None:
+def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> None:
     """Append fields to what is on the wire so far."""
-    if depth > _MAX_DEPTH:
+    if depth >= _MAX_DEPTH:
         raise EncodeError(wire[-1][0], f"groups nest deeper than {_MAX_DEPTH}")
-    for item in fields:
+    fields = list(fields)
+    for i, item in enumerate(fields):
         tag, value = _pair(item)
-        _check_tag(tag, owned)
+        _check_tag(tag, rules.owned)
         if isinstance(value, list) or type(value) is tuple:
-            _extend_group(wire, tag, value, owned, digits, depth)
+            _extend_group(wire, tag, value, rules, depth)
         elif tag in _LENGTH_TAGS:
-            _append_data(wire, tag, _scalar(tag, value, digits))
+            _append_data(wire, tag, value)
         else:
-            wire.append((int(tag), _checked(tag, _scalar(tag, value, digits))))
+            raw = _checked(tag, _scalar(tag, value, rules.digits))
+            wire.append((int(tag), raw))
+            if tag in _COUNT_TAGS and rules.complete:
+                _check_flat_group(tag, raw, fields[i + 1 :])
 
 
-def _extend_group(wire: Wire, tag: int, entries: Any, owned: frozenset[int], digits: int, depth: int) -> None:
+def _extend_group(wire: Wire, tag: int, entries: Any, rules: _Rules, depth: int) -> None:
     if not entries:
         return
     wire.append((int(tag), b"%d" % len(entries)))
+    first = len(wire)
     for entry in entries:
         before = len(wire)
         if isinstance(entry, (str, bytes)) or not isinstance(entry, Iterable):
             raise EncodeTypeError(tag, f"an entry of a group is a list of fields, not {type(entry).__name__}")
-        _extend(wire, entry, owned, digits, depth + 1)
+        _extend(wire, entry, rules, depth + 1)
         if len(wire) == before:
             raise EncodeError(tag, "an entry of a group has no fields")
+        if wire[before][0] != wire[first][0]:
+            raise EncodeError(tag, f"one entry begins with tag {wire[first][0]}, another with {wire[before][0]}")
 
 
-def _append_data(wire: Wire, tag: int, data: bytes) -> None:
+def _check_flat_group(tag: int, count: bytes, following: list[Any]) -> None:
+    """Refuse a count that stands before another number of entries.
+
+    The tag behind the count begins the entries. It must occur as often as the count says, up to the next field with the
+    same count tag (that is the next entry of a group around this one) or the end.
+    """
+    if not count.isdigit():
+        raise EncodeError(tag, "is the number of entries of a group, or a list of them")
+    if int(count) == 0:
+        return
+    tags = [_pair(item)[0] for item in following]
+    run = tags[: tags.index(tag)] if tag in tags else tags
+    found = run.count(run[0]) if run else 0
+    if found != int(count):
+        raise EncodeError(tag, f"says {int(count)} entries, {found} follow")
+
+
+def _append_data(wire: Wire, tag: int, value: Any) -> None:
     """Append a data field behind its length, which is written, or checked when it is there."""
+    if not isinstance(value, (str, bytes)):
+        raise EncodeTypeError(tag, f"data is bytes or str, not {type(value).__name__}")
+    data = _scalar(tag, value, 3)
     if not data:
         raise EncodeError(tag, "the value is empty")
     length_tag = _LENGTH_TAGS[tag]
@@ -270,7 +315,7 @@ def _scalar(tag: int, value: Any, digits: int) -> bytes:
 
 def _scaled(tag: int, value: Scaled) -> bytes:
     mantissa, exponent = value
-    if not isinstance(mantissa, int) or not isinstance(exponent, int):
+    if any(not isinstance(part, int) or isinstance(part, bool) for part in value):
         raise EncodeTypeError(tag, "Scaled takes two ints")
     if exponent > 0:
         return format_scaled(mantissa * 10**exponent, 0)
@@ -278,9 +323,16 @@ def _scaled(tag: int, value: Scaled) -> bytes:
 
 
 def _datetime(tag: int, value: datetime, digits: int) -> bytes:
-    if value.tzinfo is None or value.utcoffset() is None:
+    if value.utcoffset() is None:
         raise EncodeError(tag, "a datetime needs a time zone")
-    return format_time((value - _EPOCH) // timedelta(microseconds=1) * 1000, digits)
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError as error:
+        raise EncodeError(tag, str(error)) from None
+    # not by strftime: it writes years before 1000 with fewer digits
+    text = f"{moment.year:04d}{moment:%m%d-%H:%M:%S}"
+    fraction = f"{moment.microsecond:06d}000"[:digits]
+    return (f"{text}.{fraction}" if digits else text).encode()
 
 
 def _checked(tag: int, raw: bytes) -> bytes:

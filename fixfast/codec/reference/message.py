@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from fixfast.codec import present
 from fixfast.codec.reference.fields import FieldRun, reader
 from fixfast.codec.reference.groups import Entry, Group, by_delimiter, by_dictionary, nest
 from fixfast.codec.reference.scan import (
@@ -21,6 +22,7 @@ from fixfast.errors import DictionaryError, GarbledMessage
 from fixfast.types import Buffer, GarbledReason
 
 if TYPE_CHECKING:
+    from fixfast.codec.message import Message as CompiledMessage
     from fixfast.dictionary.model import Dictionary, GroupDef
 
 __all__ = ["Message", "getter", "parse"]
@@ -191,8 +193,31 @@ class Message(FieldRun):
     # --- presentation ---------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        # No values but these two: any other may be a secret.
-        return f"<Message {self.begin_string} {self.msg_type} of {len(self)} fields, {len(self._view)} bytes>"
+        return present.short(_same(self))
+
+    def __str__(self) -> str:
+        return present.line(_same(self))
+
+    def pretty(self) -> str:
+        """Return the fields with names and meanings, one a line, secrets masked."""
+        return present.pretty(_same(self))
+
+    def to_dict(self, mask: builtins.bool = False) -> dict[str, Any]:
+        """Return the fields by name, groups as lists."""
+        return present.to_dict(_same(self), mask)
+
+    def to_json(self, mask: builtins.bool = False) -> str:
+        """Return to_dict() as JSON."""
+        return present.to_json(_same(self), mask)
+
+    def value(self, tag: builtins.int) -> Any:
+        """Return a value by its type in the dictionary. Raises: FieldMissing, FieldFormatError, DictionaryError."""
+        return present.value(_same(self), tag)
+
+
+def _same(m: Message) -> CompiledMessage:
+    """Say to the type checker what the tests prove: the two have the same interface."""
+    return cast("CompiledMessage", m)
 
 
 def parse(
