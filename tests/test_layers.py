@@ -95,11 +95,15 @@ REFERENCE_SEES = ("fixfast.codec.reference", "fixfast.codec.present", "fixfast.c
 
 @dataclass(frozen=True)
 class Import:
-    """One imported module: `target` is dotted and absolute, `names` what was taken out of it."""
+    """One imported module: `target` is dotted and absolute, `names` what was taken out of it.
+
+    `typing`: it stands under TYPE_CHECKING.
+    """
 
     target: str
     names: tuple[str, ...]
     line: int
+    typing: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,13 +137,19 @@ def absolute(module: str, is_package: bool, level: int, name: str) -> str:
 
 
 def python_imports(tree: ast.AST, module: str, is_package: bool) -> Iterator[Import]:
+    guarded = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield Import(alias.name, (), node.lineno)
+                yield Import(alias.name, (), node.lineno, id(node) in guarded)
         elif isinstance(node, ast.ImportFrom):
             target = absolute(module, is_package, node.level, node.module or "")
-            yield Import(target, tuple(a.name for a in node.names), node.lineno)
+            yield Import(target, tuple(a.name for a in node.names), node.lineno, id(node) in guarded)
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func).rpartition(".")[2]
             if called in ("import_module", "__import__") and node.args and isinstance(node.args[0], ast.Constant):
@@ -207,8 +217,8 @@ def targets(found: Import, modules: set[str]) -> list[str]:
     return [f"{found.target}.{name}" if f"{found.target}.{name}" in modules else found.target for name in found.names]
 
 
-def judge_import(module: str, target: str) -> str | None:
-    """Return what is wrong with `module` importing `target`, or None."""
+def judge_import(module: str, target: str, *, typing: bool = False) -> str | None:
+    """Return what is wrong with `module` importing `target`, or None. `typing`: for annotations only."""
     me, top = inside(module), target.split(".")[0]
     if top == "__future__":
         return None
@@ -226,7 +236,7 @@ def judge_import(module: str, target: str) -> str | None:
         return "the reference codec is the oracle of the tests: nothing in the library imports it"
     if mine == theirs:
         twin = module.startswith("fixfast.codec.reference") and not target.startswith(REFERENCE_SEES)
-        return f"the reference imports {target}, which it is there to check" if twin else None
+        return f"the reference imports {target}, which it is there to check" if twin and not typing else None
     if mine == "session" and theirs == "store" and target not in SESSION_SEES:
         return f"session sees only store.base and store.memory, not {target}"
     if theirs == "clock" and FLOORS[mine] < CLOCK_FLOOR:
@@ -291,7 +301,7 @@ def check(root: Path) -> list[Violation]:
                         found.append(Violation(name, line, f"{inside(module)} reads a clock: {match.group()}"))
         for one in imports:
             for target in targets(one, modules):
-                if complaint := judge_import(module, target):
+                if complaint := judge_import(module, target, typing=one.typing):
                     found.append(Violation(name, one.line, complaint))
     return found
 
