@@ -66,6 +66,7 @@ class SessionCore:
         "_gap",
         "_garbled_run",
         "_hold",
+        "_identity",
         "_inbox",
         "_live",
         "_logged_on",
@@ -81,6 +82,7 @@ class SessionCore:
         "_state",
         "_store",
         "_test_count",
+        "_tolerance",
         "_waiting_bytes",
         "close_requested",
         "config",
@@ -94,12 +96,15 @@ class SessionCore:
         state = self._store.load()
         dictionary = config.dictionary
         self._decoder_dictionary = load_dictionary(dictionary) if isinstance(dictionary, str) else dictionary
-        self._inbox = Inbox(self._store, state, config.manual_done)
+        self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed)
         self._outbox = Outbox(config, self._store, state.next_out)
         self._hold = HoldQueue(config.queue_limit, config.queue_bytes)
         self._requests = RequestCounter(config.max_resend_requests)
         self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
         self._state = State.DISCONNECTED
+        # PERF: what the receive path compares with, looked up once
+        self._identity = (config.begin_string, config.target_comp_id, config.sender_comp_id)
+        self._tolerance = int(config.sending_time_tolerance * SECOND) if config.check_latency else 1 << 62
         self._failure: StoreError | None = None
         #: why the transport should flush data_to_send() and close; None: it should not
         self.close_requested: CloseReason | None = None

@@ -22,6 +22,9 @@ __all__ = ["Session"]
 #: How long the round trip before a reset may take when there are no heartbeats.
 _ROUND_TRIP = 30 * SECOND
 
+# PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
+_LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
+
 
 class Session(Pipeline):
     """One FIX session, either role. It does no I/O, starts no thread and reads no clock; one thread owns it.
@@ -74,13 +77,19 @@ class Session(Pipeline):
 
         Raises: LocalProtocolError: there is no connection.
         """
-        if self._state is State.DISCONNECTED:
-            raise LocalProtocolError("receive_data() without a connection")
-        if self._state is State.CLOSING:
+        state = self._state
+        if not state.connected:
+            if state is State.DISCONNECTED:
+                raise LocalProtocolError("receive_data() without a connection")
             return
         self._inbox.detach()
         self._decoder.feed(data)
-        self._received(len(data), now)
+        if state is _LOGON_RECEIVED:
+            self._bound_waiting(len(data))
+        try:
+            self._receive(now)
+        except StoreError as error:
+            self._store_failed(error)
 
     def get_buffer(self, hint: int = -1) -> memoryview:
         """Return where the next bytes should go: the decoder's own chunk. buffer_updated() must follow."""
@@ -94,17 +103,18 @@ class Session(Pipeline):
         """Take the `n` bytes that were received into the buffer of get_buffer()."""
         if not self._scratch:
             self._decoder.buffer_updated(n)
-            self._received(n, now)
+            if self._state is _LOGON_RECEIVED:
+                self._bound_waiting(n)
+            try:
+                self._receive(now)
+            except StoreError as error:
+                self._store_failed(error)
 
-    def _received(self, n: int, now: Now) -> None:
-        if self._state is State.LOGON_RECEIVED:
-            self._waiting_bytes += n
-            if self._waiting_bytes > self.config.max_message_size:
-                self._close(CloseReason.TOO_LARGE, silently=True)  # L30: bounded while a Logon is decided on
-        try:
-            self._receive(now)
-        except StoreError as error:
-            self._store_failed(error)
+    def _bound_waiting(self, n: int) -> None:
+        """L30: what comes while a Logon is decided on waits in the decoder, and not without limit."""
+        self._waiting_bytes += n
+        if self._waiting_bytes > self.config.max_message_size:
+            self._close(CloseReason.TOO_LARGE, silently=True)
 
     def receive_eof(self, now: Now) -> None:
         """The peer closed its side: the connection is over (O12). What came before was dealt with."""
@@ -278,7 +288,7 @@ class Session(Pipeline):
         state = self._state
         try:
             # Not logged on, it only goes to the store; it waits when the Logon is out already (I11).
-            return outbox.commit(raw, now, queue=state.active or state is State.LOGON_SENT)
+            return outbox.commit(raw, now, queue=state.active or state is _LOGON_SENT)
         except StoreError as error:
             self._store_failed(error)
             raise
@@ -372,14 +382,11 @@ class Session(Pipeline):
             raise LocalProtocolError(f"no Logon is being decided on: the session is {self._state.value}")
 
     def events(self) -> Iterator[Event]:
-        """Yield what happened. Taking the next event (or the end) acknowledges the message taken last.
+        """Return an iterator over what happened. Taking the next event, or the end, acknowledges the last message.
 
         After a restart the messages that were received and not acknowledged come first, with `redelivered` set.
         """
-        try:
-            yield from self._inbox.iterate()
-        except StoreError as error:
-            self._store_failed(error)
+        return self._inbox.iterate()
 
     def done(self, n: int) -> None:
         """With config.manual_done: everything up to message n is dealt with, and need not be delivered again.
