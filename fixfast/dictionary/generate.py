@@ -2,7 +2,7 @@
 
     python -m fixfast.dictionary.generate
 
-writes the length/data pairs and timestamp tags for the codec, and one typed module for each version. Standard
+writes the length/data pairs, timestamp tags and count tags for the codec, and one typed module for each version. Standard
 library only, and nothing compiled is imported: setup.py runs this before anything is built. The output is a function
 of the spec alone, and a file is written only if its content changes, so that builds stay incremental.
 """
@@ -12,7 +12,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from fixfast.dictionary.load import VERSIONS, load_dictionary
-from fixfast.dictionary.render import data_pairs, render_header, render_module, render_stub, render_typed, time_tags
+from fixfast.dictionary.render import (
+    count_tags,
+    data_pairs,
+    render_header,
+    render_module,
+    render_stub,
+    render_typed,
+    time_tags,
+)
 
 __all__ = ["GENERATED_PACKAGES", "generate", "render_all"]
 
@@ -44,10 +52,10 @@ def generate(root: Path) -> list[Path]:
 def render_all() -> dict[str, str]:
     """Return {path with "/" below the root: content} of every generated file."""
     dictionaries = [load_dictionary(version) for version in VERSIONS]
-    pairs, times = data_pairs(dictionaries), time_tags(dictionaries)
+    tables = data_pairs(dictionaries), time_tags(dictionaries), count_tags(dictionaries)
     files = {
-        "fixfast/codec/_data_pairs.h": render_header(pairs, times),
-        "fixfast/codec/_data_pairs.py": render_module(pairs, times),
+        "fixfast/codec/_data_pairs.h": render_header(*tables),
+        "fixfast/codec/_data_pairs.py": render_module(*tables),
     }
     for dictionary, stem in zip(dictionaries, VERSIONS.values(), strict=True):
         folder = f"fixfast/{stem.lower()}"

@@ -7,9 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from fixfast.dictionary.model import Dictionary, Field
+from fixfast.dictionary.model import ComponentRef, Dictionary, Field, GroupRef, Member
 
-__all__ = ["data_pairs", "enums", "render_header", "render_module", "render_stub", "render_typed", "time_tags"]
+__all__ = [
+    "count_tags",
+    "data_pairs",
+    "enums",
+    "render_header",
+    "render_module",
+    "render_stub",
+    "render_typed",
+    "time_tags",
+]
 
 
 def note(spec: str) -> str:
@@ -37,7 +46,31 @@ def time_tags(dictionaries: Iterable[Dictionary]) -> list[int]:
     )
 
 
-def render_header(pairs: dict[int, int], times: list[int]) -> str:
+def count_tags(dictionaries: Iterable[Dictionary]) -> list[int]:
+    """Return the tags that count the entries of a group wherever the standard uses them, sorted.
+
+    33 and 85 are left out: each is a plain number in a message of some version.
+    """
+    counts: set[int] = set()
+    plain: set[int] = set()
+
+    def walk(members: Iterable[Member]) -> None:
+        for member in members:
+            if isinstance(member, GroupRef):
+                counts.add(member.tag)
+                walk(member.group.members)
+            elif not isinstance(member, ComponentRef):
+                plain.add(member.tag)
+
+    for dictionary in dictionaries:
+        for owner in (*dictionary.messages.values(), *dictionary.components.values()):
+            walk(owner.members)
+        walk(dictionary.header)
+        walk(dictionary.trailer)
+    return sorted(counts - plain)
+
+
+def render_header(pairs: dict[int, int], times: list[int], counts: list[int]) -> str:
     """Return codec/_data_pairs.h."""
     return "\n".join(
         [
@@ -56,6 +89,10 @@ def render_header(pairs: dict[int, int], times: list[int]) -> str:
             f"#define FF_TIME_TAGS {len(times)}",
             _c_array("ff_time_tag", "FF_TIME_TAGS", times),
             "",
+            "/* Tags that count the entries of a group, ascending. */",
+            f"#define FF_COUNT_TAGS {len(counts)}",
+            _c_array("ff_count_tag", "FF_COUNT_TAGS", counts),
+            "",
             "#endif",
             "",
         ]
@@ -63,7 +100,7 @@ def render_header(pairs: dict[int, int], times: list[int]) -> str:
 
 
 def _c_array(name: str, size: str, values: list[int]) -> str:
-    # "unused": who includes the header need not use all three arrays, and warnings are errors.
+    # "unused": who includes the header need not use all the arrays, and warnings are errors.
     lines = [
         "#if defined(__GNUC__)",
         "__attribute__((unused))",
@@ -88,19 +125,19 @@ def _wrapped(words: Iterable[str], width: int = 110, indent: str = "    ") -> li
     return lines
 
 
-def render_module(pairs: dict[int, int], times: list[int]) -> str:
+def render_module(pairs: dict[int, int], times: list[int], counts: list[int]) -> str:
     """Return codec/_data_pairs.py."""
     return "\n".join(
         [
             f"# {note('')}",
-            '"""Length/data pairs and timestamp tags of all versions of the standard."""',
+            '"""Length/data pairs, timestamp tags and count tags of all versions of the standard."""',
             "",
             "from __future__ import annotations",
             "",
             "from collections.abc import Mapping",
             "from types import MappingProxyType",
             "",
-            '__all__ = ["DATA_PAIRS", "TIME_TAGS"]',
+            '__all__ = ["COUNT_TAGS", "DATA_PAIRS", "TIME_TAGS"]',
             "",
             "#: tag of a length field -> tag of the data field that follows it",
             "DATA_PAIRS: Mapping[int, int] = MappingProxyType(",
@@ -113,6 +150,13 @@ def render_module(pairs: dict[int, int], times: list[int]) -> str:
             "TIME_TAGS: frozenset[int] = frozenset(",
             "    {",
             *_wrapped([f"{tag}," for tag in times], indent=" " * 8),
+            "    }",
+            ")",
+            "",
+            "#: tags that count the entries of a group",
+            "COUNT_TAGS: frozenset[int] = frozenset(",
+            "    {",
+            *_wrapped([f"{tag}," for tag in counts], indent=" " * 8),
             "    }",
             ")",
             "",

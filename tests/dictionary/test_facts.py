@@ -19,7 +19,7 @@ from fixfast.dictionary.model import (
     Member,
     Message,
 )
-from fixfast.dictionary.render import data_pairs, time_tags
+from fixfast.dictionary.render import count_tags, data_pairs, time_tags
 
 
 def every_dictionary() -> list[Dictionary]:
@@ -191,6 +191,14 @@ def test_timestamp_tags() -> None:
     assert tags == sorted(tags)
 
 
+def test_count_tags() -> None:
+    tags = count_tags(every_dictionary())
+    assert len(tags) == 505
+    assert {78, 146, 267, 268, 453, 454, 555, 627, 802} <= set(tags)
+    assert not {33, 85} & set(tags), "plain numbers in some messages"
+    assert tags == sorted(tags)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_count_field_is_an_int(version: str) -> None:
     for owner, group in every_group(load_dictionary(version)):
@@ -202,7 +210,9 @@ def test_codec_tables_hold_the_pairs() -> None:
     header = files["fixfast/codec/_data_pairs.h"]
     assert "#define FF_DATA_PAIRS 83" in header
     assert "#define FF_TIME_TAGS 42" in header
+    assert "#define FF_COUNT_TAGS 505" in header
     namespace: dict[str, object] = {}
     exec(files["fixfast/codec/_data_pairs.py"], namespace)
     assert namespace["DATA_PAIRS"] == data_pairs(every_dictionary())
     assert namespace["TIME_TAGS"] == frozenset(time_tags(every_dictionary()))
+    assert namespace["COUNT_TAGS"] == frozenset(count_tags(every_dictionary()))

@@ -33,7 +33,7 @@ _APPLICATION_HEADER = frozenset(
     | {627, 628, 629, 630}
 )
 #: tags that count the entries of a group in some version
-_COUNT_TAGS: frozenset[int] = getattr(_data_pairs, "COUNT_TAGS", frozenset())
+_COUNT_TAGS = _data_pairs.COUNT_TAGS
 
 
 class _Rules(NamedTuple):
