@@ -104,13 +104,7 @@ class Outbox:
         given = {field[0] for field in fields}
         header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
         header += [item for item in self._sub_ids if item[0] not in given]
-        template = Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
-        slots = [field for field in fields if isinstance(field, Slot)]
-        for wanted, placed in zip(slots, template.slots[2:], strict=True):
-            if wanted != placed:
-                # header fields are moved forward, and values must not change places unseen
-                raise EncodeError(placed.tag, "slots of the header must come before the others")
-        return template
+        return Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
 
     def check_size(self, raw: bytes) -> None:
         """Refuse a message the peer said it will not take (L24), before a number is used."""
