@@ -33,7 +33,8 @@ _LENGTH = re.compile(rb"9=([0-9]{1,8})" + _ANY)
 _HEADER_SIZE = 64
 _PREFIX_SIZE = 512
 _START = b"8=FIX"
-_WASTE = 16  # bytes that may be read in vain for every byte of input
+_WASTE = 16  # bytes that may be read in vain for every byte of input, and for so many more at its beginning:
+_HEAD_START = 1 << 16
 _TRAILER_SIZE = 6  # 10=ddd, without its delimiter
 _SPLIT = {delimiter: re.compile(re.escape(delimiter) + rb"(?=[0-9]{1,9}=)") for delimiter in DELIMITERS}
 _DIGITS = frozenset(b"0123456789")
@@ -208,7 +209,7 @@ class LogReader:
         end = self._expected_end(body, size, delimiter)
         if len(buf) < end and not self._finished:
             return None
-        return self._bad(GarbledReason.TRAILER, start, end, looked_at=self._measured - start)
+        return self._bad(GarbledReason.TRAILER, start, end, looked_at=end - start)
 
     def _expected_end(self, body: int, size: int, delimiter: bytes) -> int:
         """Return where a message ends in the log whose body would be so long with SOH."""
@@ -225,7 +226,7 @@ class LogReader:
         self._length += upto - self._measured - count * (len(delimiter) - 1)
         self._measured = upto
 
-    def _judge_trailer(self, start: int, trailer: int, delimiter: bytes) -> Item:
+    def _judge_trailer(self, start: int, trailer: int, delimiter: bytes) -> Item | None:
         """Judge a message whose trailer should be at `trailer`."""
         buf = self._buf
         end = trailer + _TRAILER_SIZE
@@ -252,8 +253,8 @@ class LogReader:
             return None, GarbledReason(exc.reason)
         return message, GarbledReason.NOT_FIX
 
-    def _bad(self, reason: GarbledReason, start: int, end: int, *, looked_at: int = 0) -> Garbled:
-        """Make the item for garbled bytes [start, end), and go on behind them.
+    def _bad(self, reason: GarbledReason, start: int, end: int, *, looked_at: int = 0) -> Garbled | None:
+        """Make the item for garbled bytes [start, end), and go on behind them; None: more bytes are needed.
 
         They end before the next line, and before what begins like a message: a message that was cut claims bytes of
         those behind it. `looked_at` bytes were read to judge them; when too many were, the search goes on behind the
@@ -261,9 +262,13 @@ class LogReader:
         """
         buf = self._buf
         end = max(min(end, len(buf)), start + 1)
+        if not self._finished:
+            for pos in range(max(start + 1, end - len(_START) + 1), end):
+                if len(buf) < pos + len(_START) and _START.startswith(buf[pos:]):
+                    return None  # a message may begin here: these bytes would end before it
         self._wasted += looked_at
         stop = end
-        if self._wasted <= _WASTE * (self._base + start) + self._max:
+        if self._wasted <= _WASTE * (self._base + start + _HEAD_START):
             inside = self._find(start + 1, min(end + len(_START), len(buf)))
             stop = inside if 0 <= inside < end else end
         line = buf.find(b"\n", start, stop)

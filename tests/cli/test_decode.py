@@ -212,3 +212,15 @@ def test_the_corpora(options: Sequence[str]) -> None:
         assert len(rows(done.stdout)) == 13_888
     done = run(*options, str(CORPORA / "fix50-orders.fix"))
     assert done.stderr.decode().startswith("65 messages: 18 0 Heartbeat, 16 A Logon, 15 D NewOrderSingle")
+
+
+def test_without_click_the_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['click'] = None\n"
+        "from fixfast import MissingExtra\n"
+        "from fixfast.cli.decode import build\n"
+        "try: build()\n"
+        "except MissingExtra as exc: print(exc)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "fixfast decode needs an extra: pip install 'fixfast[cli]'\n"
