@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from fixfast.types import Garbled, GarbledReason
 from tests.codec.samples import DATA_FIELDS, HEARTBEAT, MARKET_DATA, NEW_ORDER, SAMPLES
-from tests.codec.support import Codec, Outcome, decode, item_of, message, sealed, wire_fields
+from tests.codec.support import Codec, Outcome, decode, item_of, message, parsed, sealed, wire_fields
 
 R = GarbledReason
 A, B, C = HEARTBEAT, NEW_ORDER, message("35=0|49=X|")
@@ -359,33 +360,75 @@ def test_two_decoders_do_not_share_anything(codec: Codec) -> None:
 # --- hostile streams cost linear time -------------------------------------------------------------------------
 
 
-def nested(count: int) -> bytes:
+MAX_NESTED = 16
+
+
+def endless(count: int) -> bytes:
     """Return headers that all claim the same, much too long body."""
-    header = b"8=FIX.4.4\x019=900000\x0135=0\x01"
-    return header * count
+    return b"8=FIX.4.4\x019=900000\x0135=0\x01" * count
 
 
-def nested_trailers(count: int) -> bytes:
-    """Return headers whose bodies all end at one trailer, which is right for the last."""
-    frames = sealed("8=FIX.4.4|9=5|35=0|")
-    for _ in range(count):
-        body = b"35=0\x01" + frames[:-7]
-        frames = b"8=FIX.4.4\x019=%d\x01" % len(body) + body + b"10=999\x01"
-    return frames
+def nested(count: int, last: bytes = b"", right: bool = False) -> bytes:
+    """Return frames inside each other that all end at one trailer.
+
+    Args: last: the last field. right: every CheckSum is right, which costs a filler in each header.
+    """
+    size = 40  # of each header
+    end = count * size + len(last)
+    stream = bytearray()
+    for i in range(count):
+        header = b"8=FIX.4.4\x019=%08d\x0135=0\x0158=" % (end - i * size - 21)
+        filler = size - len(header) - 1
+        wanted = -(sum(header) + 1) % 256 if right else 0
+        first, rest = divmod((wanted - filler * 0x40) % 256, filler)
+        text = bytes(0x40 + first + (k < rest) for k in range(filler))
+        stream += header + text + b"\x01"
+    stream += last
+    return bytes(stream) + b"10=%03d\x01" % ((sum(stream) + (not right)) % 256)
 
 
-@pytest.mark.parametrize(
-    "stream",
-    [
-        b"\x018=FI" * 200_000,
-        b"\x01" * 1_000_000,
-        b"8=FIX.4.4\x019=99999999\x01" * 40_000,
-        nested(40_000),
-        b"8=FIX" * 200_000,
-    ],
-    ids=["half starts", "SOH", "too large", "nested", "starts without end"],
-)
-def test_hostile_streams_cost_linear_time(codec: Codec, stream: bytes) -> None:
+def test_nested_frames_are_what_they_claim_to_be(codec: Codec) -> None:
+    wrong, bad = nested(5), nested(5, b"bad\x01", right=True)
+    for i in range(5):
+        assert parsed(codec, wrong[40 * i :])[1] == R.CHECKSUM
+        assert parsed(codec, bad[40 * i :])[1] == R.FIELD
+
+
+@pytest.mark.parametrize("stream", [nested(100), nested(100, b"bad\x01", right=True)], ids=["CheckSum", "last field"])
+def test_of_bad_frames_inside_each_other_17_are_reported(codec: Codec, stream: bytes) -> None:
+    items, skipped = decode(codec, [stream + A + bad_sum(B) + C])
+    reported = [item[2] for item in items if item[0] == "garbled"]
+    assert reported == [*range(0, 40 * (MAX_NESTED + 1), 40), len(stream) + len(A)]
+    assert [item[1] for item in items if item[0] == "message"] == [A, C]
+    assert skipped == len(stream) + len(B)
+
+
+def test_a_message_inside_16_bad_frames_is_found(codec: Codec) -> None:
+    assert len(nested(16, A)) == 640 + len(A) + 7
+    items, _ = decode(codec, [nested(16, A) + B])
+    assert [item[1] for item in items if item[0] == "message"] == [A, B]
+
+
+def test_bad_frames_behind_each_other_are_all_reported(codec: Codec) -> None:
+    items, _ = decode(codec, [bad_sum(A) * 100 + B])
+    assert len(items) == 101
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "half starts": lambda: b"\x018=FI" * 200_000,
+    "SOH": lambda: b"\x01" * 1_000_000,
+    "too large": lambda: b"8=FIX.4.4\x019=99999999\x01" * 40_000,
+    "endless": lambda: endless(40_000),
+    "starts without end": lambda: b"8=FIX" * 200_000,
+    "nested": lambda: nested(25_000),
+    "nested, bad at the end": lambda: nested(25_000, b"bad\x01", right=True),
+    "many fields": lambda: message("35=0|" + "1=|" * 300_000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_streams_cost_linear_time(codec: Codec, name: str) -> None:
+    stream = HOSTILE[name]()
     if codec.name == "reference":
         pytest.skip("plain on purpose: it copies what is left")
     began = time.process_time()

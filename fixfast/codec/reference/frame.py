@@ -15,16 +15,17 @@ from fixfast.codec.reference.scan import (
     scan_header,
     split_fields,
 )
-from fixfast.types import Buffer, Garbled
+from fixfast.types import Buffer, Garbled, GarbledReason
 
 if TYPE_CHECKING:
     from fixfast.dictionary.model import Dictionary
 
-__all__ = ["StreamDecoder"]
+__all__ = ["MAX_NESTED", "StreamDecoder"]
 
 #: what a new attempt starts with, after trouble (F06)
 _RESYNC = b"\x018=FIX"
 _DEFAULT_HINT = 65536
+MAX_NESTED = 16
 
 
 class StreamDecoder:
@@ -32,7 +33,9 @@ class StreamDecoder:
 
     After a Garbled the decoder looks for the next `8=FIX` right behind an SOH, from the byte after the bad start
     on, and says nothing about what it skips, but counts it.
-    Plain on purpose: nested bad frames cost quadratic time here.
+
+    Frames that are bad although their trailer is right may lie inside each other without end, each to be summed up in
+    vain. After MAX_NESTED of them the next one is reported too, but the search goes on behind them all.
     """
 
     def __init__(self, dictionary: Dictionary | None = None, max_message_size: int = 1 << 20) -> None:
@@ -43,6 +46,8 @@ class StreamDecoder:
         self._searching = False  # for _RESYNC
         self._after_soh = False  # while searching: the byte before _data may be the first of _RESYNC
         self._offset = 0  # of _data in the stream
+        self._bad_end = 0  # in the stream: of the bad frames with right trailers that overlap
+        self._bad_frames = 0
         self._lent: bytearray | None = None
         self.skipped = 0  #: bytes that are not part of a message
 
@@ -82,7 +87,10 @@ class StreamDecoder:
         fields = check_frame(raw, frame) or split_fields(raw, frame, self._pairs)
         if isinstance(fields, Fault):
             inner = raw.find(_RESYNC)
-            return self._garbled(fields, raw if inner < 0 else raw[: inner + 1])
+            item = self._garbled(fields, raw if inner < 0 else raw[: inner + 1])
+            if fields.reason is not GarbledReason.TRAILER:
+                self._limit_nesting(frame.end)
+            return item
         self._drop(frame.end)
         return Message(memoryview(raw), fields, self._dictionary)
 
@@ -90,6 +98,18 @@ class StreamDecoder:
         self._searching = True
         self._after_soh = False
         return Garbled(fault.reason, self._offset, raw)
+
+    def _limit_nesting(self, size: int) -> None:
+        """Give up on what lies inside the bad frames once there are too many."""
+        if self._offset >= self._bad_end:
+            self._bad_frames = 0
+        self._bad_frames += 1
+        self._bad_end = max(self._bad_end, self._offset + size)
+        if self._bad_frames > MAX_NESTED:
+            # a start right behind them follows their last byte, an SOH
+            skip = self._bad_end - 1 - self._offset
+            self._drop(skip)
+            self.skipped += skip
 
     def _search(self) -> None:
         """Skip to the next start of a message, or as far as none can be any more."""
