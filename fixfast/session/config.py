@@ -14,7 +14,7 @@ from fixfast.types import SessionID
 if TYPE_CHECKING:
     from fixfast.session.session import Session
 
-__all__ = ["BEGIN_STRINGS", "LogonContext", "LogonHook", "ResendHook", "SessionConfig"]
+__all__ = ["APPL_VER_IDS", "BEGIN_STRINGS", "LogonContext", "LogonHook", "ResendHook", "SessionConfig"]
 
 #: BeginString(8) of the versions fixfast speaks. FIX 5.0 and later run over FIXT.1.1.
 BEGIN_STRINGS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")

@@ -16,7 +16,7 @@ from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
 from fixfast.types import Now, Role
 
-__all__ = ["LogonHandlers"]
+__all__ = ["RESET_UNANSWERED", "STATUS_SEQ_NUM_TOO_LOW", "LogonHandlers"]
 
 #: SessionStatus(1409), FIXT only
 STATUS_SEQ_NUM_TOO_LOW = 9

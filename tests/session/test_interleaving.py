@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fixfast.session.events import Alarm, MessagesLost
 from fixfast.session.state import State
 from fixfast.session.wire import Message, StreamDecoder
+from fixfast.store.journal import JournalStore
 from tests.session.harness import VERSIONS, Pair
 
 #: runs per version; each has up to this many steps
@@ -28,11 +30,17 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 class World:
     """A Pair driven by a random number generator, and an account of everything sent and delivered."""
 
-    def __init__(self, seed: int, version: str) -> None:
+    def __init__(self, seed: int, version: str, journals: Path | None = None) -> None:
         self.random = random.Random(f"{version}-{seed}")
+        self.journals = journals
         options: dict[str, Any] = {"offline": "store", "max_resend_requests": 10**9, "heart_bt_int": 5}
         options["queue_limit"] = self.random.choice((0, 2, 1000))
         self.pair = Pair(version, a=options, b=options)
+        if journals is not None:
+            self.policy: Any = self.random.choice(("none", "lease", "group", "every"))
+            for i in (0, 1):
+                self.pair.stores[i] = JournalStore(journals / f"{i}.0.journal", sync=self.policy, lease_size=10)
+                self.pair.restart(i)
         self.sent: tuple[list[str], list[str]] = ([], [])
         self.delivered: tuple[list[Message], list[Message]] = ([], [])
 
@@ -55,7 +63,13 @@ class World:
             self.sent[i].append(text)
 
     def carry(self, i: int) -> None:
+        self.sync(1 - i)
         self.pair.carry(i, self.random.choice((1, 10, 100, 1000, None)))
+
+    def sync(self, i: int) -> None:
+        """What an engine does off its loop, now and then."""
+        if self.pair.sessions[i].sync_needed and self.random.random() < 0.5:
+            self.pair.stores[i].sync()
 
     def take(self, i: int) -> None:
         """Take some events, perhaps not all; the one taken last may stay unacknowledged."""
@@ -81,7 +95,15 @@ class World:
             self.pair.cut()
 
     def restart(self, i: int) -> None:
+        """Kill one process. A journal is taken over as it stands at that moment, without a clean stop."""
         self.cut(i)
+        if self.journals is not None:
+            old = self.pair.stores[i]
+            stem, number, _ = Path(old.path).name.split(".")
+            new = self.journals / f"{stem}.{int(number) + 1}.journal"
+            new.write_bytes(Path(old.path).read_bytes())
+            old.close()
+            self.pair.stores[i] = JournalStore(new, sync=self.policy, lease_size=10)
         self.pair.restart(i)
 
     def logout(self, i: int) -> None:
@@ -106,8 +128,11 @@ class World:
         for _ in range(40):
             self.pair.clock.advance(1)
             self.pair.poll()
-            while self.pair.carry(0) + self.pair.carry(1):
-                pass
+            moved = 1
+            while moved:
+                for store in self.pair.stores:
+                    store.sync()
+                moved = self.pair.carry(0) + self.pair.carry(1)
             for i in (0, 1):
                 for event in self.pair.sessions[i].events():
                     self.note(i, event)
@@ -134,6 +159,15 @@ def test_everything_sent_arrives_in_order_whatever_happens(version: str, seed: i
     world = World(seed, version)
     world.run()
     world.check()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_everything_sent_arrives_in_order_from_journals_too(tmp_path: Path, seed: int) -> None:
+    world = World(seed, VERSIONS[seed % len(VERSIONS)], tmp_path)
+    world.run()
+    world.check()
+    for store in world.pair.stores:
+        store.close()
 
 
 @pytest.mark.parametrize("seed", range(10))
