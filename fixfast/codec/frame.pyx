@@ -1,12 +1,12 @@
 # cython: language_level=3, binding=False
 """StreamDecoder: bytes in any pieces -> Message | Garbled.
 
-Framing jumps by BodyLength. After trouble, the decoder goes on at the next `8=FIX` right behind an SOH, searched for from
-the byte after the bad start on, so that a BodyLength that is too long swallows no message (F06).
+Framing jumps by BodyLength. After trouble, the decoder goes on at the next `8=FIX` right behind an SOH, searched for
+from the byte after the bad start on, so that a BodyLength that is too long swallows no message (F06).
 
 Hostile input costs linear time. A header is at most 31 bytes, a trailer is looked at in one place, and a search begins
-where the last one stopped. Only a frame whose trailer is right costs more: its bytes are summed up and scanned, perhaps
-in vain. Such frames may lie inside each other; MAX_NESTED of them are tried, then the search goes on behind them.
+where the last one stopped. Only a frame whose trailer is right costs more: its bytes are summed up and scanned,
+perhaps in vain. Such frames may lie inside each other; MAX_NESTED of them are tried, then the search goes on behind.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -14,12 +14,12 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 cimport cython
 
-from fixfast.codec.context cimport Context, Export, checked_limit, context_of, export_of
+from fixfast.codec.context cimport Export, checked_limit, context_of, export_of
 from fixfast.codec.message cimport Verdict, build, reason_of
 from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA, FF_SOH
 

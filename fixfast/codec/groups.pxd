@@ -30,8 +30,8 @@ cdef class Node:
 cdef class Group:
     cdef Message message
     cdef Node node                      # None if found by its delimiter
-    cdef uint32_t* bounds               # owned: count + 1 places in the message's table; NULL if count is 0
-    cdef readonly uint32_t count
+    cdef uint32_t* bounds               # owned: size + 1 places in the message's table; NULL if size is 0
+    cdef uint32_t size                  # entries
 
 
 @cython.final

@@ -16,9 +16,7 @@ Without a dictionary:
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cimport cython
@@ -27,13 +25,13 @@ from fixfast.codec.context cimport Context, context_of
 from fixfast.codec.message cimport Message, Run, contains, get_all, get_many, get_value, pairs_of, view_of
 from fixfast.codec.scan.kernels cimport FF_PAIR_BITS
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, bytes_at, check_digits, find, kind_of,
-    missing, read, tag_of, text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, View, bytes_at, check_digits, find, missing, tag_of,
+    text_at,
 )
 
 from collections.abc import Sequence
 
-__all__ = ["Entry", "Getter", "Group", "body", "by_delimiter", "by_dictionary"]
+__all__ = ["Entry", "Group", "body", "by_delimiter", "by_dictionary"]
 
 cdef object _MISSING = missing
 cdef frozenset _TRAILER = frozenset((10, 89, 93))
@@ -190,7 +188,7 @@ cdef Group _new_group(Message m, Node node, const uint32_t* starts, uint32_t cou
             raise MemoryError
         memcpy(group.bounds, starts, count * sizeof(uint32_t))
         group.bounds[count] = end
-        group.count = count
+        group.size = count
     return group
 
 
@@ -306,28 +304,33 @@ cdef class Group:
         PyMem_Free(self.bounds)
 
     def __len__(self):
-        return self.count
+        return self.size
 
     def __getitem__(self, index):
         cdef Py_ssize_t i
         if isinstance(index, slice):
-            return [_entry(self, i) for i in range(*index.indices(self.count))]
+            return [_entry(self, i) for i in range(*index.indices(self.size))]
         i = index
         if i < 0:
-            i += self.count
-        if not 0 <= i < self.count:
+            i += self.size
+        if not 0 <= i < self.size:
             raise IndexError("the group has no such entry")
         return _entry(self, <uint32_t>i)
 
     def __iter__(self):
         cdef uint32_t i
-        return iter([_entry(self, i) for i in range(self.count)])
+        return iter([_entry(self, i) for i in range(self.size)])
 
-    def __contains__(self, entry):
-        return False                    # entries are made when asked for, and equality is identity
+    def index(self, entry, *bounds):
+        """Return the place of an entry. Raises: ValueError: it is not in the group."""
+        return list(self).index(entry, *bounds)
+
+    def count(self, entry):
+        """Return 1 if the entry is in the group, else 0."""
+        return list(self).count(entry)
 
     def __repr__(self):
-        return f"<Group of {self.count} entries>"
+        return f"<Group of {self.size} entries>"
 
 
 Sequence.register(Group)
@@ -336,7 +339,10 @@ Sequence.register(Group)
 @cython.final
 @cython.no_gc
 cdef class Entry(Run):
-    """One entry of a repeating group. Answers like a Message, about its own fields and those of groups nested in it."""
+    """One entry of a repeating group. Answers like a Message, about its own fields and those of groups nested in it.
+
+    Entries are made when asked for; two are equal if they are the same fields of the same message.
+    """
 
     def __init__(self):
         raise TypeError("an Entry is an item of a Group")
@@ -421,6 +427,16 @@ cdef class Entry(Run):
         """Return the entries of a nested group without a dictionary."""
         return _delimited(self.message, self.first, self.last, count_tag, delimiter)
 
+    def __eq__(self, other):
+        cdef Entry entry
+        if not isinstance(other, Entry):
+            return NotImplemented
+        entry = other
+        return entry.message is self.message and entry.first == self.first and entry.last == self.last
+
+    def __hash__(self):
+        return hash((id(self.message), self.first, self.last))
+
     def __repr__(self):
         return f"<Entry of {len(self)} fields>"
 
@@ -461,7 +477,7 @@ cdef list _nested(Message m, Node parent, uint32_t first, uint32_t last, bint to
             i += 1
         else:
             group = _group_at(m, node, i + 1, last, &at)
-            entries = [_nested(m, node, group.bounds[k], group.bounds[k + 1], False) for k in range(group.count)]
+            entries = [_nested(m, node, group.bounds[k], group.bounds[k + 1], False) for k in range(group.size)]
             fields.append((tag, entries))
             i = at
     return fields
@@ -473,61 +489,3 @@ def body(Message m not None, nested):
     if nested:
         return _nested(m, None, 0, m.count, True)
     return [field for i in range(m.count) if (field := _plain(m, i)) is not None]
-
-
-# --- columns of one message -----------------------------------------------------------------------------------
-
-
-cdef struct Column:
-    int32_t tag
-    Kind kind
-    int digits
-
-
-@cython.final
-cdef class Getter:
-    """Reads columns into a tuple. Args: columns: (tag, kind) each."""
-    cdef Column* columns
-    cdef Py_ssize_t count
-    cdef tuple tags
-
-    def __cinit__(self, columns):
-        cdef Py_ssize_t k
-        self.count = len(columns)
-        self.columns = <Column*>PyMem_Malloc((self.count + 1) * sizeof(Column))
-        if self.columns is NULL:
-            raise MemoryError
-        self.tags = tuple([tag for tag, _ in columns])
-        for k in range(self.count):
-            self.columns[k].tag = tag_of(columns[k][0])
-            self.columns[k].kind = kind_of(columns[k][1], &self.columns[k].digits)
-
-    def __dealloc__(self):
-        PyMem_Free(self.columns)
-
-    def read(self, run):
-        """Return the columns of a Message or an Entry, None where one is absent. Raises: FieldFormatError."""
-        cdef tuple result = PyTuple_New(self.count)
-        cdef Message m
-        cdef uint32_t first, last
-        cdef View view
-        cdef Py_ssize_t k
-        cdef object value
-        cdef Column* column
-        if type(run) is Message:
-            m = <Message>run
-            first = 0
-            last = m.count
-        elif isinstance(run, Run):
-            m = (<Run>run).message
-            first = (<Run>run).first
-            last = (<Run>run).last
-        else:
-            raise TypeError(f"a Message or an Entry expected, not {type(run).__name__}")
-        for k in range(self.count):
-            column = &self.columns[k]
-            view_of(m, first, last, &view)
-            value = read(&view, column.tag, None, column.kind, column.digits, None)
-            Py_INCREF(value)
-            PyTuple_SET_ITEM(result, k, value)
-        return result

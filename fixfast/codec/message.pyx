@@ -7,28 +7,18 @@ one block of exactly the size needed: 18 fields take 216 bytes.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 cimport cython
 
 from fixfast.codec.context cimport Context, Export, checked_limit, context_of, export_of
 from fixfast.codec.scan.kernels cimport (
-    FF_BAD_TRAILER,
-    FF_MAX_LENGTH,
-    FF_NEED_DATA,
-    FF_NOT_FIX,
-    FF_OK,
-    FF_TRAILER,
-    ff_frame,
-    ff_header,
-    ff_trailer,
+    FF_BAD_TRAILER, FF_MAX_LENGTH, FF_NEED_DATA, FF_NOT_FIX, FF_OK, FF_TRAILER, ff_frame, ff_header, ff_trailer,
     make_table,
 )
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, check_digits, find, missing, read,
-    tag_of, text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, check_digits, find, missing, read, tag_of,
+    text_at,
 )
 
 cdef extern from "Python.h":
@@ -41,6 +31,7 @@ __all__ = ["Message", "getter", "parse"]
 
 cdef tuple _REASONS = tuple(GarbledReason)          # scan.h counts them in this order from FF_NOT_FIX
 cdef object _MISSING = missing
+cdef Context _STANDARD = context_of(None)
 
 
 # --- building -------------------------------------------------------------------------------------------------
@@ -144,14 +135,7 @@ cdef list get_all(Message m, uint32_t first, uint32_t last, object tag):
 
 
 cdef tuple get_many(Message m, uint32_t first, uint32_t last, tuple tags):
-    cdef Py_ssize_t k, n = len(tags)
-    cdef tuple result = PyTuple_New(n)
-    cdef object value
-    for k in range(n):
-        value = get_value(m, first, last, tags[k], STR, 0, None)
-        Py_INCREF(value)
-        PyTuple_SET_ITEM(result, k, value)
-    return result
+    return tuple([get_value(m, first, last, tag, STR, 0, None) for tag in tags])
 
 
 @cython.final
@@ -178,9 +162,7 @@ cdef class _Pairs:
 
 cdef object pairs_of(Message m, uint32_t first, uint32_t last):
     cdef _Pairs pairs = _Pairs.__new__(_Pairs)
-    pairs.message = m
-    pairs.at = first
-    pairs.last = last
+    pairs.message, pairs.at, pairs.last = m, first, last
     return pairs
 
 
@@ -188,6 +170,25 @@ cdef object pairs_of(Message m, uint32_t first, uint32_t last):
 @cython.freelist(64)
 cdef class Run:
     """A stretch of the fields of a message: the base of group entries."""
+
+
+# Modules that stand on this one, imported when first needed. PERF: an import statement costs 350 ns each time.
+cdef object _GROUPS = None
+cdef object _PRESENT = None
+
+
+cdef object _groups():
+    global _GROUPS
+    if _GROUPS is None:
+        from fixfast.codec import groups as _GROUPS
+    return _GROUPS
+
+
+cdef object _present():
+    global _PRESENT
+    if _PRESENT is None:
+        from fixfast.codec import present as _PRESENT
+    return _PRESENT
 
 
 # --- Message --------------------------------------------------------------------------------------------------
@@ -199,9 +200,9 @@ cdef class Run:
 cdef class Message:
     """One FIX message: a view of its bytes and a table of its fields. Made by parse() and StreamDecoder.
 
-    Look-ups give the first field with a tag. Messages may be read and freed by any thread. A Message keeps the buffer it
-    was parsed from: a bytearray cannot be resized meanwhile (BufferError), and writing into it changes what the message
-    reads; detach() ends that. Equality is identity.
+    Look-ups give the first field with a tag. Messages may be read and freed by any thread. A Message keeps the buffer
+    it was parsed from: a bytearray cannot be resized meanwhile (BufferError), and writing into it changes what the
+    message reads; detach() ends that. Equality is identity.
 
     Attributes: redelivered: set by a session when it may have delivered this message before.
     """
@@ -338,11 +339,17 @@ cdef class Message:
         return get_value(self, 0, self.count, tag, BOOL, 0, default)
 
     def time_ns(self, tag, default=_MISSING):
-        """Return a UTCTimestamp in ns since the Unix epoch. Raises: FieldMissing: absent, no default; FieldFormatError."""
+        """Return a UTCTimestamp in ns since the Unix epoch.
+
+        Raises: FieldMissing: absent, no default; FieldFormatError.
+        """
         return get_value(self, 0, self.count, tag, TIME, 0, default)
 
     def datetime(self, tag, default=_MISSING):
-        """Return a UTCTimestamp as an aware datetime, cut to us. Raises: FieldMissing: absent, no default; FieldFormatError."""
+        """Return a UTCTimestamp as an aware datetime in UTC, cut to microseconds.
+
+        Raises: FieldMissing: absent, no default; FieldFormatError.
+        """
         return get_value(self, 0, self.count, tag, DATETIME, 0, default)
 
     def value(self, tag, default=_MISSING):
@@ -353,9 +360,7 @@ cdef class Message:
         """
         if default is not _MISSING and not contains(self, 0, self.count, tag):
             return default
-        from fixfast.codec import present
-
-        return present.value(self, tag)
+        return _present().value(self, tag)
 
     # --- structure ---
 
@@ -365,18 +370,14 @@ cdef class Message:
         Args: count_tag: the tag of the group's count field (NoMDEntries is 268).
         Raises: DictionaryError: the group is there, but no dictionary for this version is.
         """
-        from fixfast.codec import groups
-
-        return groups.by_dictionary(self, count_tag)
+        return _groups().by_dictionary(self, count_tag)
 
     def groups(self, count_tag, delimiter):
         """Return the entries of a repeating group without a dictionary; see groups.pyx for where they end.
 
         Args: count_tag: the tag of the group's count field. delimiter: the tag that opens each entry.
         """
-        from fixfast.codec import groups
-
-        return groups.by_delimiter(self, count_tag, delimiter)
+        return _groups().by_delimiter(self, count_tag, delimiter)
 
     def body(self, nested=False):
         """Return the fields as encode() and send() take them, without those that a session writes itself.
@@ -384,9 +385,7 @@ cdef class Message:
         Args: nested: groups as (count tag, [entries]), by the dictionary.
         Returns: list of (tag, str), bytes for data fields. Left out: 8 9 10 34 35 43 49 52 56 122.
         """
-        from fixfast.codec import groups
-
-        return groups.body(self, nested)
+        return _groups().body(self, nested)
 
     # --- ownership ---
 
@@ -412,41 +411,34 @@ cdef class Message:
 
     def pretty(self):
         """Return one line for each field: tag, name, value and meaning, secrets masked."""
-        from fixfast.codec import present
-
-        return present.pretty(self)
+        return _present().pretty(self)
 
     def to_dict(self, mask=False):
         """Return {name: text}, groups as lists of dicts; tags that the dictionary does not know keep their number.
 
         Args: mask: replace secrets by ***.
         """
-        from fixfast.codec import present
-
-        return present.to_dict(self, mask)
+        return _present().to_dict(self, mask)
 
     def to_json(self, mask=False):
         """Return to_dict() as JSON. Args: mask: replace secrets by ***."""
-        from fixfast.codec import present
-
-        return present.to_json(self, mask)
+        return _present().to_json(self, mask)
 
     def __str__(self):
-        from fixfast.codec import present
-
-        return present.line(self)
+        return _present().line(self)
 
     def __repr__(self):
-        from fixfast.codec import present
-
-        return present.short(self)
+        return _present().short(self)
 
 
 def _restore(raw):
     return parse(raw, max_message_size=FF_MAX_LENGTH)
 
 
-cdef object _DEFAULT_LIMIT = 1 << 20
+cdef enum:
+    DEFAULT_LIMIT = 1 << 20
+
+cdef object _DEFAULT_LIMIT = DEFAULT_LIMIT
 
 
 def parse(data, *, dictionary=None, copy=False, max_message_size=_DEFAULT_LIMIT):
@@ -464,8 +456,8 @@ def parse(data, *, dictionary=None, copy=False, max_message_size=_DEFAULT_LIMIT)
         GarbledMessage: `data` is not one whole message; says why and at which byte.
         TypeError: `data` is not a contiguous buffer.
     """
-    cdef Context context = context_of(dictionary)
-    cdef uint32_t limit = checked_limit(max_message_size)
+    cdef Context context = _STANDARD if dictionary is None else context_of(dictionary)
+    cdef uint32_t limit = DEFAULT_LIMIT if max_message_size is _DEFAULT_LIMIT else checked_limit(max_message_size)
     cdef Export export
     cdef const uint8_t* p
     cdef size_t n
@@ -497,7 +489,7 @@ def getter(*columns):
 
     Raises: ValueError: an unknown kind. The function raises FieldFormatError for a wrong value.
     """
-    from fixfast.codec import groups
+    from fixfast.codec.getter import Getter
 
-    # PERF: a bound C method; __call__ of an object would build a tuple of arguments first (25 ns).
-    return groups.Getter(columns).read
+    # PERF: a bound C method; calling an object would build a tuple of the arguments first (25 ns).
+    return Getter(columns).read

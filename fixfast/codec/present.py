@@ -1,7 +1,8 @@
-"""Messages for people: names, meanings, secrets masked. Works on any implementation of Message, by its public interface.
+"""Messages for people: names, meanings, secrets masked. Works on any implementation of Message, by its public
+interface.
 
-Masked (requirement C8): passwords (554, 925, 1402, 1404) and signatures (89, 91) anywhere, RawData (96) in a Logon, and
-the lengths that announce them.
+Masked (requirement C8): passwords (554, 925, 1402, 1404) and signatures (89, 91) anywhere, RawData (96) in a Logon,
+and the lengths that announce them.
 """
 
 from __future__ import annotations
@@ -176,6 +177,6 @@ def _clean(text: str, limit: int = 0) -> str:
 
 def _escape(c: str) -> str:
     code = ord(c)
-    if 0xDC80 <= code <= 0xDCFF:        # a byte that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t, uint8_t, uint32_t
 
+from fixfast.codec.scan.kernels cimport ff_find
 from fixfast.codec.convert cimport c_parse_int, c_parse_mantissa, c_parse_scaled, c_parse_time, to_float
 
 cdef extern from "Python.h":
@@ -24,7 +25,6 @@ cdef tuple _KINDS = KINDS
 cdef object missing = object()
 
 cdef enum:
-    FIND_STEP = 8
     SHORT = 18                  # digits that fit an int64, whatever they are
     SURELY_FINITE = 300         # digits that fit a double
 
@@ -36,24 +36,7 @@ cdef int32_t tag_of(object tag) except? -1:
 
 
 cdef Py_ssize_t find(const View* view, uint32_t first, int32_t tag) noexcept nogil:
-    cdef const int32_t* tags = view.tags
-    cdef uint32_t i = first
-    cdef uint32_t n = view.n
-    cdef uint32_t hits
-    cdef int k
-    # PERF: eight compares without a branch become two vector compares
-    while n - i >= FIND_STEP:
-        hits = 0
-        for k in range(FIND_STEP):
-            hits |= tags[i + k] == tag
-        if hits:
-            break
-        i += FIND_STEP
-    while i < n:
-        if tags[i] == tag:
-            return i
-        i += 1
-    return -1
+    return ff_find(view.tags, first, view.n, tag)
 
 
 cdef inline const uint8_t* _value(const View* view, Py_ssize_t i, Py_ssize_t* size) noexcept nogil:
@@ -137,7 +120,7 @@ cdef int check_digits(int digits) except -1:
 
 
 cdef Kind kind_of(object text, int* digits) except <Kind>-1:
-    cdef str name, rest
+    cdef str rest
     digits[0] = 0
     if not isinstance(text, str):
         raise TypeError(f"a kind is a str, not {type(text).__name__}")

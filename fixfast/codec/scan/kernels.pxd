@@ -47,6 +47,7 @@ cdef extern from "scan.h" nogil:
 
     ff_scan_fn ff_scan_scalar
     int ff_header(const uint8_t* p, size_t n, uint32_t max_length, ff_frame* frame) noexcept
+    Py_ssize_t ff_find(const int32_t* tags, uint32_t first, uint32_t n, int32_t tag) noexcept
     int ff_trailer(const uint8_t* p, uint32_t trailer) noexcept
 
 
