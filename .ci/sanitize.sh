@@ -19,6 +19,8 @@ cd "$here/build/sanitize"
 FIXFAST_SANITIZE=address,undefined "$PY" setup.py --quiet build_ext --inplace
 
 # detect_leaks=0: the interpreter keeps memory to its end. allocator_may_return_null: tests ask for absurd sizes.
+: "${HYPOTHESIS_PROFILE:=dev}"
+export HYPOTHESIS_PROFILE
 LD_PRELOAD=$(echo "$runtime" | tr ' ' ':') \
     PYTHONMALLOC=malloc \
     ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:strict_string_checks=1 \
