@@ -21,6 +21,7 @@ from random import Random
 
 __all__ = ["CORPUS", "main"]
 
+TARGET_NAMES = ("stream", "parse", "encode", "session")
 CORPUS = Path(__file__).parent / "corpus"
 
 
@@ -79,12 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse arguments and fuzz. Returns the exit code: 1 when an invariant broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--target", choices=("stream", "parse", "encode"), action="append")
+    parser.add_argument("--target", choices=TARGET_NAMES, action="append")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="use the seeded mutator even if atheris is installed")
     options = parser.parse_args(arguments)
-    names = options.target or ["stream", "parse", "encode"]
+    names = options.target or TARGET_NAMES
     if options.files:
         from tests.fuzz.targets import TARGETS
 

@@ -5,6 +5,7 @@ Each target takes bytes and raises AssertionError when its invariant breaks; any
 stream   A stream decoder fed whole, byte by byte, and in uneven slices gives the same items, compiled or reference.
 parse    parse() gives a message or GarbledMessage (reason, offset), the same from both, and so does every accessor.
 encode   encode() either refuses with EncodeError or writes what parse() reads back, the same bytes from both.
+session  See tests/fuzz/sessions.py.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from fixfast.codec.reference import frame as slow_frame
 from fixfast.codec.reference import message as slow_message
 from fixfast.errors import FixfastError
 from fixfast.types import Garbled, Scaled
+from tests.fuzz.sessions import session
 
-__all__ = ["TARGETS", "encode", "parse", "stream"]
+__all__ = ["TARGETS", "encode", "parse", "session", "stream"]
 
 #: Small enough that the mutator reaches both sides of the limit.
 MAX_MESSAGE_SIZE = 4096
@@ -150,4 +152,4 @@ def encode(data: bytes) -> None:
         assert str(expected[0]).startswith("Encode"), f"{expected} for {fields}"
 
 
-TARGETS: dict[str, Target] = {"stream": stream, "parse": parse, "encode": encode}
+TARGETS: dict[str, Target] = {"stream": stream, "parse": parse, "encode": encode, "session": session}
