@@ -273,7 +273,7 @@ cdef class Message:
 
         Raises: DictionaryError: there is none for this BeginString.
         """
-        if self.context.dictionary is not None:
+        if self.context is not None and self.context.dictionary is not None:
             return self.context.dictionary
         from fixfast.dictionary.load import load_dictionary, standard_version
 

@@ -35,8 +35,8 @@ def short(m: Message) -> str:
     """Return what repr() gives: MsgType and MsgSeqNum, and no other value, for any other may be a secret."""
     number = m.get(34)
     return (
-        f"<Message {_clean(m.begin_string)} {_clean(m.msg_type, 16)}"
-        f"{'' if number is None else f' #{_clean(number, 20)}'}, {len(m)} fields>"
+        f"<Message {_clean(m.begin_string)} 35={_clean(m.msg_type, 16)}"
+        f"{'' if number is None else f' 34={_clean(number, 20)}'}, {len(m)} fields>"
     )
 
 
