@@ -67,7 +67,8 @@ def _check_written(wrote: bytes, resets: int, acceptor: ff.Session) -> list[byte
     """Check what was written to the peer; return the messages since the last reset that are not resends."""
     decoder = ff.StreamDecoder()
     decoder.feed(wrote)
-    expected, new = 1, []
+    expected = 1
+    new: list[bytes] = []
     for item in decoder:
         assert not isinstance(item, Garbled), f"it wrote garbled bytes: {item}"
         assert (item.sender_comp_id, item.target_comp_id) == ("B", "A")

@@ -146,8 +146,10 @@ def encode(data: bytes) -> None:
         return
     assert found == expected, f"compiled: {found}, reference: {expected} for {fields}"
     if expected[0] == "value":
-        message = fast_message.parse(found[1])
-        assert len(message) >= 4 + len(fields), f"fields are missing: {found[1]!r} of {fields}"
+        raw = found[1]
+        assert isinstance(raw, bytes)
+        message = fast_message.parse(raw)
+        assert len(message) >= 4 + len(fields), f"fields are missing: {raw!r} of {fields}"
     else:
         assert str(expected[0]).startswith("Encode"), f"{expected} for {fields}"
 
