@@ -278,6 +278,18 @@ def test_a_nested_body_is_what_encode_takes(codec: Codec) -> None:
     assert codec.parse(codec.encode("FIX.4.4", "8", body)).body() == m.body()
 
 
+def flattened(body: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    flat: list[tuple[int, Any]] = []
+    for tag, value in body:
+        if isinstance(value, list):
+            flat.append((tag, str(len(value))))
+            for entry in value:
+                flat += flattened(entry)
+        else:
+            flat.append((tag, value))
+    return flat
+
+
 def test_a_nested_body_loses_nothing(codec: Codec) -> None:
     for body in (
         "35=W|55=x|268=1|270=9|269=0|270=1|",
@@ -286,7 +298,7 @@ def test_a_nested_body_loses_nothing(codec: Codec) -> None:
         "35=W|55=x|268=2|269=0|9001=a|270=1|269=1|262=r|269=7|",
     ):
         m = codec.parse(message(body))
-        assert codec.parse(codec.encode("FIX.4.4", "W", m.body(nested=True))).body() == m.body()
+        assert flattened(m.body(nested=True)) == m.body()
 
 
 def test_a_nested_body_without_groups_is_the_body(codec: Codec) -> None:

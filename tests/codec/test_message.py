@@ -388,3 +388,53 @@ def test_value_has_the_type_of_the_dictionary(codec: Codec) -> None:
 def test_a_heartbeat_has_no_body(codec: Codec) -> None:
     assert codec.parse(HEARTBEAT).body() == []
     assert codec.parse(HEARTBEAT).body(nested=True) == []
+
+
+# --- the two implementations have one interface ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ["55", 55.0, None, b"55", (55,)], ids=repr)
+@pytest.mark.parametrize("name", ["__getitem__", "__contains__", "get", "all", "many", "bytes", "int", "group"])
+def test_a_tag_that_is_no_int_is_a_type_error(m: Any, name: str, tag: Any) -> None:
+    with pytest.raises(TypeError):
+        getattr(m, name)(tag)
+
+
+@pytest.mark.parametrize("tag", [1 << 31, 1 << 40, 1 << 70, -(1 << 31) - 1, (1 << 32) + 55, 1_000_000_000])
+def test_a_tag_that_no_message_can_have_is_absent(m: Any, tag: int) -> None:
+    assert tag not in m
+    assert m.get(tag) is None
+    assert m.all(tag) == []
+    with pytest.raises(FieldMissing):
+        m[tag]
+
+
+def test_messages_are_made_by_parsing_only(codec: Codec) -> None:
+    with pytest.raises(TypeError):
+        codec.Message()
+
+
+def public_names(thing: Any) -> set[str]:
+    return {name for name in dir(thing) if not name.startswith("_")}
+
+
+def test_the_reference_has_every_public_name_of_the_compiled_codec(twins: tuple[Codec, Codec]) -> None:
+    reference, compiled = twins
+    for name in ("Message", "StreamDecoder", "Template", "convert"):
+        assert public_names(getattr(compiled, name)) <= public_names(getattr(reference, name))
+    theirs, ours = (codec.parse(EXECUTION_REPORT).group(453) for codec in (compiled, reference))
+    assert public_names(theirs) <= public_names(ours)
+    assert public_names(theirs[0]) <= public_names(ours[0])
+
+
+def test_entries_have_values_by_the_dictionary(codec: Codec) -> None:
+    entry = codec.parse(EXECUTION_REPORT).group(453)[0]
+    assert (entry.value(452), entry.value(448)) == (1, "A")
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_that_lets_nothing_through_is_refused(codec: Codec, limit: int) -> None:
+    with pytest.raises(ValueError):
+        codec.parse(HEARTBEAT, max_message_size=limit)
+    with pytest.raises(ValueError):
+        codec.StreamDecoder(max_message_size=limit)

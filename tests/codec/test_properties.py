@@ -10,8 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixfast.codec import _data_pairs
-from fixfast.codec._data_pairs import DATA_PAIRS, TIME_TAGS
+from fixfast.codec._data_pairs import COUNT_TAGS, DATA_PAIRS, TIME_TAGS
 from fixfast.types import Garbled, Scaled, Slot
 from tests.codec.samples import SAMPLES
 from tests.codec.support import Codec, decode, parsed, wire_fields
@@ -22,7 +21,6 @@ LENGTH_OF = {data: length for length, data in DATA_PAIRS.items()}
 OWNED = {8, 9, 10, 35}
 PLAIN_TAGS = st.integers(1, 999_999_999) | st.integers(1, 1000)
 
-COUNT_TAGS: frozenset[int] = getattr(_data_pairs, "COUNT_TAGS", frozenset())
 SPECIAL = OWNED | TIME_TAGS | COUNT_TAGS | set(DATA_PAIRS) | set(LENGTH_OF)
 
 plain_tags = PLAIN_TAGS.filter(lambda tag: tag not in SPECIAL)

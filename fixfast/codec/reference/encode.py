@@ -8,8 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
-from fixfast.codec import _data_pairs
-from fixfast.codec._data_pairs import DATA_PAIRS, TIME_TAGS
+from fixfast.codec._data_pairs import COUNT_TAGS, DATA_PAIRS, TIME_TAGS
 from fixfast.codec.reference.convert import check_scale, format_decimal, format_scaled, format_time
 from fixfast.errors import EncodeError, EncodeTypeError
 from fixfast.types import Scaled, Slot
@@ -32,8 +31,6 @@ _APPLICATION_HEADER = frozenset(
     {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 1128, 1129, 1156}
     | {627, 628, 629, 630}
 )
-#: tags that count the entries of a group in some version
-_COUNT_TAGS = _data_pairs.COUNT_TAGS
 
 
 class _Rules(NamedTuple):
@@ -214,7 +211,7 @@ def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> Non
         else:
             raw = _checked(tag, _scalar(tag, value, rules.digits))
             wire.append((int(tag), raw))
-            if tag in _COUNT_TAGS and rules.complete:
+            if tag in COUNT_TAGS and rules.complete:
                 _check_flat_group(tag, raw, fields[i + 1 :])
 
 

@@ -6,6 +6,7 @@ import builtins
 import datetime as dt
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from operator import index
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fixfast.codec.reference import convert
@@ -24,7 +25,10 @@ _MISSING: Any = object()
 
 
 class FieldRun:
-    """Fields in the order of the wire, nested ones included. Look-ups give the first occurrence."""
+    """Fields in the order of the wire, nested ones included. Look-ups give the first occurrence.
+
+    Raises: TypeError: by all look-ups, for a tag that is no int.
+    """
 
     __slots__ = ()
 
@@ -37,6 +41,7 @@ class FieldRun:
         raise NotImplementedError
 
     def _find(self, tag: builtins.int) -> builtins.bytes | None:
+        tag = index(tag)
         for field, start, end in self.table():
             if field == tag:
                 return self.cut(start, end)
@@ -68,14 +73,15 @@ class FieldRun:
 
     def all(self, tag: builtins.int) -> list[str]:
         """Return the text of every field with this tag, in order."""
+        tag = index(tag)
         return [value for field, value in self if field == tag]
 
     def many(self, *tags: builtins.int) -> tuple[str | None, ...]:
         """Return the text of the first field of each tag, None where there is none."""
         return tuple(self.get(tag) for tag in tags)
 
-    def __contains__(self, tag: object) -> builtins.bool:
-        return any(field == tag for field, _, _ in self.table())
+    def __contains__(self, tag: builtins.int) -> builtins.bool:
+        return self._find(tag) is not None
 
     def __len__(self) -> builtins.int:
         return len(self.table())

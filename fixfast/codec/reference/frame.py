@@ -11,6 +11,7 @@ from fixfast.codec.reference.scan import (
     Frame,
     buffer_of,
     check_frame,
+    check_limit,
     data_pairs,
     scan_header,
     split_fields,
@@ -41,7 +42,7 @@ class StreamDecoder:
     def __init__(self, dictionary: Dictionary | None = None, max_message_size: int = 1 << 20) -> None:
         self._dictionary = dictionary
         self._pairs = data_pairs(dictionary)
-        self._max_message_size = max_message_size
+        self._max_message_size = check_limit(max_message_size)
         self._data = b""  # not yet judged
         self._searching = False  # for _RESYNC
         self._after_soh = False  # while searching: the byte before _data may be the first of _RESYNC
@@ -49,7 +50,12 @@ class StreamDecoder:
         self._bad_end = 0  # in the stream: of the bad frames with right trailers that overlap
         self._bad_frames = 0
         self._lent: bytearray | None = None
-        self.skipped = 0  #: bytes that are not part of a message
+        self._skipped = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many bytes are not part of a message, of those that were judged."""
+        return self._skipped
 
     def feed(self, data: Buffer) -> None:
         """Add bytes of the stream."""
@@ -109,7 +115,7 @@ class StreamDecoder:
             # a start right behind them follows their last byte, an SOH
             skip = self._bad_end - 1 - self._offset
             self._drop(skip)
-            self.skipped += skip
+            self._skipped += skip
 
     def _search(self) -> None:
         """Skip to the next start of a message, or as far as none can be any more."""
@@ -123,7 +129,7 @@ class StreamDecoder:
             self._after_soh = found < len(data)
         skip = min(found + 1, len(data)) - len(before)
         self._drop(skip)
-        self.skipped += skip
+        self._skipped += skip
 
     def _drop(self, n: int) -> None:
         self._data = self._data[n:]

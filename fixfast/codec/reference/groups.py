@@ -16,16 +16,19 @@ Without a dictionary (`groups(count, delimiter)`):
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from operator import index
+from typing import TYPE_CHECKING, Any, cast, overload
 
+from fixfast.codec import present
 from fixfast.codec.reference.fields import FieldRun
 
 if TYPE_CHECKING:
     import builtins
 
+    from fixfast.codec.groups import Entry as CompiledEntry
     from fixfast.codec.reference.message import Message
     from fixfast.codec.reference.scan import Field
-    from fixfast.dictionary.model import GroupDef
+    from fixfast.dictionary.model import Dictionary, GroupDef
 
 __all__ = ["Entry", "Group", "by_delimiter", "by_dictionary", "nest"]
 
@@ -48,6 +51,16 @@ class Entry(FieldRun):
 
     def cut(self, start: builtins.int, end: builtins.int) -> builtins.bytes:
         return self._message.cut(start, end)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The message's dictionary. Raises: DictionaryError: there is none for its version."""
+        return self._message.dictionary
+
+    def value(self, tag: builtins.int) -> Any:
+        """Return a value by its type in the dictionary. Raises: FieldMissing, FieldFormatError, DictionaryError."""
+        # the same interface as the compiled entry: the tests prove it
+        return present.value(cast("CompiledEntry", self), tag)
 
     def group(self, count_tag: builtins.int) -> Group:
         """Return the entries of a group nested in this one; empty if absent."""
@@ -139,6 +152,7 @@ def nest(message: Message, first: int, end: int, definitions: Any) -> Iterator[t
 
 
 def _index(table: list[Field], tag: int, first: int, end: int) -> int | None:
+    tag = index(tag)
     return next((i for i in range(first, end) if table[i][0] == tag), None)
 
 

@@ -14,6 +14,7 @@ from fixfast.codec.reference.scan import (
     Field,
     buffer_of,
     check_frame,
+    check_limit,
     data_pairs,
     scan_header,
     split_fields,
@@ -229,12 +230,13 @@ def parse(
         data: bytes, bytearray, memoryview, mmap or anything contiguous with the buffer protocol.
         dictionary: for groups, and for length/data pairs beyond the standard's. None: found by 8 and 1128 when needed.
         copy: take a private copy of the bytes at once.
-        max_message_size: bound of BodyLength, in bytes.
+        max_message_size: bound of BodyLength, in bytes; at least 1.
 
     Raises:
         GarbledMessage: `data` is not one whole message.
         TypeError: `data` is not a buffer.
     """
+    check_limit(max_message_size)
     view = buffer_of(data)
     if copy:
         view = memoryview(bytes(view))

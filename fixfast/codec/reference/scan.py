@@ -74,6 +74,13 @@ def buffer_of(data: object) -> memoryview:
     return view
 
 
+def check_limit(max_message_size: int) -> int:
+    """Return the limit. Raises: ValueError: it lets no message through."""
+    if max_message_size < 1:
+        raise ValueError(f"max_message_size must be at least 1, not {max_message_size}")
+    return max_message_size
+
+
 def data_pairs(dictionary: Dictionary | None) -> Mapping[int, int]:
     """Return length tag -> data tag: the standard's, and those the dictionary adds."""
     return DATA_PAIRS if dictionary is None else {**DATA_PAIRS, **dictionary.data_pairs}
