@@ -15,11 +15,14 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-__all__ = ["CORPUS", "main"]
+from tests.codec.mutate import mutated, repaired
+
+__all__ = ["CORPUS", "main", "mutation"]
 
 TARGET_NAMES = ("stream", "parse", "encode", "session")
 CORPUS = Path(__file__).parent / "corpus"
@@ -36,16 +39,21 @@ def _keep(target: str, data: bytes) -> Path:
     return path
 
 
+def mutation(corpus: Sequence[bytes], random: Random) -> bytes:
+    """Return a damaged input of the corpus; half of the time with BodyLength and CheckSum made right again."""
+    data = mutated(random.choice(corpus), random.choice(corpus) or b"8=FIX", random)
+    return repaired(data) if random.random() < 0.5 else data
+
+
 def _seeded(target: str, seconds: float, seed: int) -> int:
     """Mutate the corpus for `seconds`. Returns the exit code."""
-    from tests.fuzz.mutate import mutated
     from tests.fuzz.targets import TARGETS
 
     corpus = [path.read_bytes() for path in sorted(CORPUS.glob("*.fix"))]
     random, check = Random(seed), TARGETS[target]
     ends, count = time.monotonic() + seconds, 0
     while time.monotonic() < ends:
-        data = mutated(random.choice(corpus), random, corpus)
+        data = mutation(corpus, random)
         count += 1
         try:
             check(data)

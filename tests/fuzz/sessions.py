@@ -13,7 +13,7 @@ import fixfast as ff
 from benchmarks.corpus import frame
 from fixfast.session.events import Event, Resent, SequenceReset
 from fixfast.types import Garbled
-from tests.fuzz.mutate import repaired
+from tests.codec.mutate import repaired
 
 __all__ = ["session"]
 
