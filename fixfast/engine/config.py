@@ -65,9 +65,12 @@ class Reconnect:
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise ConfigError(name, value, "None or a whole number of at least 1")
 
-    def delays(self) -> Iterator[float]:
-        """Yield the waits of one series of failures, in seconds, without end."""
-        rng = random.Random(self.seed)
+    def delays(self, rng: random.Random | None = None) -> Iterator[float]:
+        """Yield the waits of one series of failures, in seconds, without end.
+
+        Args: rng: where the jitter comes from; None: a new generator from `seed`.
+        """
+        rng = rng if rng is not None else random.Random(self.seed)
         wait = self.initial
         while True:
             yield wait * (1.0 - self.jitter * rng.random())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 from fixfast import clock
@@ -39,7 +39,7 @@ class Bytes(Protocol):
     def disconnected(self, reason: str, now: Now) -> None: ...
     def poll(self, now: Now) -> None: ...
     def next_deadline(self) -> int | None: ...
-    def data_to_send(self) -> list[Buffer]: ...
+    def data_to_send(self) -> Sequence[Buffer]: ...
     @property
     def close_requested(self) -> object | None: ...
 
@@ -211,16 +211,18 @@ class Pump(asyncio.BufferedProtocol):
         else:
             self._transport.resume_reading()
 
-    def abort(self, reason: str, *, reset: bool = False) -> None:
+    def abort(self, reason: str, *, reset: bool = False) -> bool:
         """End the connection at once; what was not written stays unwritten.
 
         Args:
             reason: what the session will be told.
             reset: let the kernel drop what it still holds, too, and send RST instead of FIN.
+
+        Returns: whether there was a connection; `closed` is then set in a moment.
         """
         transport = self._transport
         if transport is None:
-            return
+            return False
         self._reason = self._reason or reason
         self._ending = True
         if reset:
@@ -228,6 +230,7 @@ class Pump(asyncio.BufferedProtocol):
             if sock is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
+        return True
 
     @property
     def peername(self) -> str:
@@ -258,9 +261,8 @@ class Pump(asyncio.BufferedProtocol):
         else:
             self._arm()
 
-    def _write(self, transport: asyncio.Transport, data: Iterable[Buffer]) -> None:
+    def _write(self, transport: asyncio.Transport, data: Sequence[Buffer]) -> None:
         if self._tap is not None:
-            data = list(data)
             for part in data:
                 self._tap.outbound(part)
         # One write, one system call, at best one packet; asyncio's own writelines would join as well.

@@ -1,0 +1,311 @@
+"""From a session's events to the program: callbacks or iteration, in order, bounded, acknowledged when dealt with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fixfast.engine.application import CallbackFailed, Hooks
+from fixfast.errors import BusinessReject, ConcurrencyError
+from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
+from fixfast.session.wire import Message
+
+if TYPE_CHECKING:
+    from fixfast.engine.live import LiveSession
+
+__all__ = ["Delivery", "Ended", "Stream"]
+
+#: messages waiting for the program above which reading from the peer stops, and below which it goes on
+_FULL, _ROOM = 1024, 256
+#: events kept for events() while nobody takes them; the oldest go first. Messages are never dropped.
+_MAX_EVENTS = 1024
+
+_GAPS = (GapDetected, GapFilled, MessagesLost)
+
+
+class Ended(NamedTuple):
+    """A logged-on session ended; internal: turned into on_logout."""
+
+    reason: str
+
+
+class _Call(NamedTuple):
+    name: str
+    hook: Callable[..., Any]
+    args: tuple[Any, ...]
+    message: Message | None
+
+
+class Delivery:
+    """Hands a session's events and messages on, one at a time.
+
+    Args:
+        session: passed to the callbacks.
+        hooks: the application's callbacks. With on_message the messages are the application's; without, they wait for
+            `async for`.
+        acknowledge: called with a MsgSeqNum when everything up to it has been dealt with.
+        answer: sends a BusinessMessageReject for a message.
+        pressure: called with True when reading should stop, with False when it may go on.
+    """
+
+    def __init__(
+        self,
+        session: LiveSession,
+        hooks: Hooks,
+        *,
+        acknowledge: Callable[[int], None],
+        answer: Callable[[Message, BusinessReject], None],
+        pressure: Callable[[bool], None],
+    ) -> None:
+        self._session = session
+        self._hooks = hooks
+        self._acknowledge = acknowledge
+        self._answer = answer
+        self._pressure = pressure
+        self._backlog: deque[_Call] = deque()  # behind an async callback that is running
+        self._running: asyncio.Task[None] | None = None
+        self._queue: deque[object] = deque()  # for the iterators
+        self._messages = 0  # of them, and of the backlog
+        self._events = 0  # in the queue
+        self.full = False  # the program is behind: reading should pause
+        self._mode = ""  # what is iterated over: "", "messages" or "events"
+        self._consumer: asyncio.Task[Any] | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+        self._given: Message | None = None  # handed out by an iterator, not yet acknowledged
+        self._order: deque[int] = deque()  # numbers delivered and not acknowledged, in order
+        self._dealt: set[int] = set()  # those of them that were dealt with out of order
+        self._ended = False
+        self._error: BaseException | None = None
+
+    # --- in ------------------------------------------------------------------------------------------------
+
+    def message(self, message: Message, *, again: bool = False) -> None:
+        """Deliver an application message, a Reject or a BusinessMessageReject.
+
+        Args: again: expect() was called for it, but nobody was there to take it.
+        """
+        if not again:
+            self._order.append(message.msg_seq_num)
+        hooks = self._hooks
+        if hooks.on_reject is not None and message.msg_type in ("3", "j"):
+            self._call(_Call("on_reject", hooks.on_reject, (self._session, message), message))
+        elif hooks.on_message is not None:
+            self._call(_Call("on_message", hooks.on_message, (self._session, message), message))
+        else:
+            message.detach()  # it stays: its chunk must not
+            self._put(message)
+
+    def expect(self, message: Message) -> None:
+        """Know of a message that is delivered elsewhere; dealt_with() will be called for it."""
+        self._order.append(message.msg_seq_num)
+
+    def event(self, event: object) -> None:
+        """Deliver anything that is not a message."""
+        hooks, session = self._hooks, self._session
+        if isinstance(event, LoggedOn):
+            if hooks.on_logon is not None:
+                self._call(_Call("on_logon", hooks.on_logon, (session,), None))
+        elif isinstance(event, Ended):
+            if hooks.on_logout is not None:
+                self._call(_Call("on_logout", hooks.on_logout, (session, event.reason), None))
+            return
+        elif isinstance(event, _GAPS) and hooks.on_gap is not None:
+            self._call(_Call("on_gap", hooks.on_gap, (session, event), None))
+        if hooks.on_event is not None:
+            self._call(_Call("on_event", hooks.on_event, (session, event), None))
+        if self._mode != "messages" and hooks.on_message is None:
+            self._put(event)
+
+    def restart(self) -> None:
+        """Forget what was not acknowledged: the numbers began anew, these are of the old epoch."""
+        self._order.clear()
+        self._dealt.clear()
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """End the iteration, with an exception if there is one to raise. What is queued is still handed out."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._wake()
+
+    async def close(self, *, acknowledge: bool) -> None:
+        """Let go: stop the callback that is running, acknowledge what was handed out last if asked to.
+
+        Args:
+            acknowledge: the program left in good order, so it has dealt with the message it was given.
+        """
+        self.finish()
+        self._backlog.clear()
+        running = self._running
+        if running is not None and running is not asyncio.current_task():
+            running.cancel()
+            await asyncio.wait([running])
+        if acknowledge and self._given is not None:
+            self.dealt_with(self._given)
+        self._given = None
+
+    def dealt_with(self, message: Message) -> None:
+        """Acknowledge a message; what came before it and is not dealt with keeps it waiting."""
+        n, order, dealt = message.msg_seq_num, self._order, self._dealt
+        if order and order[0] == n:
+            order.popleft()
+            while order and order[0] in dealt:  # answers to request() may have been dealt with before their turn
+                n = order.popleft()
+                dealt.discard(n)
+            self._acknowledge(n)
+        elif n in order:
+            dealt.add(n)
+
+    # --- callbacks -----------------------------------------------------------------------------------------
+
+    def _call(self, call: _Call) -> None:
+        if self._running is not None:
+            if call.message is not None:
+                call.message.detach()
+                self._count(1)
+            self._backlog.append(call)
+            return
+        waiting = self._begin(call)
+        if waiting is not None:
+            if call.message is not None:
+                call.message.detach()
+            self._running = asyncio.get_running_loop().create_task(self._follow(waiting, call))
+
+    def _begin(self, call: _Call) -> Awaitable[None] | None:
+        try:
+            waiting: Awaitable[None] | None = call.hook(*call.args)
+        except Exception as error:
+            self._fail(call, error)
+            return None
+        if waiting is None and call.message is not None:
+            self.dealt_with(call.message)
+        return waiting
+
+    async def _follow(self, waiting: Awaitable[None] | None, call: _Call) -> None:
+        try:
+            while waiting is not None:
+                try:
+                    await waiting
+                except Exception as error:
+                    self._fail(call, error)
+                else:
+                    if call.message is not None:
+                        self.dealt_with(call.message)
+                waiting = None
+                while self._backlog and waiting is None:
+                    call = self._backlog.popleft()
+                    if call.message is not None:
+                        self._count(-1)
+                    waiting = self._begin(call)
+        finally:
+            self._running = None
+
+    def _fail(self, call: _Call, error: Exception) -> None:
+        """Turn an exception of a callback into an event, and count the message as dealt with: no poison loop."""
+        message = call.message
+        if isinstance(error, BusinessReject) and message is not None:
+            self._answer(message, error)
+        else:
+            failed = self._hooks.failed(call.name, error, message)
+            if self._hooks.on_event is not None and call.name != "on_event":
+                try:
+                    self._hooks.on_event(self._session, failed)
+                except Exception as again:
+                    self._hooks.failed("on_event", again)
+            if self._mode != "messages":
+                self._put(failed)
+        if message is not None:
+            self.dealt_with(message)
+
+    # --- iteration -----------------------------------------------------------------------------------------
+
+    def stream(self, mode: str) -> Stream:
+        """Return an iterator over "messages" or "events".
+
+        Raises: ConcurrencyError: the messages go to callbacks, or the other kind of iteration has begun.
+        """
+        if self._hooks.on_message is not None:
+            raise ConcurrencyError("application.on_message takes the messages of this session")
+        if self._mode not in ("", mode):
+            raise ConcurrencyError(f"this session's {self._mode} are being iterated over: one consumer only")
+        self._mode = mode
+        return Stream(self)
+
+    async def take(self) -> object:
+        """Return the next item; acknowledge the one before.
+
+        Raises: StopAsyncIteration at the end, GaveUp if reconnecting ended; ConcurrencyError: a second consumer.
+        """
+        task = asyncio.current_task()
+        if self._consumer is not task:
+            if self._consumer is not None and not self._consumer.done():
+                raise ConcurrencyError("another task iterates over this session: one consumer only")
+            self._consumer = task
+        if self._given is not None:
+            given, self._given = self._given, None
+            self.dealt_with(given)
+        while True:
+            while not self._queue:
+                if self._ended:
+                    error, self._error = self._error, None
+                    raise error if error is not None else StopAsyncIteration
+                self._wakeup = asyncio.get_running_loop().create_future()
+                try:
+                    await self._wakeup
+                finally:
+                    self._wakeup = None
+            item = self._queue.popleft()
+            if isinstance(item, Message):
+                self._count(-1)
+                self._given = item
+                return item
+            if not isinstance(item, CallbackFailed):
+                self._events -= 1
+            if self._mode == "events":
+                return item
+
+    def _put(self, item: object) -> None:
+        if isinstance(item, (Message, CallbackFailed)):
+            if isinstance(item, Message):
+                self._count(1)
+        elif self._events < _MAX_EVENTS:
+            self._events += 1
+        else:
+            self._drop_an_event()
+        self._queue.append(item)
+        self._wake()
+
+    def _drop_an_event(self) -> None:
+        for i, item in enumerate(self._queue):
+            if not isinstance(item, (Message, CallbackFailed)):
+                del self._queue[i]
+                return
+
+    def _count(self, step: int) -> None:
+        self._messages += step
+        if self._messages >= _FULL and not self.full:
+            self.full = True
+            self._pressure(True)
+        elif self.full and self._messages <= _ROOM:
+            self.full = False
+            self._pressure(False)
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
+
+
+class Stream:
+    """An async iterator over a session. Leaving it half-way is fine; a new one goes on where it stopped."""
+
+    __slots__ = ("_delivery",)
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self._delivery.take()

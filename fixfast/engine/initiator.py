@@ -1,0 +1,208 @@
+"""connect(): an initiator that keeps its session up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from types import TracebackType
+
+from fixfast import clock
+from fixfast.engine.application import Hooks
+from fixfast.engine.config import ConnectionConfig
+from fixfast.engine.live import Failure, LiveSession
+from fixfast.engine.wirelog import WireLog
+from fixfast.errors import ConfigError, GaveUp, LogonFailed
+from fixfast.session.config import SessionConfig
+from fixfast.store.base import Store
+from fixfast.types import Role
+
+__all__ = ["Initiator", "connect"]
+
+_log = logging.getLogger("fixfast.engine")
+
+
+def connect(
+    config: SessionConfig,
+    connection: ConnectionConfig,
+    application: object | None = None,
+    store: Store | None = None,
+    *,
+    wire_log: WireLog | None = None,
+) -> Initiator:
+    """Connect as initiator: `async with connect(config, connection) as session: ...`.
+
+    Entering waits until the session is logged on. From then on a lost connection is made anew by the rules of
+    `connection.reconnect`, and what was missed is asked for. Leaving logs out and closes the store. A cancelled or
+    failed body ends the connection at once, after one Logout that is not waited for.
+
+    Args:
+        config: the session's options.
+        connection: where to, and how to come back.
+        application: callbacks, see Application; None: use `async for message in session`.
+        store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
+        wire_log: every message goes there; it stays open.
+
+    Returns: an async context manager, for one use.
+
+    Raises (on entering):
+        LogonFailed: no logon: why, the peer's Text(58) and its SessionStatus(1409).
+        GaveUp: with `retry_first`, when the attempts were used up.
+        ConfigError: an argument is of the wrong kind.
+    """
+    return Initiator(config, connection, application, store, wire_log=wire_log)
+
+
+class Initiator:
+    """What connect() returns. One task makes and remakes the connection while the session lives."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        connection: ConnectionConfig,
+        application: object | None,
+        store: Store | None,
+        *,
+        wire_log: WireLog | None,
+    ) -> None:
+        if not isinstance(config, SessionConfig):
+            raise ConfigError("config", type(config).__name__, "a SessionConfig")
+        if not isinstance(connection, ConnectionConfig):
+            raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
+        self._config = config
+        self._connection = connection
+        self._hooks = Hooks(application)
+        self._store = store
+        self._wire_log = wire_log
+        self._live: LiveSession | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> LiveSession:
+        if self._live is not None:
+            raise RuntimeError("a connect() is good for one `async with`; call it again")
+        live = self._live = LiveSession(
+            self._config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+        )
+        self._task = asyncio.get_running_loop().create_task(self._keep_up(live))
+        try:
+            active = asyncio.ensure_future(live.wait_active())
+            try:
+                await asyncio.wait([active, self._task], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                active.cancel()
+            if self._task.done():
+                self._task.result()  # raises why
+            return live
+        except BaseException as error:
+            await self._end(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        live = self._live
+        assert live is not None
+        try:
+            if error is None:
+                await live.close()
+            elif live.active:
+                live.say_goodbye()
+        except BaseException as again:
+            await self._end(again)
+            raise
+        await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Leave no task, no socket and no open store, whatever happened."""
+        live, task = self._live, self._task
+        assert live is not None
+        live.stopping.set()
+        try:
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+                if not task.cancelled():
+                    task.exception()  # looked at: asyncio need not complain
+        finally:
+            await live.finish(error if isinstance(error, (LogonFailed, GaveUp)) else None, acknowledge=error is None)
+
+    # --- the task ------------------------------------------------------------------------------------------
+
+    async def _keep_up(self, live: LiveSession) -> None:
+        """Connect, and connect again, until told to stop or there is no hope.
+
+        Raises: LogonFailed, GaveUp.
+        """
+        policy = self._connection.reconnect
+        rng = random.Random(policy.seed)
+        waits = policy.delays(rng)
+        wait, attempts, refusals = 0.0, 0, 0
+        while not live.stopping.is_set():
+            before = live.connections
+            began = clock.now().mono_ns
+            failure = await self._one_connection(live)
+            if live.stopping.is_set():
+                return
+            if live.connections > before and clock.now().mono_ns - began > wait * 1e9:
+                attempts = refusals = 0
+                waits = policy.delays(rng)
+            attempts += 1
+            refusals = refusals + 1 if failure is not None and failure.refused else 0
+            if failure is not None:
+                if not live.connections and not policy.retry_first:
+                    raise failure.error
+                _log.warning("%s: %s", live.id, failure.error)
+            self._give_up(live, failure, attempts, refusals)
+            wait = next(waits)
+            _log.info("%s: connecting again in %.3f s", live.id, wait)
+            try:
+                async with asyncio.timeout(wait):
+                    await live.stopping.wait()
+            except TimeoutError:
+                pass
+
+    def _give_up(self, live: LiveSession, failure: Failure | None, attempts: int, refusals: int) -> None:
+        policy = self._connection.reconnect
+        if policy.max_refusals is not None and refusals >= policy.max_refusals:
+            reason = f"the logon was refused {refusals} times in a row"
+        elif policy.max_attempts is not None and attempts > policy.max_attempts:
+            reason = "no connection lasted"
+        else:
+            return
+        error = GaveUp(reason, attempts)
+        error.__cause__ = failure.error if failure is not None else None
+        live.give_up(error)
+        raise error
+
+    async def _one_connection(self, live: LiveSession) -> Failure | None:
+        """Make one connection and see it through. Return why it came to no logon, None if it did."""
+        connection = self._connection
+        loop = asyncio.get_running_loop()
+        context = connection.context()
+        pump = live.attach()
+        try:
+            async with asyncio.timeout(connection.connect_timeout):
+                await loop.create_connection(
+                    lambda: pump,
+                    connection.host,
+                    connection.port,
+                    ssl=context,
+                    server_hostname=connection.host if context is not None else None,
+                )
+        except TimeoutError as error:
+            live.detach()
+            return _unreachable("connect_timeout", f"no connection in {connection.connect_timeout:g} s", error)
+        except OSError as error:
+            live.detach()
+            return _unreachable("connect", str(error), error)
+        except BaseException:
+            await live.cut("cancelled")
+            raise
+        await asyncio.shield(pump.closed)
+        return live.take_failure()
+
+
+def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:
+    error = LogonFailed(reason, text)
+    error.__cause__ = cause
+    return Failure(error, refused=False)

@@ -1,0 +1,467 @@
+"""LiveSession: a session with its connection, its store and its program. The same for initiators and acceptors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from fixfast import clock
+from fixfast.engine.application import Hooks
+from fixfast.engine.delivery import Delivery, Ended, Stream
+from fixfast.engine.requests import Requests, match_by_id
+from fixfast.engine.syncing import Syncing
+from fixfast.engine.wirelog import WireLog
+from fixfast.errors import (
+    BusinessReject,
+    ConcurrencyError,
+    GaveUp,
+    LocalProtocolError,
+    LogonFailed,
+    NotActive,
+    StoreError,
+)
+from fixfast.session.config import SessionConfig
+from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset, StateChanged
+from fixfast.session.session import Session
+from fixfast.session.state import State
+from fixfast.session.wire import Message, Template
+from fixfast.store.base import Store
+from fixfast.store.memory import MemoryStore
+from fixfast.transport.aio import Pump
+from fixfast.types import Role, SessionID
+
+__all__ = ["Failure", "LiveSession"]
+
+_log = logging.getLogger("fixfast.engine")
+
+#: seconds more than the session's own limit that close() waits before it cuts the connection
+_GRACE = 3.0
+
+
+class Failure(NamedTuple):
+    """Why a connection never was logged on; `refused`: one side said no, rather than the line being down."""
+
+    error: LogonFailed
+    refused: bool
+
+
+class LiveSession:
+    """A FIX session that is, or will be again, connected. One event loop owns it; no other thread may touch it.
+
+    Made by `fixfast.connect` and `fixfast.serve`, not by hand.
+
+    Attributes:
+        id: the session's identity as seen from our side.
+        config: its options.
+        connections: how often it was logged on.
+        error: why it ended for good, where that was not asked for (GaveUp).
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        role: Role,
+        *,
+        hooks: Hooks,
+        store: Store | None = None,
+        wire_log: WireLog | None = None,
+    ) -> None:
+        if hooks.on_resend is not None and config.on_resend is None:
+            config = replace(config, on_resend=hooks.on_resend)
+        self.config = config
+        self.id: SessionID = config.session_id
+        self.connections = 0
+        self.error: BaseException | None = None
+        self._hooks = hooks
+        self._store: Store = store if store is not None else MemoryStore()
+        # The program acknowledges by taking the next message, later than the session could know of it.
+        self._session = Session(replace(config, manual_done=True), self._store, role=role)
+        self._delivery = Delivery(
+            self, hooks, acknowledge=self._acknowledge, answer=self._business_reject, pressure=self._on_pressure
+        )
+        self._syncing = Syncing(self._store, self._on_synced)
+        self._wire_log = wire_log
+        self._pump: Pump | None = None
+        self._pressed = False
+        self._requests = Requests()
+        self._logged_on = False
+        self._active: asyncio.Event = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._failure: Failure | None = None  # why the connection that ended last did not come to a logon
+        self._logout_text = ""
+
+    def __repr__(self) -> str:
+        return f"<LiveSession {self.id} {self.state.value}>"
+
+    # --- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The session's main state."""
+        return self._session.state
+
+    @property
+    def active(self) -> bool:
+        """Logged on: send() is allowed."""
+        return self._session.state.active
+
+    @property
+    def next_in(self) -> int:
+        """The MsgSeqNum expected from the peer."""
+        return self._session.next_in
+
+    @property
+    def next_out(self) -> int:
+        """The MsgSeqNum our next message gets."""
+        return self._session.next_out
+
+    @property
+    def peer(self) -> str:
+        """The peer's address while connected, else empty."""
+        return self._pump.peername if self._pump is not None else ""
+
+    def stats(self) -> Any:
+        """Return the session's counters."""
+        return self._session.stats()
+
+    # --- sending -------------------------------------------------------------------------------------------
+
+    def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Number, store and queue a message; it is written before the loop sleeps.
+
+        Args:
+            msg_type: MsgType(35).
+            fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
+
+        Returns: its MsgSeqNum.
+
+        Raises:
+            NotActive: not logged on (with offline="store" it is stored instead).
+            EncodeError: names the tag. No number was used.
+            StoreError: the store failed; the session ends.
+        """
+        if self._hooks.to_send is not None:
+            fields = list(fields)
+            changed = self._hooks.to_send(self, msg_type, fields)
+            fields = fields if changed is None else changed
+        seq = self._session.send(msg_type, fields, clock.now())
+        if self._pump is not None:
+            self._pump.soon()
+        return seq
+
+    async def send(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Do send_nowait(), then wait while the send buffer is full. Never waits for an answer of the peer."""
+        seq = self.send_nowait(msg_type, fields)
+        if self._pump is not None:
+            await self._pump.drain()
+        return seq
+
+    def template(self, msg_type: str, fields: Sequence[Any]) -> Template:
+        """Return a Template for send_template(); the session adds the fields it owns."""
+        return self._session.template(msg_type, fields)
+
+    def send_template(self, template: Template, *values: Any) -> int:
+        """Do what send_nowait() does, with a template of this session and the values of its slots."""
+        seq = self._session.send_template(template, *values, clock.now())
+        if self._pump is not None:
+            self._pump.soon()
+        return seq
+
+    async def request(
+        self,
+        msg_type: str,
+        fields: Iterable[Any],
+        *,
+        match: Callable[[Message], object] | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message and wait for its answer, which is then not delivered anywhere else.
+
+        Args:
+            msg_type, fields: as for send_nowait().
+            match: tells the answer from other messages. Without it: the next message with the same request id (262 for
+                V, 11 for D and H, 923 for BE ...). A Reject or BusinessMessageReject of the request is always taken.
+            timeout: seconds to wait; None: for ever.
+
+        Returns: the answer, or the reject: look at `msg_type`.
+
+        Raises:
+            TimeoutError: no answer in time.
+            NotActive, EncodeError, StoreError: as send_nowait().
+            GaveUp: reconnecting ended while waiting.
+            ValueError: match is needed: nothing is known of how this type is answered.
+        """
+        fields = list(fields)
+        if match is None:
+            match = match_by_id(msg_type, fields)
+        answer = self._requests.add(match, self.send_nowait(msg_type, fields))
+        try:
+            async with asyncio.timeout(timeout):
+                message = await answer
+        except BaseException:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                self._delivery.message(answer.result(), again=True)  # it came too late for us: not lost
+            raise
+        finally:
+            self._requests.forget(answer)
+        self._delivery.dealt_with(message)
+        return message
+
+    def reject(self, message: Message, reason: int, text: str = "", ref_id: str = "") -> int:
+        """Answer a message with BusinessMessageReject (j).
+
+        Args:
+            message: what is rejected.
+            reason: BusinessRejectReason(380).
+            text: Text(58).
+            ref_id: BusinessRejectRefID(379).
+
+        Raises: NotActive, StoreError; LocalProtocolError: the message is a reject itself.
+        """
+        seq = self._session.business_reject(message, reason, text, ref_id, clock.now())
+        if self._pump is not None:
+            self._pump.soon()
+        return seq
+
+    # --- receiving -----------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Stream:
+        """Iterate over application messages, Rejects and BusinessMessageRejects, across reconnects.
+
+        Taking the next message acknowledges the last: after a crash, what was not acknowledged comes again with
+        `redelivered` set. Ends when the session is closed.
+
+        Raises: GaveUp: reconnecting ended for good. ConcurrencyError: a second consumer.
+        """
+        return self._delivery.stream("messages")
+
+    def events(self) -> Stream:
+        """Iterate over everything: messages and the events of `fixfast.session.events`. One consumer only."""
+        return self._delivery.stream("events")
+
+    async def wait_active(self) -> None:
+        """Wait until the session is logged on.
+
+        Raises: GaveUp, or NotActive when the session was closed.
+        """
+        if self._logged_on:
+            return
+        self._raise_if_over()
+        waits = [asyncio.ensure_future(self._active.wait()), asyncio.ensure_future(self._stopping.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if not self._active.is_set():
+            self._raise_if_over()
+
+    # --- ending --------------------------------------------------------------------------------------------
+
+    async def close(self, text: str = "", *, timeout: float | None = None) -> None:
+        """Log out, wait for the peer's answer, close the connection, and do not come back.
+
+        Args:
+            text: Text(58) of the Logout.
+            timeout: seconds for all of it; then the connection is cut. None: the session's own limits.
+        """
+        self._stopping.set()
+        await self.logout(text, timeout=timeout)
+
+    async def logout(self, text: str = "", *, timeout: float | None = None) -> None:
+        """Log out and close this connection. An initiator will come back, an acceptor will let the peer come back.
+
+        Args: text, timeout: as for close().
+        """
+        pump = self._pump
+        if pump is None:
+            return
+        if self.active:
+            self._session.logout(text, clock.now())
+            pump.turn()
+        elif self.state is not State.LOGOUT_SENT and self.state is not State.LOGOUT_RECEIVED:
+            pump.abort("closed before logon")
+        limit = timeout if timeout is not None else self.config.logout_timeout + _GRACE
+        _, pending = await asyncio.wait([pump.closed], timeout=limit)
+        if pending:
+            await self.cut("no end of the connection in time")
+
+    def drop(self, *, reset: bool = False) -> None:
+        """Cut the connection this instant, without Logout: what was sent and not yet written stays unwritten.
+
+        Numbers and store are kept; what the peer misses it will ask for after the next logon. For programs that must
+        stop at once, and to try what happens then.
+
+        Args: reset: throw away what the kernel has not delivered, too (TCP RST).
+        """
+        if self._pump is not None:
+            self._pump.abort("dropped by us", reset=reset)
+
+    # --- called by the pump --------------------------------------------------------------------------------
+
+    def on_turn(self) -> None:
+        """Take the session's events."""
+        for event in self._session.events():
+            if isinstance(event, Message):
+                if not (self._requests and self._answers(event)):
+                    self._delivery.message(event)
+            else:
+                self._on_event(event)
+
+    def on_flushed(self) -> None:
+        """See to it that the store keeps up."""
+        self._syncing.check(self._session)
+
+    def on_closed(self, reason: str) -> None:
+        """Forget the connection."""
+        self._pump = None
+        self._pressed = False
+        if self._wire_log is not None:
+            self._wire_log.note(self.id, reason)
+
+    # --- called by initiator and acceptor ------------------------------------------------------------------
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when the session is to end for good."""
+        return self._stopping
+
+    @property
+    def connected(self) -> bool:
+        """There is a connection, logged on or not."""
+        return self._pump is not None
+
+    def attach(self, *, first: bytes = b"") -> Pump:
+        """Return the pump of a new connection.
+
+        Args: first: bytes already read from it.
+
+        Raises: ConcurrencyError: there is a connection.
+        """
+        if self._pump is not None:
+            raise ConcurrencyError(f"{self.id} is connected already")
+        self._failure = None
+        tap = self._wire_log.tap(self.id) if self._wire_log is not None else None
+        self._pump = Pump(self._session, self, first=first, tap=tap)
+        return self._pump
+
+    def detach(self) -> None:
+        """Take back attach(): the connection did not come up."""
+        self._pump = None
+
+    async def cut(self, reason: str) -> None:
+        """End the connection, if there is one, and wait until it is gone."""
+        pump, self._pump = self._pump, None
+        if pump is not None and pump.abort(reason):
+            # A cancelled caller waits for this, too: it takes one pass of the loop.
+            await asyncio.shield(pump.closed)
+
+    def take_failure(self) -> Failure | None:
+        """Return why the last connection never was logged on; None if it was."""
+        failure, self._failure = self._failure, None
+        return failure
+
+    def say_goodbye(self) -> None:
+        """Send a Logout and do not wait for the answer: what can be done for the peer when the program fails."""
+        if self.active and self._pump is not None:
+            self._session.logout("", clock.now())
+            self._pump.turn()
+
+    def give_up(self, error: GaveUp) -> None:
+        """End the iteration and all waiting with an exception."""
+        self.error = error
+        self._stopping.set()
+        self._requests.fail(error)
+        self._delivery.finish(error)
+
+    async def finish(self, error: BaseException | None = None, *, acknowledge: bool = False) -> None:
+        """End for good: cut the connection, end the iteration, close the store. No task or socket is left.
+
+        Args:
+            error: what waiting callers get.
+            acknowledge: the message handed out last was dealt with.
+        """
+        self._stopping.set()
+        self.error = self.error or error
+        try:
+            await self.cut("ended")
+        finally:
+            self._requests.fail(error or NotActive(self.state.value))
+            self._delivery.finish(error)
+            await self._delivery.close(acknowledge=acknowledge)
+            await self._syncing.close()
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _on_event(self, event: object) -> None:
+        if isinstance(event, StateChanged):
+            if self._wire_log is not None:
+                self._wire_log.note(self.id, f"{event.old.value} -> {event.new.value}: {event.reason}")
+        elif isinstance(event, LoggedOn):
+            self._logged_on = True
+            self.connections += 1
+            self._active.set()
+            if self._delivery.full:
+                self._on_pressure(True)
+        elif isinstance(event, LogonRefused):
+            self._failure = Failure(
+                LogonFailed(event.reason.name.lower(), event.text, event.status),
+                refused=bool(event.text or event.by_us),
+            )
+        elif isinstance(event, LoggedOut):
+            self._logout_text = f"Logout: {event.text}" if event.text else "Logout"
+        elif isinstance(event, SequenceReset):
+            self._delivery.restart()
+        self._delivery.event(event)
+        if isinstance(event, Disconnected):
+            if self._logged_on:
+                self._logged_on = False
+                self._active.clear()
+                self._delivery.event(Ended(self._logout_text or event.detail or event.reason.value))
+            elif self._failure is None:
+                self._failure = Failure(LogonFailed(event.reason.name.lower(), event.detail), refused=False)
+            self._logout_text = ""
+
+    def _answers(self, message: Message) -> bool:
+        """Give a message to the request it answers."""
+        answer = self._requests.answered_by(message)
+        if answer is None:
+            return False
+        self._delivery.expect(message)
+        message.detach()  # it is read after the next bytes came in
+        answer.set_result(message)
+        return True
+
+    def _acknowledge(self, n: int) -> None:
+        try:
+            self._session.done(n)
+        except StoreError as error:
+            _log.error("%s: the store failed: %s", self.id, error)
+        if self._pump is not None:
+            self._pump.soon()  # a failed store ends the session, and a record may want a sync
+
+    def _business_reject(self, message: Message, error: BusinessReject) -> None:
+        try:
+            self.reject(message, error.reason, error.text, error.ref_id)
+        except LocalProtocolError as refused:
+            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused)
+
+    def _on_pressure(self, full: bool) -> None:
+        if full is not self._pressed and self._pump is not None:
+            self._pressed = full
+            if full:
+                _log.warning("%s: the application is too slow; reading from the peer pauses", self.id)
+            self._pump.pause_reading(full)
+
+    def _on_synced(self) -> None:
+        if self._pump is not None:
+            self._pump.turn()
+
+    def _raise_if_over(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self._stopping.is_set():
+            raise NotActive("closed")

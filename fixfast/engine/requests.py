@@ -1,0 +1,89 @@
+"""Requests that wait for their answer: which message answers which."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from fixfast.session.wire import Message
+
+__all__ = ["Requests", "match_by_id"]
+
+#: request type -> the tag whose value its answer repeats
+_REPLY_TAG = {
+    **dict.fromkeys(("D", "F", "G", "H", "AC"), 11),
+    "V": 262,
+    "BE": 923,
+    "AF": 584,
+    "R": 131,
+    "c": 320,
+    "e": 324,
+    "g": 335,
+    "x": 320,
+    "z": 320,
+    "AN": 710,
+    "AD": 568,
+    "o": 513,
+    "q": 530,
+    "CA": 1346,
+}
+
+
+class _Waiter(NamedTuple):
+    match: Callable[[Message], object]
+    seq: int
+    answer: asyncio.Future[Message]
+
+
+class Requests:
+    """The requests of one session that wait."""
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self) -> None:
+        self._waiting: list[_Waiter] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, match: Callable[[Message], object], seq: int) -> asyncio.Future[Message]:
+        """Wait for a message that `match` accepts, or a reject of our message `seq`."""
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiter(match, seq, answer))
+        return answer
+
+    def forget(self, answer: asyncio.Future[Message]) -> None:
+        """Wait no longer."""
+        self._waiting = [waiter for waiter in self._waiting if waiter.answer is not answer]
+
+    def answered_by(self, message: Message) -> asyncio.Future[Message] | None:
+        """Return the oldest request that a message answers; None: there is none. A failing `match` ends its request."""
+        reject = message.msg_type in ("3", "j")
+        for waiter in self._waiting:
+            if waiter.answer.done():
+                continue
+            try:
+                if message.int(45, default=0) == waiter.seq if reject else waiter.match(message):
+                    return waiter.answer
+            except Exception as error:  # the program's function: its request() raises this
+                waiter.answer.set_exception(error)
+        return None
+
+    def fail(self, error: BaseException) -> None:
+        """End all waiting."""
+        for waiter in self._waiting:
+            if not waiter.answer.done():
+                waiter.answer.set_exception(error)
+
+
+def match_by_id(msg_type: str, fields: list[Any]) -> Callable[[Message], object]:
+    """Return what tells the answer of a request by the request id it repeats.
+
+    Raises: ValueError: nothing is known of how this type is answered, or the id is not among the fields.
+    """
+    tag = _REPLY_TAG.get(msg_type)
+    value = next((str(pair[1]) for pair in fields if pair[0] == tag), None)
+    if tag is None or value is None:
+        raise ValueError(f"request({msg_type!r}): no request id to match the answer by; give match=")
+    return lambda message: message.get(tag) == value
