@@ -73,15 +73,6 @@ cdef int c_parse_int(const uint8_t* p, Py_ssize_t n, int64_t* out) noexcept nogi
         i = 1
     if i >= n:
         return -1
-    if n - i <= 18:             # PERF: 18 digits cannot overflow, so the loop has no check (29 -> 26 ns per m.int())
-        while i < n:
-            d = <uint32_t>p[i] - c'0'
-            if d > 9:
-                return -1
-            v = v * 10 + d
-            i += 1
-        out[0] = -<int64_t>v if negative else <int64_t>v
-        return 0
     while i < n:
         d = <uint32_t>p[i] - c'0'
         if d > 9:
@@ -208,7 +199,7 @@ cdef int c_parse_time(const uint8_t* p, Py_ssize_t n, int64_t* ns) noexcept nogi
                 return -1
             if i < 27:                      # ps and finer are cut off
                 nanos = nanos * 10 + d
-        for i in range(n, 27):
+        for _ in range(n, 27):
             nanos *= 10
     # second 60: a leap second is the first of the next minute (row C10)
     if year < 1 or month < 1 or month > 12 or day < 1 or hour > 23 or minute > 59 or second > 60:
@@ -255,7 +246,7 @@ cdef object to_float(const uint8_t* p, Py_ssize_t n):
     cdef int rc = c_parse_mantissa(p, n, &mantissa, &exponent)
     if rc == -1:
         raise ValueError("digits with at most one point expected")
-    # PERF: both operands exact, so one division rounds once, as strtod does (31 ns against 75 through a str)
+    # PERF: both operands exact, so one division rounds once, as strtod does (61 ns against 191 through a str)
     if rc == 0 and -(<int64_t>1 << 53) <= mantissa <= (<int64_t>1 << 53) and exponent >= -22:
         value = <double>mantissa / EXACT_TEN[-exponent]
         return -0.0 if mantissa == 0 and p[0] == c'-' else value

@@ -14,7 +14,7 @@ cdef struct Hole:
 
 
 cdef class Template:
-    cdef readonly tuple slots           # the Slots as given, the header's first: the order in which encode() takes values
+    cdef readonly tuple slots           # the Slots as given, the header's first: the order of encode()'s values
     cdef object begin                   # BeginString as on the wire, an ASCII str
     cdef bytes text                     # body: fixed fields and the tags of the slots, one after the other
     cdef bytes holes                    # array of Hole, one for each slot, in the order of the wire

@@ -5,7 +5,13 @@ from fixfast.types import Slot
 
 __all__: list[str]
 
-def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], *, timestamp_digits: int = 3) -> bytes: ...
+def encode(
+    begin_string: str,
+    msg_type: str,
+    fields: Iterable[tuple[int, Any]],
+    *,
+    timestamp_digits: int = 3,
+) -> bytes: ...
 def encode_session(
     begin_string: str,
     msg_type: str,
