@@ -1,0 +1,191 @@
+"""What the demo's two processes report, compared with each other, and shown."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fixfast.cli.decode import Decoder
+from fixfast.cli.demo_ledger import STATES
+from fixfast.logs.reader import LogReader
+
+__all__ = ["Outcome", "log_tail", "show"]
+
+#: messages shown of the end of the bot's log
+_TAIL_MESSAGES = 3
+_TAIL_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished run: the reports of both processes, and where their files lie.
+
+    Attributes:
+        bot, exchange: their reports.
+        directory: logs and journals.
+        seed: what the run can be repeated with.
+    """
+
+    bot: dict[str, Any]
+    exchange: dict[str, Any]
+    directory: Path
+    seed: int
+    checks: tuple[tuple[str, str], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checks", tuple(_checks(self.bot, self.exchange)))
+
+    @property
+    def faults(self) -> list[str]:
+        """What did not hold, in words; empty when all is well."""
+        return [f"{name}: {fault}" for name, fault in self.checks if fault]
+
+    @property
+    def messages(self) -> tuple[int, int]:
+        """Messages on the wire, bot to exchange and back, session messages and resent ones included."""
+        return self.bot["messages_out"], self.exchange["messages_out"]
+
+    @property
+    def messages_per_second(self) -> float:
+        """Messages both ways per second of trading, the cut and the recovery included."""
+        return float(sum(self.messages) / self.bot["seconds"])
+
+    def round_trip_us(self, percent: float) -> float | None:
+        """Return a percentile of the time from an order to its first report, in us; None without any."""
+        times = self.bot["round_trips"]
+        return times[min(len(times) - 1, int(len(times) * percent / 100))] / 1000 if times else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints."""
+        bot, exchange = self.bot, self.exchange
+        return {
+            "ok": not self.faults,
+            "faults": self.faults,
+            "checks": [name for name, _ in self.checks],
+            "seed": self.seed,
+            "orders": bot["orders"],
+            "states": {STATES.get(state, state): count for state, count in bot["states"].items()},
+            "positions": {"bot": bot["positions"], "exchange": exchange["positions"]},
+            "filled": bot["filled"],
+            "reports": bot["reports"],
+            "messages": {"bot_to_exchange": self.messages[0], "exchange_to_bot": self.messages[1]},
+            "round_trip_us": {f"p{percent:g}": self.round_trip_us(percent) for percent in (50, 99, 99.9)},
+            "seconds": bot["seconds"],
+            "messages_per_second": self.messages_per_second,
+            "recovery": self.recovery(),
+            "directory": str(self.directory),
+            "logs": {"bot": bot["wire_log"], "exchange": exchange["wire_log"]},
+            "journals": {"bot": bot["journal"], "exchange": exchange["journal"]},
+        }
+
+    def recovery(self) -> dict[str, int]:
+        """Return what the cut connection cost and how it was made good."""
+        bot, exchange = self.bot, self.exchange
+        return {
+            "cuts": exchange["cuts"],
+            "reconnects": bot["connections"] - 1,
+            "reports_resent": exchange["resent"],
+            "bot_messages_recovered": bot["gaps_filled"],
+            "exchange_messages_gap_filled": exchange["gaps_filled"],
+            "orders_sent_again": bot["resubmitted"],
+            "reports_repeated": bot["repeated"],
+        }
+
+
+def _checks(bot: dict[str, Any], exchange: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (what was checked, what is wrong or "")."""
+    same = (
+        ("every fill is in the position, on both sides", "positions"),
+        ("filled quantities agree", "filled"),
+        ("orders by state agree", "states"),
+        ("every report was applied exactly once", "reports"),
+        ("both sides know the same number of orders", "orders_known"),
+    )
+    # An order that was sent again, and was known after all, is answered twice and counted once.
+    exchange = {**exchange, "orders_known": sum(exchange["states"].values())}
+    bot = {**bot, "orders_known": bot["orders"]}
+    checks = [
+        (name, "" if bot[key] == exchange[key] else f"bot {bot[key]}, exchange {exchange[key]}") for name, key in same
+    ]
+    unanswered = bot["unanswered"]
+    checks.append(("every ClOrdID was answered", f"not {', '.join(unanswered[:5])}" if unanswered else ""))
+    checks.append(("no report contradicts another", "; ".join(bot["faults"][:5])))
+    checks.append(("the connection was cut and made again", "" if exchange["cuts"] == 1 else "it never was cut"))
+    if bot["connections"] != 1 + exchange["cuts"]:
+        checks[-1] = (checks[-1][0], f"{exchange['cuts']} cuts, {bot['connections']} connections")
+    return checks
+
+
+def log_tail(path: Path) -> str:
+    """Return the last messages of a wire log, decoded with names."""
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        data = file.read()
+    if size > _TAIL_BYTES:
+        data = data[data.index(b"\n") + 1 :]
+    lines = [line for line in data.splitlines(keepends=True) if b" < 8=FIX" in line or b" > 8=FIX" in line]
+    out = io.StringIO()
+    tail = iter([b"".join(lines[-_TAIL_MESSAGES:])])
+    Decoder(out, LogReader()).run(lambda: next(tail, b""))
+    return out.getvalue().rstrip("\n")
+
+
+def _facts(outcome: Outcome) -> list[tuple[str, str]]:
+    bot, exchange, recovery = outcome.bot, outcome.exchange, outcome.recovery()
+    sent, received = outcome.messages
+    times = [(percent, outcome.round_trip_us(percent)) for percent in (50, 99, 99.9)]
+    good = (
+        f"{recovery['cuts']} cut, {recovery['reports_resent']:,} reports resent, "
+        f"{recovery['orders_sent_again']:,} orders sent again, {recovery['reports_repeated']:,} repeated"
+    )
+    return [
+        ("messages", f"{sent:,} to the exchange, {received:,} back, {outcome.messages_per_second:,.0f} per second"),
+        ("round trip, us", ", ".join(f"p{percent:g} {value:,.0f}" for percent, value in times if value is not None)),
+        ("recovery", good),
+        ("wire logs", bot["wire_log"]),
+        ("", exchange["wire_log"]),
+        ("journals", bot["journal"]),
+        ("", exchange["journal"]),
+        ("seed", str(outcome.seed)),
+    ]
+
+
+def show(outcome: Outcome, *, plain: bool) -> None:
+    """Print a run to standard output, with rich."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(no_color=plain, highlight=not plain, soft_wrap=plain)
+    style = box.ASCII if plain else box.ROUNDED
+    bot = outcome.bot
+
+    table = Table(title="Orders by state", box=style, title_justify="left")
+    table.add_column("state")
+    table.add_column("orders", justify="right")
+    for state, count in bot["states"].items():
+        table.add_row(STATES.get(state, state), f"{count:,}")
+    table.add_row("all", f"{bot['orders']:,}", style="" if plain else "bold")
+    console.print(table)
+
+    table = Table(title="Positions", box=style, title_justify="left")
+    for column in ("symbol", "filled", "bot", "exchange"):
+        table.add_column(column, justify="left" if column == "symbol" else "right")
+    for symbol, position in bot["positions"].items():
+        other = outcome.exchange["positions"][symbol]
+        table.add_row(symbol, f"{bot['filled'][symbol]:,}", f"{position:+,}", f"{other:+,}")
+    console.print(table)
+
+    console.print()
+    for name, text in _facts(outcome):
+        console.print(f"{name:<15} {text}", markup=False, highlight=False, soft_wrap=True)
+    console.print("\nThe end of the bot's log, as `fixfast decode` shows it:\n")
+    console.print(log_tail(Path(bot["wire_log"])), markup=False, highlight=False, soft_wrap=True)
+    console.print()
+    for name, fault in outcome.checks:
+        mark, colour = ("FAILED", "red") if fault else ("ok", "green")
+        text = f"{mark:6} {name}" + (f": {fault}" if fault else "")
+        console.print(text, style="" if plain else colour, markup=False, highlight=False)

@@ -1,0 +1,66 @@
+"""The command group: each sub-command's module is imported when it is called, not before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from fixfast._version import __version__
+from fixfast.errors import FixfastError
+
+__all__ = ["LazyGroup", "build"]
+
+#: sub-command -> (its module, whose build() returns the click.Command; one line of help)
+_COMMANDS = {
+    "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
+    "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),
+}
+#: started by `demo`, not by people
+_HIDDEN = {
+    "demo-exchange": "fixfast.cli.demo_exchange",
+    "demo-bot": "fixfast.cli.demo_bot",
+}
+
+
+class LazyGroup(click.Group):
+    """A click group that knows its commands by name only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands that people use."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        module = _COMMANDS[name][0] if name in _COMMANDS else _HIDDEN.get(name)
+        if module is None:
+            return None
+        command: click.Command = import_module(module).build()
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(_COMMANDS.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; a FixfastError is one clear line, not a traceback."""
+        try:
+            return super().invoke(ctx)
+        except FixfastError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def build() -> click.Group:
+    """Return the `fixfast` command."""
+
+    @click.command(
+        cls=LazyGroup, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=None
+    )
+    @click.version_option(__version__, prog_name="fixfast")
+    def fixfast() -> None:
+        """FIX for Python, fast and exact."""
+
+    assert isinstance(fixfast, click.Group)
+    return fixfast
