@@ -153,9 +153,3 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
     assert exists("fixfast.fix44")
     assert not exists("fixfast.errors.Nonsense")
     assert not exists("fixfast.nonsense")
-
-
-def test_state_diagram_is_drawn_from_the_table() -> None:
-    from fixfast.session.state import mermaid
-
-    assert (ROOT / "docs" / "state-machine.md").read_text(encoding="utf-8") == mermaid()
