@@ -81,20 +81,14 @@ REFUSED: list[tuple[str, list[Any], int, type[EncodeError], str]] = [
     ("object", [(44, object())], 44, EncodeTypeError, "object"),
     ("bytearray", [(44, bytearray(b"x"))], 44, EncodeTypeError, "bytearray"),
     ("dict", [(44, {})], 44, EncodeTypeError, "dict"),
-    ("enum of an enum", [(44, Outer.MEMBER)], 44, EncodeTypeError, "Enum"),
     ("empty text", [(55, "")], 55, EncodeError, "empty"),
     ("empty bytes", [(55, b"")], 55, EncodeError, "empty"),
     ("lone surrogate", [(55, "a\ud800")], 55, EncodeError, "surrogate"),
     ("NaN", [(44, Decimal("NaN"))], 44, EncodeError, "NaN"),
     ("infinity", [(44, Decimal("-Infinity"))], 44, EncodeError, "Infinity"),
-    ("long decimal", [(44, Decimal("1E+1100"))], 44, EncodeError, "1024"),
-    ("tiny decimal", [(44, Decimal("1E-999999"))], 44, EncodeError, "1024"),
-    ("huge decimal", [(44, Decimal("1E+999999"))], 44, EncodeError, "1024"),
     ("huge int", [(44, 10**5000)], 44, EncodeError, "digits"),
     ("scaled float", [(44, Scaled(1.5, 0))], 44, EncodeTypeError, "two ints"),  # type: ignore[arg-type]
     ("scaled bool", [(44, Scaled(True, 0))], 44, EncodeTypeError, "two ints"),
-    ("scaled far", [(44, Scaled(1, 1001))], 44, EncodeError, "1000"),
-    ("scaled fine", [(44, Scaled(1, -(1 << 80)))], 44, EncodeError, "1000"),
     ("naive datetime", [(60, datetime(2024, 1, 2))], 60, EncodeError, "time zone"),
     ("datetime without offset", [(60, datetime(2024, 1, 2, tzinfo=NoOffset()))], 60, EncodeError, "time zone"),
     ("time beyond 64 bits", [(52, 1 << 63)], 52, EncodeError, "64 bits"),
@@ -111,19 +105,34 @@ REFUSED: list[tuple[str, list[Any], int, type[EncodeError], str]] = [
     ("entries that begin differently", [(453, [[(448, "A")], [(447, "D"), (448, "B")]])], 453, EncodeError, "447"),
     ("value in an inner group", [(453, [[(448, "A"), (802, [[(523, 1.5)]])]])], 523, EncodeTypeError, "Decimal"),
 ]
+#: bounds of the compiled encoder, which the reference does not have
+BOUNDS: list[tuple[str, list[Any], int, type[EncodeError], str]] = [
+    ("enum of an enum", [(44, Outer.MEMBER)], 44, EncodeTypeError, "Enum"),
+    ("long decimal", [(44, Decimal("1E+1100"))], 44, EncodeError, "1024"),
+    ("tiny decimal", [(44, Decimal("1E-999999"))], 44, EncodeError, "1024"),
+    ("huge decimal", [(44, Decimal("1E+999999"))], 44, EncodeError, "1024"),
+    ("scaled far", [(44, Scaled(1, 1001))], 44, EncodeError, "1000"),
+    ("scaled fine", [(44, Scaled(1, -(1 << 80)))], 44, EncodeError, "1000"),
+]
 # fmt: on
 
 
-@pytest.mark.parametrize(
-    ("fields", "tag", "kind", "word"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
-)
-def test_a_refusal_names_the_tag_and_the_reason(
-    compiled: Codec, fields: list[Any], tag: int, kind: type[EncodeError], word: str
-) -> None:
+def judge(codec: Codec, fields: list[Any], tag: int, kind: type[EncodeError], word: str) -> None:
     for given in (fields, [(1, "a"), *fields], [(1, "a" * 3000), *fields, (58, "b")]):
-        error = refusal(compiled, given)
+        error = refusal(codec, given)
         assert (error.tag, type(error)) == (tag, kind)
-        assert word in error.detail
+        # the twins need not use the same words
+        assert word in error.detail or codec.name == "reference"
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=[row[0] for row in REFUSED])
+def test_a_refusal_names_the_tag_and_the_reason(codec: Codec, row: Any) -> None:
+    judge(codec, *row[1:])
+
+
+@pytest.mark.parametrize("row", BOUNDS, ids=[row[0] for row in BOUNDS])
+def test_what_is_out_of_bounds_is_refused(compiled: Codec, row: Any) -> None:
+    judge(compiled, *row[1:])
 
 
 @pytest.mark.parametrize("at", [0, 1, 7, 8, 9, 15, 16, 17, 100, 3000])
@@ -201,20 +210,20 @@ def test_a_begin_string_that_is_none_is_refused(compiled: Codec, begin_string: s
         ([(453, 1), (448, "A"), (453, 2), (448, "B")], "2 entries"),
     ],
 )
-def test_a_flat_count_that_is_wrong_is_refused(compiled: Codec, fields: list[Any], word: str) -> None:
+def test_a_flat_count_that_is_wrong_is_refused(codec: Codec, fields: list[Any], word: str) -> None:
     for given in (fields, [(1, "a"), *fields], [list(field) for field in fields]):
-        error = refusal(compiled, given)
+        error = refusal(codec, given)
         assert error.tag == 453
-        assert word in error.detail
+        assert word in error.detail or codec.name == "reference"
 
 
-def test_a_flat_count_with_slots_among_the_entries_is_checked_when_they_are_filled(compiled: Codec) -> None:
-    template = compiled.Template("FIX.4.4", "D", [(453, 2), (448, "A"), Slot(448), Slot(447)])
+def test_a_flat_count_with_slots_among_the_entries_is_checked_when_they_are_filled(codec: Codec) -> None:
+    template = codec.Template("FIX.4.4", "D", [(453, 2), (448, "A"), Slot(448), Slot(447)])
     assert template.encode("B", None) == message("35=D|453=2|448=A|448=B|")
     with pytest.raises(EncodeError) as caught:
         template.encode(None, "D")
     assert caught.value.tag == 453
-    counted = compiled.Template("FIX.4.4", "D", [Slot(453, "int"), (448, "A")])
+    counted = codec.Template("FIX.4.4", "D", [Slot(453, "int"), (448, "A")])
     assert counted.encode(1) == message("35=D|453=1|448=A|")
     with pytest.raises(EncodeError):
         counted.encode(2)
@@ -235,7 +244,7 @@ def test_errors_survive_pickling(codec: Codec) -> None:
     assert (type(again), again.tag, again.detail, str(again)) == (type(error), 44, error.detail, str(error))
 
 
-def test_fields_that_shrink_while_they_are_written_do_no_harm(compiled: Codec) -> None:
+def test_fields_that_shrink_while_they_are_written_do_no_harm(codec: Codec) -> None:
     fields: list[Any] = []
 
     class Shrinking(NoOffset):
@@ -243,7 +252,7 @@ def test_fields_that_shrink_while_they_are_written_do_no_harm(compiled: Codec) -
             fields.clear()
 
     fields += [(1, "a"), (60, datetime(2024, 1, 2, tzinfo=Shrinking())), *[(58, "x" * 50)] * 100]
-    assert refusal(compiled, fields).tag == 60
+    assert refusal(codec, fields).tag == 60
     assert fields == []
 
 
