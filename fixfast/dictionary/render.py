@@ -63,8 +63,10 @@ def count_tags(dictionaries: Iterable[Dictionary]) -> list[int]:
                 plain.add(member.tag)
 
     for dictionary in dictionaries:
-        for owner in (*dictionary.messages.values(), *dictionary.components.values()):
-            walk(owner.members)
+        for message in dictionary.messages.values():
+            walk(message.members)
+        for component in dictionary.components.values():
+            walk(component.members)
         walk(dictionary.header)
         walk(dictionary.trailer)
     return sorted(counts - plain)

@@ -184,7 +184,18 @@ def test_editable_install_works(tmp_path: Path) -> None:
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip()
     tools = os.pathsep.join(sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
     Path(site, "tools.pth").write_text(tools.replace(os.pathsep, "\n") + "\n", encoding="utf-8")
-    install = ("-m", "pip", "--python", python, "install", "--no-deps", "--no-build-isolation", "--editable", tree)
+    install = (
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--ignore-installed",
+        "--no-deps",
+        "--no-build-isolation",
+        "--editable",
+        tree,
+    )
     run(sys.executable, *install, cwd=tmp_path)
     Path(site, "tools.pth").unlink()
     where = run(python, "-W", "error", "-c", USE, cwd=tmp_path)
