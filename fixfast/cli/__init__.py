@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Args: argv: its arguments; None: those of the process.
 
-    Returns: the exit status, where the process is not ended (by SystemExit) with another.
+    Returns: the exit status.
     """
     try:
         from fixfast.cli.group import build
@@ -24,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         sys.stderr.write(f"{MissingExtra('cli', 'the fixfast command')}\n")
         return 1
-    # click ends the process itself, with the status that the command chose.
-    build().main(args=None if argv is None else list(argv), prog_name="fixfast")
-    return 0
+    try:
+        build().main(args=None if argv is None else list(argv), prog_name="fixfast")
+    except SystemExit as end:  # click's way of handing over the status
+        return end.code if isinstance(end.code, int) else int(end.code is not None)

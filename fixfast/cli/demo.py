@@ -1,4 +1,4 @@
-"""`fixfast demo`: an exchange and a bot as two processes, a cut connection, and the books compared afterwards."""
+"""`fixfast demo`: an exchange and a bot as two processes, cut connections, and the books compared afterwards."""
 
 from __future__ import annotations
 
@@ -37,19 +37,28 @@ async def run_demo(orders: int, seed: int, directory: Path, on_progress: Callabl
     Raises: DemoError: one of the processes failed.
     """
     settings: dict[str, Any] = {"directory": str(directory), "seed": seed, "password": secrets.token_urlsafe(12)}
-    cut_after = (orders + 1) // 2
-    async with Child("demo-exchange", directory, {**settings, "cut_after": cut_after}) as exchange:
+    # First the exchange cuts the connection, with reports on their way; later the bot does, with an order on its way.
+    cuts = (orders + 1) // 2, orders * 3 // 4
+    async with Child("demo-exchange", directory, {**settings, "cut_after": cuts[0]}) as exchange:
         port = (await exchange.expect("listening"))["port"]
-        async with Child("demo-bot", directory, {**settings, "orders": orders, "port": port}) as bot:
-            async for event in bot.events():
-                if event["event"] == "report":
-                    break
-                on_progress(event["answered"])
-            await bot.finish()
+        async with Child(
+            "demo-bot", directory, {**settings, "cut_after": cuts[1], "orders": orders, "port": port}
+        ) as bot:
+            event = await exchange.outlive(_watch(bot, on_progress))
         await exchange.tell("stop")
         report = await exchange.expect("report")
         await exchange.finish()
     return Outcome(event, report, directory, seed)
+
+
+async def _watch(bot: Child, on_progress: Callable[[int], None]) -> dict[str, Any]:
+    """Return the bot's report, once it has ended well."""
+    async for event in bot.events():
+        if event["event"] == "report":
+            await bot.finish()
+            return event
+        on_progress(event["answered"])
+    raise AssertionError("events() does not end")
 
 
 @contextmanager
@@ -142,7 +151,8 @@ def build() -> click.Command:
         """Trade over two real FIX sessions, lose the connection, recover, and check it all.
 
         A simulated exchange and a bot run as two processes and log on with FIX.4.4 over loopback TCP. In the middle the
-        exchange cuts the connection with reports on their way. Both recover; then the books of both are compared.
+        exchange cuts the connection with reports on their way, and later the bot does with an order on its way. Both
+        recover; then the books of both are compared.
 
         Exit status: 0 when everything agrees, 1 with a reason otherwise, 130 when interrupted.
         """

@@ -25,7 +25,7 @@ from fixfast.store.journal import JournalStore
 __all__ = ["Bot", "build"]
 
 #: orders on their way at one time: enough to keep both processes busy, few enough that a round trip is one
-_WINDOW = 16
+_WINDOW = 4
 #: orders between two lines of progress
 _STEP = 50
 
@@ -33,7 +33,9 @@ _STEP = 50
 class Bot:
     """The application of the bot's session, and the loop that feeds it. One event loop owns it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut_after: int) -> None:
+        self._cut_after = cut_after
+        self.cuts = 0
         self.ledger = Ledger()
         self.resubmitted = 0
         self.queries = 0
@@ -92,6 +94,10 @@ class Bot:
             await self._when(session, lambda: self._flying < _WINDOW)
             self._flying += 1
             self._submit(session, order)
+            if len(self.ledger.orders) == self._cut_after:
+                # The order is numbered and stored, and never reaches the wire: the bot has to find out.
+                self.cuts += 1
+                session.drop(reset=True)
         await self._when(session, lambda: self._flying == 0)
         # The exchange answers a status request after everything it has still to say: the fills to come are in before.
         await self._ask(session, next(reversed(self.ledger.orders.values())))
@@ -159,7 +165,7 @@ async def run(settings: dict[str, Any]) -> None:
     venue = ConnectionConfig("127.0.0.1", settings["port"], reconnect=reconnect)
     store = JournalStore(private_directory(directory / "bot-journal"), session_id=config.session_id)
     log_path = directory / "bot.log"
-    bot = Bot()
+    bot = Bot(settings["cut_after"])
     with WireLog(log_path) as wire_log:
         async with connect(config, venue, bot, store, wire_log=wire_log) as session:
             began = clock.now().mono_ns
@@ -183,6 +189,7 @@ async def run(settings: dict[str, Any]) -> None:
         faults=ledger.faults + bot.rejected_messages,
         resubmitted=bot.resubmitted,
         queries=bot.queries,
+        cuts=bot.cuts,
         connections=session.connections,
         gaps_filled=bot.gaps_filled,
         messages_in=stats.messages_in,

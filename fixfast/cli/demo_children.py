@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -111,6 +111,20 @@ class Child:
             if event["event"] == name:
                 return event
         raise AssertionError("events() does not end")
+
+    async def outlive(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+        """Return what `work` returns. Raises: DemoError: this child ended before."""
+        assert self._process is not None
+        task, end = asyncio.ensure_future(work), asyncio.ensure_future(self._process.wait())
+        try:
+            await asyncio.wait([task, end], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise DemoError(f"{self._command} ended with exit status {end.result()}{self._last_words()}")
+            return task.result()
+        finally:
+            task.cancel()
+            end.cancel()
+            await asyncio.wait([task, end])
 
     async def finish(self) -> None:
         """Wait for a good end. Raises: DemoError: there was none."""
