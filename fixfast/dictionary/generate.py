@@ -3,8 +3,8 @@
     python -m fixfast.dictionary.generate
 
 writes the length/data pairs, timestamp tags and count tags for the codec, and one typed module for each version.
-Standard library only, and nothing compiled is imported: setup.py runs this before anything is built. The output is a function
-of the spec alone, and a file is written only if its content changes, so that builds stay incremental.
+Standard library only, and nothing compiled is imported: setup.py runs this before anything is built. The output is
+a function of the spec alone, and a file is written only if its content changes, so that builds stay incremental.
 """
 
 from __future__ import annotations
