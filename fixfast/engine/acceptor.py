@@ -82,7 +82,8 @@ def serve(
 
     Args:
         application: callbacks, see Application. Its `authenticate(LogonRequest)`, sync or async, returns the
-            SessionConfig to take the session up with, or Refuse. Without it, the sessions of `configs` may log on, by
+            SessionConfig to take the session up with, or Refuse; a session that is there already keeps its own
+            options. Without it, the sessions of `configs` may log on, by
             name alone, and anybody else is dropped silently (L05).
         configs: sessions that exist from the start (sender is us, target the peer). They can be sent to before the
             peer's first logon where `offline="store"`.
@@ -120,6 +121,8 @@ class Server:
     ) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
             raise ConfigError("port", port, "a whole number from 0 to 65535")
+        if not isinstance(limits, Limits):
+            raise ConfigError("limits", type(limits).__name__, "a Limits")
         self._hooks = Hooks(application)
         self._configs = list(configs)
         self._host = host
@@ -163,6 +166,7 @@ class Server:
                 self._port,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._limits.logon_timeout if self._tls is not None else None,
+                ssl_shutdown_timeout=self._limits.logon_timeout if self._tls is not None else None,
             )
         except BaseException:
             await self.close(timeout=0)
@@ -219,8 +223,13 @@ class Server:
             except asyncio.CancelledError:
                 job.add_done_callback(_close_late)  # it will be opened all the same, and must not stay locked
                 raise
-        session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
-        self._registry.add(session)
+        try:
+            session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
+            self._registry.add(session)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
         return session
 
     async def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
@@ -271,7 +280,7 @@ class Server:
                 session = await self.add(verdict)
         finally:
             self._registry.end_logon(identity)
-        if session.connected:
+        if session.stopping.is_set() or session.connected:
             _log.warning("%s: a second connection, from %s, was dropped", identity, door.address)
             return
         door.hand_over(session.attach(first=attempt.data))

@@ -31,8 +31,8 @@ class Reconnect:
         maximum: the longest wait, seconds.
         factor: growth from one wait to the next, at least 1.
         jitter: share of each wait that is random, 0 to 1. It keeps many clients from coming back in step.
-        max_attempts: connections that may fail in a row before GaveUp; None: no limit.
-        max_refusals: Logons that the peer may refuse in a row before GaveUp (I13); None: no limit.
+        max_attempts: GaveUp after so many connections in a row that failed or did not last; None: no limit.
+        max_refusals: GaveUp after so many Logons in a row that were refused (I13); None: no limit.
         retry_first: keep trying when the very first logon fails; otherwise that raises LogonFailed at once.
         seed: makes the jitter repeatable; None: the operating system's randomness.
 
@@ -100,8 +100,12 @@ class Limits:
     connections: int = 4096
 
     def __post_init__(self) -> None:
-        for name in ("logon_bytes", "logon_timeout", "authenticate_timeout", "pending", "connections"):
+        for name in ("logon_timeout", "authenticate_timeout"):
             _positive(name, getattr(self, name))
+        for name in ("logon_bytes", "pending", "connections"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ConfigError(name, value, "a whole number of at least 1")
 
 
 @dataclass(frozen=True, slots=True)

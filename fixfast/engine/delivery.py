@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fixfast.engine.application import CallbackFailed, Hooks
+from fixfast.engine.application import Hooks
 from fixfast.errors import BusinessReject, ConcurrencyError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
 from fixfast.session.wire import Message
@@ -71,11 +72,12 @@ class Delivery:
         self._events = 0  # in the queue
         self.full = False  # the program is behind: reading should pause
         self._mode = ""  # what is iterated over: "", "messages" or "events"
-        self._consumer: asyncio.Task[Any] | None = None
         self._wakeup: asyncio.Future[None] | None = None
         self._given: Message | None = None  # handed out by an iterator, not yet acknowledged
-        self._order: deque[int] = deque()  # numbers delivered and not acknowledged, in order
-        self._dealt: set[int] = set()  # those of them that were dealt with out of order
+        # Messages, not numbers: after a reset of the numbers the old ones must not be taken for the new.
+        self._order: deque[Message] = deque()  # delivered and not acknowledged, in order
+        self._dealt: list[Message] = []  # those of them that were dealt with out of order
+        self._coming: Awaitable[None] | None = None  # what the running task awaits, until it does
         self._ended = False
         self._error: BaseException | None = None
 
@@ -87,7 +89,7 @@ class Delivery:
         Args: again: expect() was called for it, but nobody was there to take it.
         """
         if not again:
-            self._order.append(message.msg_seq_num)
+            self._order.append(message)
         hooks = self._hooks
         if hooks.on_reject is not None and message.msg_type in ("3", "j"):
             self._call(_Call("on_reject", hooks.on_reject, (self._session, message), message))
@@ -99,7 +101,7 @@ class Delivery:
 
     def expect(self, message: Message) -> None:
         """Know of a message that is delivered elsewhere; dealt_with() will be called for it."""
-        self._order.append(message.msg_seq_num)
+        self._order.append(message)
 
     def event(self, event: object) -> None:
         """Deliver anything that is not a message."""
@@ -141,21 +143,26 @@ class Delivery:
         if running is not None and running is not asyncio.current_task():
             running.cancel()
             await asyncio.wait([running])
+            self._running = None
+            if inspect.iscoroutine(self._coming):
+                self._coming.close()  # the task was stopped before its first step: Python would warn
         if acknowledge and self._given is not None:
             self.dealt_with(self._given)
         self._given = None
+        self._queue.clear()  # the store has them, they come again with the next session
+        self._order.clear()
 
     def dealt_with(self, message: Message) -> None:
         """Acknowledge a message; what came before it and is not dealt with keeps it waiting."""
-        n, order, dealt = message.msg_seq_num, self._order, self._dealt
-        if order and order[0] == n:
+        order, dealt = self._order, self._dealt
+        if order and order[0] is message:
             order.popleft()
-            while order and order[0] in dealt:  # answers to request() may have been dealt with before their turn
-                n = order.popleft()
-                dealt.discard(n)
-            self._acknowledge(n)
-        elif n in order:
-            dealt.add(n)
+            while dealt and order and order[0] in dealt:  # answers to request() may be dealt with before their turn
+                message = order.popleft()
+                dealt.remove(message)
+            self._acknowledge(message.msg_seq_num)
+        elif message in order:
+            dealt.append(message)
 
     # --- callbacks -----------------------------------------------------------------------------------------
 
@@ -170,6 +177,7 @@ class Delivery:
         if waiting is not None:
             if call.message is not None:
                 call.message.detach()
+            self._coming = waiting
             self._running = asyncio.get_running_loop().create_task(self._follow(waiting, call))
 
     def _begin(self, call: _Call) -> Awaitable[None] | None:
@@ -178,11 +186,14 @@ class Delivery:
         except Exception as error:
             self._fail(call, error)
             return None
-        if waiting is None and call.message is not None:
+        if waiting is not None and inspect.isawaitable(waiting):
+            return waiting
+        if call.message is not None:
             self.dealt_with(call.message)
-        return waiting
+        return None
 
     async def _follow(self, waiting: Awaitable[None] | None, call: _Call) -> None:
+        self._coming = None
         try:
             while waiting is not None:
                 try:
@@ -209,11 +220,8 @@ class Delivery:
         else:
             failed = self._hooks.failed(call.name, error, message)
             if self._hooks.on_event is not None and call.name != "on_event":
-                try:
-                    self._hooks.on_event(self._session, failed)
-                except Exception as again:
-                    self._hooks.failed("on_event", again)
-            if self._mode != "messages":
+                self._call(_Call("on_event", self._hooks.on_event, (self._session, failed), None))
+            if self._mode != "messages" and self._hooks.on_message is None:
                 self._put(failed)
         if message is not None:
             self.dealt_with(message)
@@ -237,11 +245,8 @@ class Delivery:
 
         Raises: StopAsyncIteration at the end, GaveUp if reconnecting ended; ConcurrencyError: a second consumer.
         """
-        task = asyncio.current_task()
-        if self._consumer is not task:
-            if self._consumer is not None and not self._consumer.done():
-                raise ConcurrencyError("another task iterates over this session: one consumer only")
-            self._consumer = task
+        if self._wakeup is not None:
+            raise ConcurrencyError("another task waits for this session's next message: one consumer only")
         if self._given is not None:
             given, self._given = self._given, None
             self.dealt_with(given)
@@ -260,15 +265,13 @@ class Delivery:
                 self._count(-1)
                 self._given = item
                 return item
-            if not isinstance(item, CallbackFailed):
-                self._events -= 1
+            self._events -= 1
             if self._mode == "events":
                 return item
 
     def _put(self, item: object) -> None:
-        if isinstance(item, (Message, CallbackFailed)):
-            if isinstance(item, Message):
-                self._count(1)
+        if isinstance(item, Message):
+            self._count(1)
         elif self._events < _MAX_EVENTS:
             self._events += 1
         else:
@@ -278,7 +281,7 @@ class Delivery:
 
     def _drop_an_event(self) -> None:
         for i, item in enumerate(self._queue):
-            if not isinstance(item, (Message, CallbackFailed)):
+            if not isinstance(item, Message):
                 del self._queue[i]
                 return
 

@@ -124,6 +124,8 @@ class Door(asyncio.BufferedProtocol):
             await self._house.decide(self, attempt)
         except (FixfastError, OSError) as error:
             _log.error("%s: no session for a logon from %s: %s", attempt.session_id, self.address, error)
+        except Exception:  # the program's: what makes its stores
+            _log.exception("%s: no session for a logon from %s", attempt.session_id, self.address)
         finally:
             if not self._shut:  # not handed over
                 self._refuse()

@@ -80,18 +80,17 @@ class Initiator:
     async def __aenter__(self) -> LiveSession:
         if self._live is not None:
             raise RuntimeError("a connect() is good for one `async with`; call it again")
-        live = self._live = LiveSession(
-            self._config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
-        )
+        try:
+            live = self._live = LiveSession(
+                self._config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+            )
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            raise
         self._task = asyncio.get_running_loop().create_task(self._keep_up(live))
         try:
-            active = asyncio.ensure_future(live.wait_active())
-            try:
-                await asyncio.wait([active, self._task], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                active.cancel()
-            if self._task.done():
-                self._task.result()  # raises why
+            await live.wait_active()
             return live
         except BaseException as error:
             await self._end(error)
@@ -116,7 +115,7 @@ class Initiator:
         """Leave no task, no socket and no open store, whatever happened."""
         live, task = self._live, self._task
         assert live is not None
-        live.stopping.set()
+        live.stop()
         try:
             if task is not None:
                 task.cancel()
@@ -129,7 +128,16 @@ class Initiator:
     # --- the task ------------------------------------------------------------------------------------------
 
     async def _keep_up(self, live: LiveSession) -> None:
-        """Connect, and connect again, until told to stop or there is no hope.
+        """Connect, and connect again, until told to stop or there is no hope: then the session ends with the reason."""
+        try:
+            await self._connections(live)
+        except Exception as error:
+            if not isinstance(error, (LogonFailed, GaveUp)):
+                _log.exception("%s: the connection cannot be kept up", live.id)
+            live.give_up(error)
+
+    async def _connections(self, live: LiveSession) -> None:
+        """Make one connection after the other.
 
         Raises: LogonFailed, GaveUp.
         """
@@ -143,16 +151,19 @@ class Initiator:
             failure = await self._one_connection(live)
             if live.stopping.is_set():
                 return
+            if live.store_error is not None and live.connections:
+                raise _gave_up("the message store failed", attempts + 1, live.store_error)
             if live.connections > before and clock.now().mono_ns - began > wait * 1e9:
-                attempts = refusals = 0
+                attempts = 0
                 waits = policy.delays(rng)
-            attempts += 1
+            else:
+                attempts += 1
             refusals = refusals + 1 if failure is not None and failure.refused else 0
             if failure is not None:
-                if not live.connections and not policy.retry_first:
+                if not live.connections and (live.store_error is not None or not policy.retry_first):
                     raise failure.error
                 _log.warning("%s: %s", live.id, failure.error)
-            self._give_up(live, failure, attempts, refusals)
+            self._check_hope(failure, attempts, refusals)
             wait = next(waits)
             _log.info("%s: connecting again in %.3f s", live.id, wait)
             try:
@@ -161,24 +172,22 @@ class Initiator:
             except TimeoutError:
                 pass
 
-    def _give_up(self, live: LiveSession, failure: Failure | None, attempts: int, refusals: int) -> None:
+    def _check_hope(self, failure: Failure | None, attempts: int, refusals: int) -> None:
         policy = self._connection.reconnect
         if policy.max_refusals is not None and refusals >= policy.max_refusals:
             reason = f"the logon was refused {refusals} times in a row"
-        elif policy.max_attempts is not None and attempts > policy.max_attempts:
+        elif policy.max_attempts is not None and attempts >= policy.max_attempts:
             reason = "no connection lasted"
         else:
             return
-        error = GaveUp(reason, attempts)
-        error.__cause__ = failure.error if failure is not None else None
-        live.give_up(error)
-        raise error
+        raise _gave_up(reason, attempts, failure.error if failure is not None else None)
 
     async def _one_connection(self, live: LiveSession) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""
         connection = self._connection
         loop = asyncio.get_running_loop()
         context = connection.context()
+        failure: Failure
         pump = live.attach()
         try:
             async with asyncio.timeout(connection.connect_timeout):
@@ -190,16 +199,23 @@ class Initiator:
                     server_hostname=connection.host if context is not None else None,
                 )
         except TimeoutError as error:
-            live.detach()
-            return _unreachable("connect_timeout", f"no connection in {connection.connect_timeout:g} s", error)
-        except OSError as error:
-            live.detach()
-            return _unreachable("connect", str(error), error)
+            failure = _unreachable("connect_timeout", f"no connection in {connection.connect_timeout:g} s", error)
+        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+            failure = _unreachable("connect", str(error), error)
         except BaseException:
             await live.cut("cancelled")
             raise
-        await asyncio.shield(pump.closed)
-        return live.take_failure()
+        else:
+            await asyncio.shield(pump.closed)
+            return live.take_failure()
+        await live.cut(failure.error.text)
+        return failure
+
+
+def _gave_up(reason: str, attempts: int, cause: BaseException | None) -> GaveUp:
+    error = GaveUp(reason, attempts)
+    error.__cause__ = cause
+    return error
 
 
 def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:

@@ -17,8 +17,8 @@ from fixfast.engine.wirelog import WireLog
 from fixfast.errors import (
     BusinessReject,
     ConcurrencyError,
-    GaveUp,
-    LocalProtocolError,
+    ConfigError,
+    FixfastError,
     LogonFailed,
     NotActive,
     StoreError,
@@ -26,7 +26,7 @@ from fixfast.errors import (
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset, StateChanged
 from fixfast.session.session import Session
-from fixfast.session.state import State
+from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message, Template
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
@@ -58,6 +58,7 @@ class LiveSession:
         config: its options.
         connections: how often it was logged on.
         error: why it ended for good, where that was not asked for (GaveUp).
+        store_error: what the store failed with; the session can never be used again then (O10).
     """
 
     def __init__(
@@ -69,12 +70,15 @@ class LiveSession:
         store: Store | None = None,
         wire_log: WireLog | None = None,
     ) -> None:
+        if config.manual_logon:
+            raise ConfigError("manual_logon", True, "False: an engine's sessions are decided on by authenticate()")
         if hooks.on_resend is not None and config.on_resend is None:
             config = replace(config, on_resend=hooks.on_resend)
         self.config = config
         self.id: SessionID = config.session_id
         self.connections = 0
         self.error: BaseException | None = None
+        self.store_error: BaseException | None = None
         self._hooks = hooks
         self._store: Store = store if store is not None else MemoryStore()
         # The program acknowledges by taking the next message, later than the session could know of it.
@@ -88,7 +92,7 @@ class LiveSession:
         self._pressed = False
         self._requests = Requests()
         self._logged_on = False
-        self._active: asyncio.Event = asyncio.Event()
+        self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
         self._stopping = asyncio.Event()
         self._failure: Failure | None = None  # why the connection that ended last did not come to a logon
         self._logout_text = ""
@@ -247,17 +251,14 @@ class LiveSession:
 
         Raises: GaveUp, or NotActive when the session was closed.
         """
-        if self._logged_on:
-            return
-        self._raise_if_over()
-        waits = [asyncio.ensure_future(self._active.wait()), asyncio.ensure_future(self._stopping.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        if not self._active.is_set():
+        while not self._logged_on:
             self._raise_if_over()
+            change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(change)
+            try:
+                await change
+            finally:
+                self._waiting.discard(change)
 
     # --- ending --------------------------------------------------------------------------------------------
 
@@ -268,8 +269,12 @@ class LiveSession:
             text: Text(58) of the Logout.
             timeout: seconds for all of it; then the connection is cut. None: the session's own limits.
         """
-        self._stopping.set()
-        await self.logout(text, timeout=timeout)
+        self.stop()
+        try:
+            await self.logout(text, timeout=timeout)
+        finally:
+            self._requests.fail(NotActive("closed"))
+            self._delivery.finish()
 
     async def logout(self, text: str = "", *, timeout: float | None = None) -> None:
         """Log out and close this connection. An initiator will come back, an acceptor will let the peer come back.
@@ -282,8 +287,10 @@ class LiveSession:
         if self.active:
             self._session.logout(text, clock.now())
             pump.turn()
-        elif self.state is not State.LOGOUT_SENT and self.state is not State.LOGOUT_RECEIVED:
-            pump.abort("closed before logon")
+        else:
+            leaving = self.state in (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING)
+            if not leaving and not pump.abort("closed before logon"):
+                return  # it is not up yet, and will not come up
         limit = timeout if timeout is not None else self.config.logout_timeout + _GRACE
         _, pending = await asyncio.wait([pump.closed], timeout=limit)
         if pending:
@@ -334,6 +341,11 @@ class LiveSession:
         """There is a connection, logged on or not."""
         return self._pump is not None
 
+    def stop(self) -> None:
+        """Let the session end for good when its connection does."""
+        self._stopping.set()
+        self._wake()
+
     def attach(self, *, first: bytes = b"") -> Pump:
         """Return the pump of a new connection.
 
@@ -344,20 +356,19 @@ class LiveSession:
         if self._pump is not None:
             raise ConcurrencyError(f"{self.id} is connected already")
         self._failure = None
-        tap = self._wire_log.tap(self.id) if self._wire_log is not None else None
+        tap = self._wire_log.tap(self.id, self.config.max_message_size) if self._wire_log is not None else None
         self._pump = Pump(self._session, self, first=first, tap=tap)
         return self._pump
 
-    def detach(self) -> None:
-        """Take back attach(): the connection did not come up."""
-        self._pump = None
-
     async def cut(self, reason: str) -> None:
-        """End the connection, if there is one, and wait until it is gone."""
-        pump, self._pump = self._pump, None
-        if pump is not None and pump.abort(reason):
-            # A cancelled caller waits for this, too: it takes one pass of the loop.
-            await asyncio.shield(pump.closed)
+        """End the connection, up or coming up, and wait until it is gone."""
+        pump = self._pump
+        if pump is None:
+            return
+        if pump.abort(reason):
+            await asyncio.shield(pump.closed)  # one pass of the loop
+        else:
+            self._pump = None
 
     def take_failure(self) -> Failure | None:
         """Return why the last connection never was logged on; None if it was."""
@@ -370,10 +381,10 @@ class LiveSession:
             self._session.logout("", clock.now())
             self._pump.turn()
 
-    def give_up(self, error: GaveUp) -> None:
+    def give_up(self, error: Exception) -> None:
         """End the iteration and all waiting with an exception."""
         self.error = error
-        self._stopping.set()
+        self.stop()
         self._requests.fail(error)
         self._delivery.finish(error)
 
@@ -384,8 +395,8 @@ class LiveSession:
             error: what waiting callers get.
             acknowledge: the message handed out last was dealt with.
         """
-        self._stopping.set()
         self.error = self.error or error
+        self.stop()
         try:
             await self.cut("ended")
         finally:
@@ -403,7 +414,7 @@ class LiveSession:
         elif isinstance(event, LoggedOn):
             self._logged_on = True
             self.connections += 1
-            self._active.set()
+            self._wake()
             if self._delivery.full:
                 self._on_pressure(True)
         elif isinstance(event, LogonRefused):
@@ -415,11 +426,12 @@ class LiveSession:
             self._logout_text = f"Logout: {event.text}" if event.text else "Logout"
         elif isinstance(event, SequenceReset):
             self._delivery.restart()
+        elif isinstance(event, Disconnected) and event.reason is CloseReason.STORE and self.store_error is None:
+            self.store_error = StoreError("the message store failed, see the Alarm event")
         self._delivery.event(event)
         if isinstance(event, Disconnected):
             if self._logged_on:
                 self._logged_on = False
-                self._active.clear()
                 self._delivery.event(Ended(self._logout_text or event.detail or event.reason.value))
             elif self._failure is None:
                 self._failure = Failure(LogonFailed(event.reason.name.lower(), event.detail), refused=False)
@@ -439,6 +451,7 @@ class LiveSession:
         try:
             self._session.done(n)
         except StoreError as error:
+            self.store_error = error
             _log.error("%s: the store failed: %s", self.id, error)
         if self._pump is not None:
             self._pump.soon()  # a failed store ends the session, and a record may want a sync
@@ -446,7 +459,7 @@ class LiveSession:
     def _business_reject(self, message: Message, error: BusinessReject) -> None:
         try:
             self.reject(message, error.reason, error.text, error.ref_id)
-        except LocalProtocolError as refused:
+        except FixfastError as refused:  # not logged on, a text that cannot be written, the store
             _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused)
 
     def _on_pressure(self, full: bool) -> None:
@@ -456,9 +469,18 @@ class LiveSession:
                 _log.warning("%s: the application is too slow; reading from the peer pauses", self.id)
             self._pump.pause_reading(full)
 
-    def _on_synced(self) -> None:
-        if self._pump is not None:
+    def _on_synced(self, error: BaseException | None) -> None:
+        if error is not None:
+            # The store is poisoned: not even a Logout can be numbered any more (O10).
+            self.store_error = error
+            self.drop()
+        elif self._pump is not None:
             self._pump.turn()
+
+    def _wake(self) -> None:
+        for change in self._waiting:
+            if not change.done():
+                change.set_result(None)
 
     def _raise_if_over(self) -> None:
         if self.error is not None:

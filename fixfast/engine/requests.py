@@ -64,7 +64,7 @@ class Requests:
             if waiter.answer.done():
                 continue
             try:
-                if message.int(45, default=0) == waiter.seq if reject else waiter.match(message):
+                if message.get(45) == str(waiter.seq) if reject else waiter.match(message):
                     return waiter.answer
             except Exception as error:  # the program's function: its request() raises this
                 waiter.answer.set_exception(error)

@@ -27,17 +27,19 @@ class Syncing:
 
     Args:
         store: sync() and lease() of it run in another thread, everything else on the loop.
-        synced: called on the loop when a sync ended, well or not: bytes may be free to go, or the session must end.
+        synced: called on the loop when a sync ended: with None, bytes may be free to go; with an exception, the session
+            must end. Nothing is synced after that.
     """
 
-    def __init__(self, store: Store, synced: Callable[[], None]) -> None:
+    def __init__(self, store: Store, synced: Callable[[BaseException | None], None]) -> None:
         self._store = store
         self._synced = synced
         self._job: asyncio.Future[Any] | None = None
+        self._failed = False
 
     def check(self, session: _Waiting) -> None:
         """Start what is needed, unless something runs: its end brings us here again."""
-        if self._job is not None:
+        if self._job is not None or self._failed:
             return
         work: Callable[[], object]
         if session.sync_needed:
@@ -63,6 +65,6 @@ class Syncing:
         self._job = None
         error = None if job.cancelled() else job.exception()
         if error is not None:
-            # The store is poisoned now: the next thing the session stores fails, and it ends (O10).
+            self._failed = True
             _log.error("syncing the store failed: %s", error)
-        self._synced()
+        self._synced(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from fixfast.store.secrets import blank_secrets, has_secrets
 from fixfast.types import Buffer, SessionID
 
 __all__ = ["WireLog", "WireTap"]
+
+_log = logging.getLogger("fixfast.engine")
 
 #: Bytes that would break a line, or a terminal that shows it (C9). SOH stays: it is the delimiter.
 _CONTROL = bytes(b for b in range(32) if b != 1) + b"\x7f"
@@ -34,22 +37,30 @@ class WireLog:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        self._failing = False
         self._fd = os.open(self.path, flags, 0o600)
 
-    def tap(self, session_id: SessionID) -> WireTap:
+    def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
         """Return the tap of one new connection."""
-        return WireTap(self, str(session_id).encode())
+        return WireTap(self, str(session_id).encode(), max_message_size)
 
     def note(self, session_id: SessionID, text: str) -> None:
         """Write a `=` line: a change of state, a connection lost."""
         self.write([(b"=", text.encode(errors="replace"))], str(session_id).encode())
 
     def write(self, lines: list[tuple[bytes, bytes]], name: bytes) -> None:
-        """Write (mark, bytes) lines."""
+        """Write (mark, bytes) lines. What cannot be written is lost, and said so once: a full disk ends no session."""
         if self._fd < 0:
             return
         prefix = format_time(clock.now().wall_ns, 6) + b" " + name + b" "
-        os.write(self._fd, b"".join(prefix + mark + b" " + data.translate(_CLEAN) + b"\n" for mark, data in lines))
+        text = b"".join(prefix + mark + b" " + data.translate(_CLEAN) + b"\n" for mark, data in lines)
+        try:
+            os.write(self._fd, text)
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                _log.error("%s: lines are lost: %s", self.path, error)
+            self._failing = True
 
     def close(self) -> None:
         """Close the file; what comes later is not logged."""
@@ -67,11 +78,11 @@ class WireLog:
 class WireTap:
     """Cuts the two byte streams of one connection into messages for a WireLog."""
 
-    def __init__(self, log: WireLog, name: bytes) -> None:
+    def __init__(self, log: WireLog, name: bytes, max_message_size: int) -> None:
         self._log = log
         self._name = name
         # A second framing of its own: what is logged is what was on the wire, whatever the session made of it.
-        self._in = StreamDecoder()
+        self._in = StreamDecoder(max_message_size=max_message_size)
         self._out = StreamDecoder()
 
     def inbound(self, data: Buffer) -> None:

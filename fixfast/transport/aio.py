@@ -95,6 +95,7 @@ class Pump(asyncio.BufferedProtocol):
         self._in_turn = False
         self._ending = False
         self._reading = True
+        self._sipping = False  # reading paused, and the socket is looked at once
         self._reason = ""
         self.closed: asyncio.Future[str] = self._loop.create_future()
 
@@ -103,6 +104,9 @@ class Pump(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin. An acceptor calls this itself, after set_protocol()."""
         assert isinstance(transport, asyncio.Transport)
+        if self._ending:  # given up while it was being made: the session never hears of it
+            transport.abort()
+            return
         self._transport = transport
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         _keep_alive(transport)
@@ -130,6 +134,8 @@ class Pump(asyncio.BufferedProtocol):
         if self._tap is not None:
             self._tap.inbound(view[:nbytes])
         del view  # a view kept past this call would keep the chunk from being reused
+        if self._sipping and self._transport is not None:
+            self._transport.pause_reading()
         self._session.buffer_updated(nbytes, clock.now())
         self.turn()
 
@@ -162,10 +168,13 @@ class Pump(asyncio.BufferedProtocol):
             if handle is not None:
                 handle.cancel()
         self._timer = self._soon = self._limit = None
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
+        made, self._transport = self._transport is not None, None
         self._ending = True
-        self._transport = None
+        if not made:
+            return
         reason = self._reason or (f"connection lost: {exc or type(exc).__name__}" if exc else "closed")
         try:
             self._session.disconnected(reason, clock.now())
@@ -185,6 +194,9 @@ class Pump(asyncio.BufferedProtocol):
         self._in_turn = True
         try:
             self._owner.on_turn()
+        except BaseException:
+            self.abort("internal error")  # without a timer and with half a turn done it would hang for ever
+            raise
         finally:
             self._in_turn = False
         self._flush()
@@ -206,6 +218,7 @@ class Pump(asyncio.BufferedProtocol):
         if self._transport is None or self._ending or pause is not self._reading:
             return
         self._reading = not pause
+        self._sipping = False
         if pause:
             self._transport.pause_reading()
         else:
@@ -218,10 +231,11 @@ class Pump(asyncio.BufferedProtocol):
             reason: what the session will be told.
             reset: let the kernel drop what it still holds, too, and send RST instead of FIN.
 
-        Returns: whether there was a connection; `closed` is then set in a moment.
+        Returns: whether there was a connection; `closed` is then set in a moment. Without one it never is.
         """
         transport = self._transport
         if transport is None:
+            self._ending = True  # should it still come up, it is dropped at once
             return False
         self._reason = self._reason or reason
         self._ending = True
@@ -317,6 +331,17 @@ class Pump(asyncio.BufferedProtocol):
             self._due = now.mono_ns
             self._timer = self._loop.call_later(0.002, self._on_timer)
             return
+        if not self._reading and self._transport is not None and not self._ending:
+            # The application is slow and reading pauses: a peer that talks must not be taken for dead. One read at
+            # most: it bounds what is taken in, and whatever it brings moves the deadline.
+            if not self._sipping:
+                self._sipping = True
+                self._transport.resume_reading()
+                self._due = now.mono_ns
+                self._timer = self._loop.call_later(0.002, self._on_timer)
+                return
+            self._sipping = False
+            self._transport.pause_reading()
         self._session.poll(now)
         self.turn()
 
