@@ -20,6 +20,8 @@ __all__ = ["Delivery", "Ended", "Stream"]
 
 #: messages waiting for the program above which reading from the peer stops, and below which it goes on
 _FULL, _ROOM = 1024, 256
+#: ... and while the program waits for the answer to a request, which may be behind them
+_PATIENT = 64 * _FULL
 #: events kept for events() while nobody takes them; the oldest go first. Messages are never dropped.
 _MAX_EVENTS = 1024
 
@@ -49,6 +51,7 @@ class Delivery:
         acknowledge: called with a MsgSeqNum when everything up to it has been dealt with.
         answer: sends a BusinessMessageReject for a message.
         pressure: called with True when reading should stop, with False when it may go on.
+        patient: tells whether the program waits for one message, and cannot take others meanwhile.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class Delivery:
         acknowledge: Callable[[int], None],
         answer: Callable[[Message, BusinessReject], None],
         pressure: Callable[[bool], None],
+        patient: Callable[[], bool],
     ) -> None:
         self._session = session
         self._hooks = hooks
         self._acknowledge = acknowledge
         self._answer = answer
         self._pressure = pressure
+        self._patient = patient
         self._backlog: deque[_Call] = deque()  # behind an async callback that is running
         self._running: asyncio.Task[None] | None = None
         self._queue: deque[object] = deque()  # for the iterators
@@ -287,10 +292,16 @@ class Delivery:
 
     def _count(self, step: int) -> None:
         self._messages += step
-        if self._messages >= _FULL and not self.full:
+        if self.full or self._messages >= _FULL:
+            self.review()
+
+    def review(self) -> None:
+        """Look whether reading should pause or go on: messages came or went, or a request began or ended."""
+        full, room = (_PATIENT, _PATIENT - _FULL) if self._patient() else (_FULL, _ROOM)
+        if not self.full and self._messages >= full:
             self.full = True
             self._pressure(True)
-        elif self.full and self._messages <= _ROOM:
+        elif self.full and self._messages <= room:
             self.full = False
             self._pressure(False)
 

@@ -83,14 +83,19 @@ class LiveSession:
         self._store: Store = store if store is not None else MemoryStore()
         # The program acknowledges by taking the next message, later than the session could know of it.
         self._session = Session(replace(config, manual_done=True), self._store, role=role)
+        self._requests = Requests()
         self._delivery = Delivery(
-            self, hooks, acknowledge=self._acknowledge, answer=self._business_reject, pressure=self._on_pressure
+            self,
+            hooks,
+            acknowledge=self._acknowledge,
+            answer=self._business_reject,
+            pressure=self._on_pressure,
+            patient=lambda: bool(self._requests),
         )
         self._syncing = Syncing(self._store, self._on_synced)
         self._wire_log = wire_log
         self._pump: Pump | None = None
         self._pressed = False
-        self._requests = Requests()
         self._logged_on = False
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
         self._stopping = asyncio.Event()
@@ -202,6 +207,7 @@ class LiveSession:
         if match is None:
             match = match_by_id(msg_type, fields)
         answer = self._requests.add(match, self.send_nowait(msg_type, fields))
+        self._delivery.review()
         try:
             async with asyncio.timeout(timeout):
                 message = await answer
@@ -211,6 +217,7 @@ class LiveSession:
             raise
         finally:
             self._requests.forget(answer)
+            self._delivery.review()
         self._delivery.dealt_with(message)
         return message
 
@@ -466,7 +473,7 @@ class LiveSession:
         if full is not self._pressed and self._pump is not None:
             self._pressed = full
             if full:
-                _log.warning("%s: the application is too slow; reading from the peer pauses", self.id)
+                _log.warning("%s: too many messages wait for the program; reading from the peer pauses", self.id)
             self._pump.pause_reading(full)
 
     def _on_synced(self, error: BaseException | None) -> None:
