@@ -177,10 +177,11 @@ cdef inline uint32_t _two(const uint8_t* p, uint32_t* bad) noexcept nogil:
     return a * 10 + b
 
 
-cdef int c_parse_time(const uint8_t* p, Py_ssize_t n, int64_t* ns) noexcept nogil:
+cdef int _parse_seconds(const uint8_t* p, Py_ssize_t n, int64_t* seconds, int64_t* fraction) noexcept nogil:
+    """Years 1 to 9999: seconds since the epoch, and ns on top of them."""
     cdef uint32_t bad = 0
     cdef uint32_t year, month, day, hour, minute, second, last, d
-    cdef int64_t total, nanos = 0
+    cdef int64_t nanos = 0
     cdef Py_ssize_t i
     if n != 17 and (n < 19 or n > 30 or p[17] != c'.'):
         return -1
@@ -211,7 +212,16 @@ cdef int c_parse_time(const uint8_t* p, Py_ssize_t n, int64_t* ns) noexcept nogi
             last = 30 + ((month + (month >> 3)) & 1)
         if day > last:
             return -2
-    total = _days_from_civil(year, <int>month, <int>day) * 86400 + hour * 3600 + minute * 60 + second
+    seconds[0] = _days_from_civil(year, <int>month, <int>day) * 86400 + hour * 3600 + minute * 60 + second
+    fraction[0] = nanos
+    return 0
+
+
+cdef int c_parse_time(const uint8_t* p, Py_ssize_t n, int64_t* ns) noexcept nogil:
+    cdef int64_t total = 0, nanos = 0
+    cdef int rc = _parse_seconds(p, n, &total, &nanos)
+    if rc:
+        return rc
     # int64 ns reach from 1677-09-21T00:12:43.145224192 to 2262-04-11T23:47:16.854775807
     if total > <int64_t>9223372036 or (total == <int64_t>9223372036 and nanos > 854775807):
         return -2
@@ -275,18 +285,19 @@ cdef int _time_or_raise(const uint8_t* p, Py_ssize_t n, int64_t* ns) except -1:
 
 
 cdef object to_datetime(const uint8_t* p, Py_ssize_t n):
-    cdef int64_t ns = 0
-    cdef int64_t days, rest
-    cdef int year, month, day, micros, seconds
-    _time_or_raise(p, n, &ns)
-    rest = ns // 1000                       # floor, so that times before 1970 are cut like the digits they came from
-    days = rest // 86400000000
-    rest -= days * 86400000000
+    cdef int64_t total = 0, nanos = 0
+    cdef int64_t days
+    cdef int year, month, day, rest
+    cdef int rc = _parse_seconds(p, n, &total, &nanos)
+    if rc == -1:
+        raise ValueError("YYYYMMDD-HH:MM:SS with 0 to 12 decimals expected")
+    if rc or total > <int64_t>253402300799:     # a leap second may lead out of the year 9999
+        raise ValueError("no such time")
+    days = total // 86400
+    rest = <int>(total - days * 86400)
     civil_from_days(days, &year, &month, &day)
-    seconds = <int>(rest // 1000000)
-    micros = <int>(rest % 1000000)
     return datetime_new(
-        year, month, day, seconds // 3600, seconds // 60 % 60, seconds % 60, micros, get_utc()
+        year, month, day, rest // 3600, rest // 60 % 60, rest % 60, <int>(nanos // 1000), get_utc()
     )
 
 
@@ -380,8 +391,8 @@ def parse_bool(bytes value not None):
 def parse_datetime(bytes value not None):
     """Return a UTCTimestamp as an aware datetime in UTC, cut off (not rounded) to microseconds.
 
-    Args: value: as parse_time_ns().
-    Raises: ValueError: as parse_time_ns().
+    Args: value: as parse_time_ns(), but any year from 1 to 9999: venues write 99991231 for an order without end.
+    Raises: ValueError: not a UTCTimestamp, or no such time.
     """
     return to_datetime(_data(value), PyBytes_GET_SIZE(value))
 

@@ -334,6 +334,20 @@ def test_time_refuses(codec: Codec, raw: bytes) -> None:
     assert refused(codec.convert.parse_time_ns, raw)
 
 
+@pytest.mark.parametrize("year", [1, 1600, 1677, 1969, 2262, 9999])
+def test_a_datetime_may_be_of_any_year(codec: Codec, year: int) -> None:
+    for moment in (datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)):
+        raw = f"{moment:%m%d-%H:%M:%S}.{moment.microsecond:06d}999".encode()
+        assert codec.convert.parse_datetime(b"%04d" % year + raw) == moment
+
+
+@pytest.mark.parametrize(
+    "raw", [b"99991231-23:59:60", b"00000101-00:00:00", b"100000101-00:00:00", b"20230229-00:00:00"]
+)
+def test_a_datetime_that_is_none_is_refused(codec: Codec, raw: bytes) -> None:
+    assert refused(codec.convert.parse_datetime, raw)
+
+
 @pytest.mark.parametrize(
     ("ns", "digits", "expected"),
     [

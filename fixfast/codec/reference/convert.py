@@ -7,7 +7,7 @@ no blanks.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 __all__ = [
@@ -29,7 +29,6 @@ _MAX_INT_DIGITS = 40
 _MAX_SCALE = 18
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 _NS = 1_000_000_000
-_EPOCH = date(1970, 1, 1)
 _EPOCH_DATETIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 # re.ASCII is implied: the patterns are bytes. \Z and not $, which would let a final newline pass.
@@ -113,18 +112,8 @@ def parse_time_ns(b: bytes) -> int:
 
     Raises: ValueError: not a UTCTimestamp, no such day or time, or outside 1677 to 2262 (64 bits of ns).
     """
-    match = _TIME.match(b)
-    if not match:
-        raise ValueError("not YYYYMMDD-HH:MM:SS with up to 12 decimals")
-    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
-    if hour > 23 or minute > 59 or second > 60:
-        raise ValueError("no such time of day")
-    try:
-        days = (date(year, month, day) - _EPOCH).days
-    except ValueError as error:
-        raise ValueError("no such day") from error
-    nanos = int((match[7] or b"").ljust(9, b"0")[:9])
-    value = (((days * 24 + hour) * 60 + minute) * 60 + second) * _NS + nanos
+    moment, nanos = _parse_moment(b)
+    value = (moment - _EPOCH_DATETIME) // timedelta(seconds=1) * _NS + nanos
     if not _INT64_MIN <= value <= _INT64_MAX:
         raise ValueError("outside 1677 to 2262")
     return value
@@ -133,9 +122,27 @@ def parse_time_ns(b: bytes) -> int:
 def parse_datetime(b: bytes) -> datetime:
     """Return a UTCTimestamp as an aware datetime in UTC, digits beyond microseconds cut off.
 
-    Raises: ValueError: as parse_time_ns.
+    Any year from 1 to 9999: venues write 99991231 for an order without end.
+
+    Raises: ValueError: not a UTCTimestamp, no such day or time.
     """
-    return _EPOCH_DATETIME + timedelta(microseconds=parse_time_ns(b) // 1000)
+    moment, nanos = _parse_moment(b)
+    return moment + timedelta(microseconds=nanos // 1000)
+
+
+def _parse_moment(b: bytes) -> tuple[datetime, int]:
+    """Return (the whole second, ns on top of it)."""
+    match = _TIME.match(b)
+    if not match:
+        raise ValueError("not YYYYMMDD-HH:MM:SS with up to 12 decimals")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if second > 60:
+        raise ValueError("no such time of day")
+    try:
+        moment = datetime(year, month, day, hour, minute, tzinfo=UTC) + timedelta(seconds=second)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("no such time") from error
+    return moment, int((match[7] or b"").ljust(9, b"0")[:9])
 
 
 def format_time(ns: int, digits: int) -> bytes:
