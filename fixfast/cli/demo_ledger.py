@@ -11,7 +11,7 @@ from decimal import Decimal
 from fixfast.session.wire import Message
 from fixfast.types import Side
 
-__all__ = ["BotOrder", "Ledger", "make_orders"]
+__all__ = ["STATES", "BotOrder", "Ledger", "make_orders"]
 
 #: OrdStatus(39) -> its name
 STATES = {"": "unanswered", "0": "new", "1": "partially filled", "2": "filled", "8": "rejected"}

@@ -27,6 +27,8 @@ __all__ = [
     "Kind",
     "Member",
     "Message",
+    "first_wins",
+    "flatten",
 ]
 
 K = TypeVar("K", int, str)

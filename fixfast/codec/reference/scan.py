@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_FIELDS",
+    "SOH",
     "Fault",
     "Field",
     "Frame",
     "buffer_of",
     "check_frame",
+    "check_limit",
     "data_pairs",
     "scan_header",
     "split_fields",
