@@ -24,6 +24,7 @@ cdef class Node:
     cdef uint32_t bit_count             # 64 times the words of `bits`
     cdef uint64_t* bits                 # owned: special tags below FF_PAIR_BITS
     cdef frozenset large                # the others
+    cdef bint any_large
 
 
 @cython.final

@@ -172,7 +172,7 @@ cdef class Run:
     """A stretch of the fields of a message: the base of group entries."""
 
 
-# Modules that stand on this one, imported when first needed. PERF: an import statement costs 350 ns each time.
+# Modules that stand on this one, imported when first needed. PERF: an import statement costs 530 ns each time.
 cdef object _GROUPS = None
 cdef object _PRESENT = None
 
@@ -491,5 +491,5 @@ def getter(*columns):
     """
     from fixfast.codec.getter import Getter
 
-    # PERF: a bound C method; calling an object would build a tuple of the arguments first (25 ns).
+    # PERF: a bound C method; calling an object builds a tuple of the arguments first (103 -> 57 ns for one column).
     return Getter(columns).read

@@ -6,7 +6,7 @@ from cpython.long cimport PyLong_AsLongAndOverflow
 from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t, uint8_t, uint32_t
 
 from fixfast.codec.scan.kernels cimport ff_find
-from fixfast.codec.convert cimport c_parse_int, c_parse_mantissa, c_parse_scaled, c_parse_time, to_float
+from fixfast.codec.convert cimport c_parse_int, c_parse_mantissa, c_parse_scaled, c_parse_time, to_decimal, to_float
 
 cdef extern from "Python.h":
     str PyUnicode_DecodeUTF8(const char* s, Py_ssize_t size, const char* errors)
@@ -80,10 +80,10 @@ cdef object read(const View* view, int32_t wanted, object tag, Kind kind, int di
         rc = c_parse_scaled(p, n, digits, &value)
     elif kind == TIME:
         rc = c_parse_time(p, n, &value)
-    elif kind == FLOAT:
-        # to_float() must not raise here: an exception may run a finalizer, and that may detach the message under us.
+    elif kind == FLOAT or kind == DECIMAL:
+        # These two must not raise here: making an exception may run a finalizer, which may detach the message under us.
         if n <= SURELY_FINITE and c_parse_mantissa(p, n, &value, &exponent) != -1:
-            return to_float(p, n)
+            return to_float(p, n) if kind == FLOAT else to_decimal(p, n)
     elif kind == BOOL and n == 1 and p[0] == c'Y':
         return True
     elif kind == BOOL and n == 1 and p[0] == c'N':
@@ -94,7 +94,7 @@ cdef object read(const View* view, int32_t wanted, object tag, Kind kind, int di
 
 
 cdef object _read_slowly(bytes raw, int32_t tag, Kind kind, int digits):
-    """Read what is not read fast: large ints, Decimals, datetimes, and wrong values, to say what is wrong."""
+    """Read what is not read fast: large numbers, datetimes, and wrong values, to say what is wrong."""
     try:
         if kind == INT:
             return parse_int(raw)

@@ -48,6 +48,9 @@ cdef extern from "scan.h" nogil:
     ff_scan_fn ff_scan_scalar
     int ff_header(const uint8_t* p, size_t n, uint32_t max_length, ff_frame* frame) noexcept
     Py_ssize_t ff_find(const int32_t* tags, uint32_t first, uint32_t n, int32_t tag) noexcept
+    uint32_t ff_find_in_set(
+        const int32_t* tags, uint32_t i, uint32_t last, const uint64_t* bits, uint32_t count
+    ) noexcept
     int ff_trailer(const uint8_t* p, uint32_t trailer) noexcept
 
 

