@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.corpus import Order, frame
 
-__all__ = ["NAMES", "READ", "Rival", "available"]
+__all__ = ["NAMES", "READ", "Rival", "available", "order_fields", "order_texts"]
 
 #: message -> the five fields that "read" takes out, and what they become
 READ: dict[str, tuple[tuple[int, str], ...]] = {
@@ -58,7 +58,8 @@ class Rival:
         return None
 
 
-def _order_fields(order: Order) -> list[tuple[int, str]]:
+def order_texts(order: Order) -> list[tuple[int, str]]:
+    """Return the same as text, for encoders that take nothing else."""
     return [
         (34, str(order.seq)),
         (49, "BOT01"),
@@ -73,6 +74,26 @@ def _order_fields(order: Order) -> list[tuple[int, str]]:
         (38, str(order.quantity)),
         (40, "2"),
         (44, order.price_text),
+        (59, "0"),
+    ]
+
+
+def order_fields(order: Order) -> list[tuple[int, object]]:
+    """Return the fields of a NewOrderSingle as a program has them: numbers, ns, an exact price."""
+    return [
+        (34, order.seq),
+        (49, "BOT01"),
+        (52, order.time_ns),
+        (56, "VENUE"),
+        (11, order.cl_ord_id),
+        (1, order.account),
+        (21, "1"),
+        (55, order.symbol),
+        (54, order.side),
+        (60, order.time_ns),
+        (38, order.quantity),
+        (40, "2"),
+        (44, order.price_decimal),
         (59, "0"),
     ]
 
@@ -104,26 +125,7 @@ class Fixfast(Rival):
         encode = self._ff.encode
 
         def write(order: Order) -> bytes:
-            raw: bytes = encode(
-                "FIX.4.4",
-                "D",
-                [
-                    (34, order.seq),
-                    (49, "BOT01"),
-                    (52, order.time_ns),
-                    (56, "VENUE"),
-                    (11, order.cl_ord_id),
-                    (1, order.account),
-                    (21, "1"),
-                    (55, order.symbol),
-                    (54, order.side),
-                    (60, order.time_ns),
-                    (38, order.quantity),
-                    (40, "2"),
-                    (44, order.price_decimal),
-                    (59, "0"),
-                ],
-            )
+            raw: bytes = encode("FIX.4.4", "D", order_fields(order))
             return raw
 
         return write
@@ -216,7 +218,7 @@ class Split(Rival):
 
     def encode(self) -> Callable[[Order], bytes]:
         def write(order: Order) -> bytes:
-            return frame("FIX.4.4", [(35, "D"), *_order_fields(order)])
+            return frame("FIX.4.4", [(35, "D"), *order_texts(order)])
 
         return write
 
@@ -254,7 +256,7 @@ class Simplefix(Rival):
             message = make()
             message.append_pair(8, "FIX.4.4", header=True)
             message.append_pair(35, "D", header=True)
-            for tag, value in _order_fields(order):
+            for tag, value in order_texts(order):
                 message.append_pair(tag, value)
             raw: bytes = message.encode()
             return raw
@@ -318,7 +320,7 @@ class Quickfix(Rival):
             header = message.getHeader()
             header.setField(8, "FIX.4.4")
             header.setField(35, "D")
-            for tag, value in _order_fields(order):
+            for tag, value in order_texts(order):
                 (header if tag in header_tags else message).setField(tag, value)
             raw: bytes = message.toString().encode("latin-1")
             return raw
