@@ -20,7 +20,8 @@ __all__ = ["Result", "describe_machine", "markdown", "measure", "pin"]
 LIMITS = """What this does not show: one thread on one core; messages that are freed at once (retained ones cost more
 memory traffic); synthetic messages, warm in cache; no I/O, no session, no dictionary validation by anyone. A
 split-and-sum dict loses repeating groups, and does not see a data field that holds SOH. simplefix checks neither length
-nor checksum. quickfix builds its field maps and sorts fields on writing; it is called through getField(int), its fastest way."""
+nor checksum. quickfix builds its field maps and sorts fields on writing; it is called by getField(int), its fastest
+way."""
 
 
 @dataclass(frozen=True)

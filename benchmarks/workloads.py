@@ -80,7 +80,7 @@ def _split_entries(raw: bytes) -> object:
 
 
 def _ready(ff: Any, corpus: Corpus, others: list[Entry]) -> Workload:
-    """The encoder alone: fields and texts are ready in lists. (Other libraries have no such form; they do what they did.)"""
+    """The encoder alone: fields are ready in lists. (simplefix and quickfix have no such form, they do as before.)"""
     encode = ff.encode
     ours = Entry("fixfast", lambda fields: encode("FIX.4.4", "D", fields), [order_fields(o) for o in corpus.orders])
     texts = [[(35, "D"), *order_texts(order)] for order in corpus.orders]
