@@ -100,7 +100,8 @@ class LiveSession:
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
         self._stopping = asyncio.Event()
         self._failure: Failure | None = None  # why the connection that ended last did not come to a logon
-        self._logout_text = ""
+        self._logout_text = ""  # what on_logout will be told
+        self._goodbye = ""  # the text of our own Logout
 
     def __repr__(self) -> str:
         return f"<LiveSession {self.id} {self.state.value}>"
@@ -156,13 +157,13 @@ class LiveSession:
             fields = list(fields)
             changed = self._hooks.to_send(self, msg_type, fields)
             fields = fields if changed is None else changed
-        seq = self._session.send(msg_type, fields, clock.now())
-        if self._pump is not None:
-            self._pump.soon()
-        return seq
+        try:
+            return self._session.send(msg_type, fields, clock.now())
+        finally:
+            self._soon()
 
     async def send(self, msg_type: str, fields: Iterable[Any]) -> int:
-        """Do send_nowait(), then wait while the send buffer is full. Never waits for an answer of the peer."""
+        """Do send_nowait(), then wait while the send buffer is full, never for an answer of the peer."""
         seq = self.send_nowait(msg_type, fields)
         if self._pump is not None:
             await self._pump.drain()
@@ -174,10 +175,10 @@ class LiveSession:
 
     def send_template(self, template: Template, *values: Any) -> int:
         """Do what send_nowait() does, with a template of this session and the values of its slots."""
-        seq = self._session.send_template(template, *values, clock.now())
-        if self._pump is not None:
-            self._pump.soon()
-        return seq
+        try:
+            return self._session.send_template(template, *values, clock.now())
+        finally:
+            self._soon()
 
     async def request(
         self,
@@ -232,10 +233,10 @@ class LiveSession:
 
         Raises: NotActive, StoreError; LocalProtocolError: the message is a reject itself.
         """
-        seq = self._session.business_reject(message, reason, text, ref_id, clock.now())
-        if self._pump is not None:
-            self._pump.soon()
-        return seq
+        try:
+            return self._session.business_reject(message, reason, text, ref_id, clock.now())
+        finally:
+            self._soon()
 
     # --- receiving -----------------------------------------------------------------------------------------
 
@@ -291,13 +292,13 @@ class LiveSession:
         pump = self._pump
         if pump is None:
             return
+        leaving = (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING)
         if self.active:
+            self._goodbye = text
             self._session.logout(text, clock.now())
             pump.turn()
-        else:
-            leaving = self.state in (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING)
-            if not leaving and not pump.abort("closed before logon"):
-                return  # it is not up yet, and will not come up
+        elif self.state not in leaving and not pump.abort("closed before logon"):
+            return  # it is not up yet, and will not come up
         limit = timeout if timeout is not None else self.config.logout_timeout + _GRACE
         _, pending = await asyncio.wait([pump.closed], timeout=limit)
         if pending:
@@ -354,9 +355,7 @@ class LiveSession:
         self._wake()
 
     def attach(self, *, first: bytes = b"") -> Pump:
-        """Return the pump of a new connection.
-
-        Args: first: bytes already read from it.
+        """Return the pump of a new connection; `first` was read from it already.
 
         Raises: ConcurrencyError: there is a connection.
         """
@@ -414,6 +413,11 @@ class LiveSession:
 
     # --- inside --------------------------------------------------------------------------------------------
 
+    def _soon(self) -> None:
+        """Write before the loop sleeps. Also after a failure: a store that failed ends the connection."""
+        if self._pump is not None:
+            self._pump.soon()
+
     def _on_event(self, event: object) -> None:
         if isinstance(event, StateChanged):
             if self._wire_log is not None:
@@ -430,7 +434,8 @@ class LiveSession:
                 refused=bool(event.text or event.by_us),
             )
         elif isinstance(event, LoggedOut):
-            self._logout_text = f"Logout: {event.text}" if event.text else "Logout"
+            text = (self._goodbye if event.initiated_by_us else "") or event.text
+            self._logout_text = f"Logout: {text}" if text else "Logout"
         elif isinstance(event, SequenceReset):
             self._delivery.restart()
         elif isinstance(event, Disconnected) and event.reason is CloseReason.STORE and self.store_error is None:
@@ -460,8 +465,7 @@ class LiveSession:
         except StoreError as error:
             self.store_error = error
             _log.error("%s: the store failed: %s", self.id, error)
-        if self._pump is not None:
-            self._pump.soon()  # a failed store ends the session, and a record may want a sync
+        self._soon()  # a failed store ends the session, and a record may want a sync
 
     def _business_reject(self, message: Message, error: BusinessReject) -> None:
         try:

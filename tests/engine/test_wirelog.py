@@ -1,0 +1,102 @@
+"""The wire log: every message on a line, passwords blanked, and never a reason to lose a session."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+import fixfast as ff
+from fixfast.engine.wirelog import WireLog
+from tests.engine.harness import Notes, Peer, news, run, them, to, until, us
+
+LINE = re.compile(rb"(\d{8}-\d\d:\d\d:\d\d\.\d{6}) (\S+) ([<>=!]) (.*)")
+
+
+def parsed(path: Path) -> list[tuple[bytes, bytes]]:
+    lines = []
+    for line in path.read_bytes().splitlines():
+        match = LINE.fullmatch(line)
+        assert match is not None, line
+        assert match[2] == b"FIX.4.4:BOT->SIM"
+        lines.append((match[3], match[4]))
+    return lines
+
+
+def test_c8_every_message_is_logged_and_the_password_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+
+    async def main() -> None:
+        with WireLog(path) as log:
+            async with ff.serve(Notes(), [them()]) as server:
+                config = us(username="ann", password="hunter2")
+                async with ff.connect(config, to(server), wire_log=log) as session:
+                    (other,) = server.sessions.values()
+                    other.send_nowait(*news("a\nb\x1bc"))
+                    async for _ in session:
+                        break
+
+    run(main())
+    lines = parsed(path)
+    messages = [(mark, ff.parse(raw)) for mark, raw in lines if mark in b"<>" and b"?" not in raw]
+    assert [(mark, m.msg_type) for mark, m in messages] == [(b">", "A"), (b"<", "A"), (b">", "5"), (b"<", "5")]
+    logon = messages[0][1]
+    assert logon[553] == "ann"
+    assert set(logon[554]) == {"*"}
+    assert b"hunter2" not in path.read_bytes()
+    assert [raw for mark, raw in lines if b"148=a?b?c" in raw], "control characters break no line"
+    notes = [raw for mark, raw in lines if mark == b"="]
+    assert notes[0] == b"disconnected -> connecting: connected"
+    assert any(note.startswith(b"logon sent -> active") for note in notes)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_bytes_that_are_no_message_are_counted_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+
+    async def main() -> None:
+        with WireLog(path) as log:
+            async with ff.serve(Notes(), [them()], wire_log=log) as server, await Peer.connect(server.port) as peer:
+                peer.logon((554, "hunter2"))
+                await peer.expect("A")
+                peer.writer.write(b"8=FIX.4.4\x019=5\x0135=0\x0110=000\x01")
+                peer.write("1", [(112, "hello")])
+                await peer.expect("0")
+
+    run(main())
+    text = path.read_bytes()
+    assert b"26 bytes that are no message" in text
+    assert b"10=000" not in text
+    assert b"hunter2" not in text
+
+
+def test_a_log_that_cannot_be_written_ends_no_session(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+
+    async def main() -> None:
+        notes = Notes()
+        with WireLog(full) as log:
+            async with ff.serve(notes, [them()]) as server, ff.connect(us(), to(server), wire_log=log) as session:
+                session.send_nowait(*news("gets through"))
+                await until(lambda: notes.headlines == ["gets through"])
+
+    run(main())
+    assert caplog.text.count("lines are lost") == 1
+
+
+def test_a_closed_log_is_quiet(tmp_path: Path) -> None:
+    log = WireLog(tmp_path / "wire.log")
+    log.note(us().session_id, "one")
+    log.close()
+    log.close()
+    log.note(us().session_id, "two")
+    assert [raw for _, raw in parsed(log.path)] == [b"one"]
+
+
+def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        WireLog(tmp_path / "no" / "such" / "directory")
