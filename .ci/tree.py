@@ -1,7 +1,7 @@
 """Copy the sources to another folder, leaving out what was built: `python .ci/tree.py DEST [NAME ...]`.
 
-A special build (sanitizers, coverage) happens in such a copy, so that it never replaces the modules in the checkout. Files that
-have not changed keep their times: a second run builds only what is new.
+A special build (sanitizers, coverage) happens in such a copy, so that it never replaces the modules in the checkout.
+Files that have not changed keep their times: a second run builds only what is new.
 """
 
 from __future__ import annotations
