@@ -197,7 +197,7 @@ class Server:
             limit = 5.0 if timeout is None else timeout
             await asyncio.gather(*(session.close(text, timeout=limit) for session in sessions))
         finally:
-            await asyncio.gather(*(session.finish(acknowledge=True) for session in sessions))
+            await asyncio.gather(*(session.finish(acknowledge=timeout != 0) for session in sessions))
             for session in sessions:
                 if session.id in self._registry:
                     self._registry.remove(session.id)

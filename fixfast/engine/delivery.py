@@ -22,6 +22,8 @@ __all__ = ["Delivery", "Ended", "Stream"]
 _FULL, _ROOM = 1024, 256
 #: ... and while the program waits for the answer to a request, which may be behind them
 _PATIENT = 64 * _FULL
+#: seconds that async callbacks may still take when the program leaves in good order
+_LAST_CALLS = 3.0
 #: events kept for events() while nobody takes them; the oldest go first. Messages are never dropped.
 _MAX_EVENTS = 1024
 
@@ -137,15 +139,19 @@ class Delivery:
             self._wake()
 
     async def close(self, *, acknowledge: bool) -> None:
-        """Let go: stop the callback that is running, acknowledge what was handed out last if asked to.
+        """Let go: end the callbacks, acknowledge what was handed out last if asked to.
 
         Args:
-            acknowledge: the program left in good order, so it has dealt with the message it was given.
+            acknowledge: the program left in good order, so it has dealt with the message it was given, and callbacks
+                that run or wait (on_logout above all) get a little time.
         """
         self.finish()
-        self._backlog.clear()
         running = self._running
-        if running is not None and running is not asyncio.current_task():
+        mine = running is asyncio.current_task()
+        if acknowledge and running is not None and not mine:
+            await asyncio.wait([running], timeout=_LAST_CALLS)
+        self._backlog.clear()
+        if running is not None and not mine:
             running.cancel()
             await asyncio.wait([running])
             self._running = None

@@ -399,7 +399,7 @@ class LiveSession:
 
         Args:
             error: what waiting callers get.
-            acknowledge: the message handed out last was dealt with.
+            acknowledge: all is in good order: the message handed out last was dealt with, callbacks may end.
         """
         self.error = self.error or error
         self.stop()

@@ -437,6 +437,39 @@ def test_leaving_stops_the_callback_that_runs(passes: int) -> None:
     run(main())
 
 
+def test_leaving_lets_on_logout_end() -> None:
+    class Tidy:
+        def __init__(self) -> None:
+            self.steps: list[str] = []
+
+        async def on_logout(self, session: ff.LiveSession, reason: str) -> None:
+            self.steps.append("begins")
+            await asyncio.sleep(0.005)
+            self.steps.append("ends")
+
+    async def main() -> None:
+        mine, theirs = Tidy(), Tidy()
+        async with ff.serve(theirs, [them()]) as server, ff.connect(us(), to(server), mine):
+            pass
+        assert mine.steps == theirs.steps == ["begins", "ends"]
+
+    run(main())
+
+
+def test_leaving_does_not_wait_for_ever_for_a_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixfast.engine.delivery._LAST_CALLS", 0.01)
+
+    class Hanging:
+        async def on_logon(self, session: ff.LiveSession) -> None:
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with ff.serve(Hanging(), [them()]) as server, ff.connect(us(), to(server), Hanging()):
+            pass
+
+    run(main(), limit=3)
+
+
 # --- request -------------------------------------------------------------------------------------------------
 
 
