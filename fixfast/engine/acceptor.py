@@ -134,6 +134,7 @@ class Server:
         self._registry = Registry()
         self._doors: set[Door] = set()
         self._server: asyncio.Server | None = None
+        self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -154,8 +155,8 @@ class Server:
         await self.close(timeout=None if error is None else 0)
 
     async def _start(self) -> Server:
-        if self._server is not None:
-            raise RuntimeError("this server runs already")
+        if self._server is not None or self._closed:
+            raise RuntimeError("a server is good for one run, and this one has begun")
         loop = asyncio.get_running_loop()
         try:
             for config in self._configs:
@@ -188,12 +189,15 @@ class Server:
             text: Text(58) of the Logouts.
             timeout: seconds to wait for the peers; then their connections are cut. None: 5.
         """
+        self._closed = True
         if self._server is not None:
             self._server.close()
-        sessions = list(self._registry.values())
+        sessions: list[LiveSession] = []
         try:
             for door in list(self._doors):
                 await door.close()
+            # Only now: until its door was shut, a stranger could become a session.
+            sessions += self._registry.values()
             limit = 5.0 if timeout is None else timeout
             await asyncio.gather(*(session.close(text, timeout=limit) for session in sessions))
         finally:
@@ -247,6 +251,8 @@ class Server:
 
     def admit(self, door: Door) -> bool:
         """Say whether there is room for one more stranger (C1)."""
+        if self._closed:
+            return False  # accepted in the moment it was closed
         connected = sum(session.connected for session in self._registry.values())
         if len(self._doors) >= self._limits.pending or connected + len(self._doors) >= self._limits.connections:
             _log.warning("connection from %s closed at once: too many", door.address)

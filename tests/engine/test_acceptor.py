@@ -62,7 +62,7 @@ def test_serve_awaited_and_closed_by_hand() -> None:
         assert isinstance(server, ff.Server)
         assert server.port > 0
         async with ff.connect(us(), to(server)) as session:
-            with pytest.raises(RuntimeError, match="already"):
+            with pytest.raises(RuntimeError, match="one run"):
                 await server
             await server.close("closing time")
             await until(lambda: not session.active)
@@ -201,12 +201,12 @@ def test_authenticate_makes_a_session_of_a_stranger() -> None:
     run(main())
 
 
-def test_l19_refused_with_a_text() -> None:
+def test_l19_refused_with_a_text(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         doorman = Doorman(lambda request: ff.Refuse("wrong password", status=5))
         async with ff.serve(doorman, [them(begin_string="FIXT.1.1")]) as server:
             with pytest.raises(ff.LogonFailed) as caught:
-                async with ff.connect(us(begin_string="FIXT.1.1"), to(server)):
+                async with ff.connect(us(begin_string="FIXT.1.1", password="hunter2"), to(server)):
                     pass
             assert (caught.value.reason, caught.value.text, caught.value.status) == (
                 "logon_refused",
@@ -216,6 +216,8 @@ def test_l19_refused_with_a_text() -> None:
             assert (the(server).next_in, the(server).next_out) == (1, 1), "L29: nothing numbered before yes"
 
     run(main())
+    assert "refused" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 def silently_dropped(application: object, *configs: ff.SessionConfig, **options: Any) -> None:
@@ -459,6 +461,36 @@ def test_closing_the_server_drops_strangers() -> None:
         await peer.close()
 
     run(main())
+
+
+@pytest.mark.parametrize("passes", range(0, 16, 3))
+def test_closing_the_server_while_a_stranger_becomes_a_session(passes: int) -> None:
+    """Whatever the moment, each store that was opened is closed."""
+    opened: list[ff.MemoryStore] = []
+    closed: list[ff.MemoryStore] = []
+
+    class Counted(ff.MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            opened.append(self)
+
+        def close(self) -> None:
+            closed.append(self)
+
+    async def main() -> None:
+        doorman = Doorman(lambda request: them())
+        server = await ff.serve(doorman, stores=lambda config: Counted())
+        async with await Peer.connect(server.port) as peer:
+            peer.logon()
+            await until(lambda: doorman.requests)
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            await server.close(timeout=0)
+        assert not server.sessions
+        await until(lambda: len(closed) == len(opened))
+
+    run(main(), limit=5)
+    assert closed == opened
 
 
 def test_stores_that_fail_let_nobody_in_and_hurt_nobody() -> None:

@@ -454,6 +454,42 @@ def test_cancel_at_every_step_of_logging_on() -> None:
     run(main())
 
 
+def test_cancel_at_every_step_of_coming_back() -> None:
+    """The same for a connection that was lost and is being made anew."""
+
+    async def main() -> None:
+        notes = Notes()
+        async with ff.serve(notes, [them()]) as server:
+            (session,) = server.sessions.values()
+            for passes in range(0, 40, 2):
+                before = notes.logons
+                task = asyncio.create_task(_hold(to(server, ff.Reconnect(initial=0, maximum=0))))
+                await until(lambda before=before: notes.logons > before)  # type: ignore[misc]
+                session.drop(reset=True)
+                for _ in range(passes):
+                    await asyncio.sleep(0)
+                await _cancelled(task)
+                await until(lambda: not session.connected)
+
+    run(main())
+
+
+@pytest.mark.parametrize("cycles", range(0, 24, 2))
+def test_leaving_at_every_step_of_coming_back(cycles: int) -> None:
+    """Not cancelled, but left in good order: it takes no time-out to end, whatever the connection is doing."""
+
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as server:
+            (other,) = server.sessions.values()
+            async with ff.connect(us(), to(server, ff.Reconnect(initial=0, maximum=0))):
+                other.drop(reset=True)
+                for _ in range(cycles):
+                    await asyncio.sleep(0)
+            await until(lambda: not other.connected)
+
+    run(main(), limit=2)
+
+
 @pytest.mark.parametrize("tls", [None, True], ids=["logon not answered", "handshake not answered"])
 def test_cancel_while_the_peer_is_silent(tls: bool | None) -> None:
     async def main() -> None:
