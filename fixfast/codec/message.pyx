@@ -7,6 +7,8 @@ one block of exactly the size needed: 18 fields take 216 bytes.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 cimport cython
@@ -17,8 +19,8 @@ from fixfast.codec.scan.kernels cimport (
     make_table,
 )
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, check_digits, find, missing, read, tag_of,
-    text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, check_digits, find, missing, read,
+    tag_of, text_at,
 )
 
 cdef extern from "Python.h":
@@ -135,7 +137,13 @@ cdef list get_all(Message m, uint32_t first, uint32_t last, object tag):
 
 
 cdef tuple get_many(Message m, uint32_t first, uint32_t last, tuple tags):
-    return tuple([get_value(m, first, last, tag, STR, 0, None) for tag in tags])
+    cdef Py_ssize_t k
+    cdef tuple result = PyTuple_New(len(tags))
+    for k in range(len(tags)):
+        value = get_value(m, first, last, tags[k], STR, 0, None)
+        Py_INCREF(value)
+        PyTuple_SET_ITEM(result, k, value)
+    return result
 
 
 @cython.final
