@@ -69,12 +69,9 @@ cdef object build(
     if table is NULL:
         return None
     m = Message.__new__(Message)
-    m.owner = owner
-    m.context = context
-    m.base = p
-    m.table = table
-    m.size = verdict.total
-    m.count = count
+    m.owner, m.context = owner, context
+    m.base, m.table = p, table
+    m.size, m.count = verdict.total, count
     return m
 
 
