@@ -188,6 +188,8 @@ class Server:
         Args:
             text: Text(58) of the Logouts.
             timeout: seconds to wait for the peers; then their connections are cut. None: 5.
+
+        Raises: StoreError: a store could not be closed well; everything else was done.
         """
         self._closed = True
         if self._server is not None:
@@ -201,12 +203,16 @@ class Server:
             limit = 5.0 if timeout is None else timeout
             await asyncio.gather(*(session.close(text, timeout=limit) for session in sessions))
         finally:
-            await asyncio.gather(*(session.finish(acknowledge=timeout != 0) for session in sessions))
+            ends = (session.finish(acknowledge=timeout != 0) for session in sessions)
+            ended = await asyncio.gather(*ends, return_exceptions=True)  # one store that fails keeps none open
             for session in sessions:
                 if session.id in self._registry:
                     self._registry.remove(session.id)
             if self._server is not None:
                 await self._server.wait_closed()
+        for error in ended:
+            if error is not None:
+                raise error
 
     # --- sessions ------------------------------------------------------------------------------------------
 

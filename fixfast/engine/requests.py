@@ -64,10 +64,13 @@ class Requests:
             if waiter.answer.done():
                 continue
             try:
-                if message.get(45) == str(waiter.seq) if reject else waiter.match(message):
-                    return waiter.answer
+                matches = message.get(45) == str(waiter.seq) if reject else waiter.match(message)
             except Exception as error:  # the program's function: its request() raises this
-                waiter.answer.set_exception(error)
+                if not waiter.answer.done():
+                    waiter.answer.set_exception(error)
+                continue
+            if matches and not waiter.answer.done():  # match() may have cancelled its own request
+                return waiter.answer
         return None
 
     def fail(self, error: BaseException) -> None:

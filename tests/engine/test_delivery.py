@@ -519,6 +519,28 @@ def test_request_that_is_not_answered_in_time() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("soon", [False, True])
+def test_an_answer_that_comes_as_the_request_is_cancelled_is_delivered(soon: bool) -> None:
+    async def main() -> None:
+        async with ff.serve(Venue44(), [them()]) as server, ff.connect(us(), to(server)) as session:
+            request = asyncio.create_task(session.request("V", [(262, "lost")], match=cancel))
+            await asyncio.sleep(0)
+            other_of(server).send_nowait("W", [(262, "lost"), (55, "kept")])
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            async for message in session:
+                assert message[55] == "kept"
+                break
+
+    def cancel(message: ff.Message) -> bool:  # in the very pass of the loop in which the answer arrives
+        for task in asyncio.all_tasks():
+            if "request" in repr(task.get_coro()):
+                asyncio.get_running_loop().call_soon(task.cancel) if soon else task.cancel()
+        return True
+
+    run(main(), limit=3)
+
+
 def test_request_errors() -> None:
     def broken(message: ff.Message) -> bool:
         raise KeyError("match")
@@ -566,6 +588,47 @@ def test_a_slow_program_stops_reading_and_loses_nothing(caplog: pytest.LogCaptur
 
     run(main())
     assert "reading from the peer pauses" in caplog.text
+
+
+def test_reading_still_pauses_on_the_next_connection() -> None:
+    async def main() -> None:
+        notes = Notes()
+        async with ff.serve(notes, [them(offline="store")]) as server, ff.connect(us(), to(server)) as session:
+            other = other_of(server)
+            for i in range(1100):
+                other.send_nowait(*news(i))
+            await until(lambda: session._delivery.full)
+            session.drop()
+            await until(lambda: session.connections == 2)
+            assert session._pump is not None
+            assert not session._pump._reading
+            n = 0
+            async for message in session:
+                assert message[148] == str(n)
+                n += 1
+                if n == 1100:
+                    break
+            assert session._pump._reading
+
+    run(main())
+
+
+def test_events_nobody_takes_are_bounded_and_messages_are_not_dropped() -> None:
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as server, ff.connect(us(), to(server)) as session:
+            other_of(server).send_nowait(*news("kept"))
+            await until(lambda: session.next_in == 3)
+            for i in range(2000):
+                session._delivery.event(i)
+            seen = []
+            async for event in session.events():
+                seen.append(event)
+                if event == 1999:
+                    break
+            assert [m[148] for m in seen if isinstance(m, ff.Message)] == ["kept"]
+            assert len(seen) == 1025
+
+    run(main())
 
 
 def test_send_does_not_hang_when_the_connection_is_lost_meanwhile() -> None:

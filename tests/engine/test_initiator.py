@@ -528,6 +528,31 @@ def test_cancel_between_attempts() -> None:
     run(main(), limit=3)
 
 
+def test_cancel_while_logging_out() -> None:
+    async def main() -> None:
+        leaving = asyncio.Event()
+
+        async def answer(peer: Peer) -> None:
+            await peer.expect("A")
+            peer.logon()
+            await peer.expect("5")
+            leaving.set()
+            await silent(peer)
+
+        async def come_and_go(port: int) -> None:
+            async with ff.connect(us(), to(port)):
+                pass
+
+        async with Venue(answer) as venue:
+            task = asyncio.create_task(come_and_go(venue.port))
+            await leaving.wait()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+
+    run(main(), limit=3)
+
+
 def test_cancel_in_the_body() -> None:
     async def main() -> None:
         notes = Notes()

@@ -70,7 +70,7 @@ class Failing(ff.MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.fail_append = self.fail_sync = False
+        self.fail_append = self.fail_sync = self.fail_done = self.fail_close = False
         self.syncs = 0
         self.closed = 0
 
@@ -88,8 +88,66 @@ class Failing(ff.MemoryStore):
         if self.fail_sync:
             raise ff.StoreError("disk gone")
 
+    def done(self, n: int) -> int:
+        if self.fail_done:
+            raise ff.StoreError("disk full")
+        return super().done(n)
+
     def close(self) -> None:
         self.closed += 1
+        if self.fail_close:
+            raise ff.StoreError("disk gone")
+
+
+def test_o10_a_store_that_fails_to_acknowledge_ends_the_session() -> None:
+    async def main() -> None:
+        store = Failing()
+        async with ff.serve(Notes(), [them()]) as server:
+            with pytest.raises(ff.GaveUp, match="store"):
+                async with ff.connect(us(), to(server), store=store) as session:
+                    (other,) = server.sessions.values()
+                    other.send_nowait(*news(1))
+                    store.fail_done = True
+                    async for _ in session:
+                        pass
+            assert session.connections == 1
+
+    run(main(), limit=5)
+
+
+def test_a_store_that_fails_to_close_says_so_and_keeps_no_other_open() -> None:
+    async def main() -> None:
+        stores = {name: Failing() for name in ("A", "B", "C")}
+        stores["A"].fail_close = True
+        server = await ff.serve(
+            Notes(), [them(target=name) for name in stores], stores=lambda config: stores[config.target_comp_id]
+        )
+        mine = Failing()
+        mine.fail_close = True
+        with pytest.raises(ff.StoreError, match="gone"):
+            async with ff.connect(us(sender="B"), to(server), store=mine):
+                pass
+        with pytest.raises(ff.StoreError, match="gone"):
+            await server.close()
+        assert [store.closed for store in stores.values()] == [1, 1, 1]
+        assert not server.sessions
+
+    run(main(), limit=5)
+
+
+def test_a_journal_renews_its_lease_while_messages_flow(tmp_path: Path) -> None:
+    async def main() -> None:
+        notes = Notes()
+        store = ff.JournalStore(tmp_path, session_id=us().session_id, lease_size=16)
+        async with ff.serve(notes, [them()]) as server, ff.connect(us(), to(server), store=store) as session:
+            for i in range(200):
+                await session.send(*news(i))
+                if i % 10 == 0:
+                    await until(lambda i=i: len(notes.messages) > i)  # type: ignore[misc]
+            await until(lambda: len(notes.messages) == 200)
+        assert notes.headlines == [str(i) for i in range(200)]
+
+    run(main())
 
 
 def test_o10_a_store_that_fails_to_append_ends_the_session() -> None:
