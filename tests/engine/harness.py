@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -194,3 +195,17 @@ class Venue:
         finally:
             self._running.discard(task)
             await peer.close()
+
+
+def free_port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def silent(peer: Peer) -> None:
+    """Read and say nothing."""
+    while await peer.read() is not None:
+        pass
