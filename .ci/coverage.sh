@@ -12,6 +12,11 @@ fi
 "$PY" "$here/.ci/tree.py" "$here/build/coverage"
 cd "$here/build/coverage"
 FIXFAST_COVERAGE=1 "$PY" setup.py --quiet build_ext --inplace
-rm -f .coverage .coverage.*
-"$PY" -m coverage run -m pytest -q -p no:cacheprovider -m 'not packaging' "$@"
+# The demo, the examples and the commands run in processes of their own: those are measured too.
+sed -i.bak 's/^\[tool.coverage.run\]$/&\npatch = ["subprocess"]\nparallel = true/' pyproject.toml
+rm -f pyproject.toml.bak .coverage .coverage.*
+status=0
+"$PY" -m coverage run -m pytest -q -p no:cacheprovider -m 'not packaging' "$@" || status=$?
+"$PY" -m coverage combine --quiet
 "$PY" -m coverage report --skip-covered
+exit $status

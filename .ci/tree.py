@@ -10,7 +10,10 @@ import shutil
 import sys
 from pathlib import Path
 
-NAMES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "fixfast", "tests", "benchmarks", "examples", "docs")
+NAMES = (
+    *("pyproject.toml", "setup.py", "Makefile", "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("fixfast", "tests", "benchmarks", "examples", "docs", ".ci"),
+)
 BUILT = {".so", ".pyd", ".pyc"}
 
 
