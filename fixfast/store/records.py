@@ -103,7 +103,7 @@ class Record(NamedTuple):
 
 
 @dataclass(slots=True)
-class Damage(Exception):  # noqa: N818 - not an error yet: the reader decides
+class Damage(Exception):
     """The bytes at `offset` are not a record (and not the end of the journal)."""
 
     offset: int
