@@ -70,7 +70,7 @@ lint: install
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint fixfast
 	$(PY) -m mypy fixfast
 	# In tests, narrowing takes what a call changes for granted: no complaints about that.
-	$(PY) -m mypy --explicit-package-bases --no-warn-unreachable --no-strict-equality --exclude '^tests/session/' \
+	$(PY) -m mypy --explicit-package-bases --no-warn-unreachable --no-strict-equality \
 		benchmarks docs examples tests
 
 # The codec's tests under AddressSanitizer and UndefinedBehaviourSanitizer, in a copy of the tree.

@@ -75,7 +75,7 @@ class Desk:
         self.version = version
         self.role = role
         self.clock = clock or Clock()
-        self.store = MemoryStore() if store is None else store
+        self.store: Any = MemoryStore() if store is None else store
         self.config = config(version, **options)
         self.session = Session(self.config, self.store, role=role)
         self.digits = 0 if version in ("FIX.4.0", "FIX.4.1") else 3

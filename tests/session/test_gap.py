@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fixfast.session.events import Alarm, GapDetected, GapFilled
@@ -9,7 +11,7 @@ from fixfast.session.state import CloseReason, State
 from tests.session.harness import Desk, Pair
 
 
-def gapped(version: str, upto: int = 6, **options: object) -> Desk:
+def gapped(version: str, upto: int = 6, **options: Any) -> Desk:
     """Logged on; 2..upto-1 are missing, `upto` is held, the request was heard."""
     desk = Desk(version, **options)
     desk.logon()

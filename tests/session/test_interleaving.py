@@ -11,7 +11,7 @@ import pytest
 from fixfast.session.events import Alarm, MessagesLost
 from fixfast.session.state import State
 from fixfast.session.wire import Message, StreamDecoder
-from fixfast.store.journal import JournalStore
+from fixfast.store.journal import JournalStore, SyncPolicy
 from tests.session.harness import VERSIONS, Pair
 
 #: runs per version; each has up to this many steps
@@ -37,7 +37,8 @@ class World:
         options["queue_limit"] = self.random.choice((0, 2, 1000))
         self.pair = Pair(version, a=options, b=options)
         if journals is not None:
-            self.policy: Any = self.random.choice(("none", "lease", "group", "every"))
+            policies: list[SyncPolicy] = ["none", "lease", "group", "every"]
+            self.policy = self.random.choice(policies)
             for i in (0, 1):
                 self.pair.stores[i] = JournalStore(journals / f"{i}.0.journal", sync=self.policy, lease_size=10)
                 self.pair.restart(i)

@@ -68,12 +68,13 @@ def test_taking_the_next_event_acknowledges_the_last() -> None:
     desk.logon()
     for text in "abc":
         desk.app(text)
-    events = desk.session.events()
+    events: Any = desk.session.events()
     assert next(events)[58] == "a"
     assert next(events)[58] == "b"
     events.close()
     assert desk.store.load().next_in == 3  # "a" is done, "b" is being dealt with
-    assert [m[58] for m in desk.session.events()] == ["c"]
+    rest: Any = desk.session.events()
+    assert [m[58] for m in rest] == ["c"]
     assert desk.store.load().next_in == 5
 
 
@@ -84,7 +85,8 @@ def test_exception_in_the_consumer_leaves_its_message_unacknowledged() -> None:
         desk.app(text)
 
     def consume() -> None:
-        for event in desk.session.events():
+        events: Any = desk.session.events()
+        for event in events:
             if event[58] == "b":
                 raise RuntimeError
 
@@ -161,7 +163,7 @@ def test_B2_messages_not_acknowledged_come_again_after_a_restart(version: str) -
     for text in "abc":
         desk.app(text)
     desk.say("0")
-    events = desk.session.events()
+    events: Any = desk.session.events()
     next(events), next(events)
     events.close()
     desk.restart()
