@@ -153,3 +153,20 @@ def test_a_name_that_is_not_there_is_noticed() -> None:
     assert exists("fixfast.fix44")
     assert not exists("fixfast.errors.Nonsense")
     assert not exists("fixfast.nonsense")
+
+
+def test_plan_of_the_house_names_every_module_and_no_other() -> None:
+    plan = next(b.text for b in blocks(ROOT / "docs" / "architecture.md") if b.text.startswith("fixfast/\n"))
+    named = set(re.findall(r"\b[\w]+\.(?:pyx|py|c|h)\b", plan))
+    generated = {
+        "_data_pairs.py",
+        "_data_pairs.h",
+        *(p.with_suffix(".c").name for p in (ROOT / "fixfast").rglob("*.pyx")),
+    }
+    there = {
+        path.name
+        for suffix in ("py", "pyx", "c", "h")
+        for path in (ROOT / "fixfast").rglob(f"*.{suffix}")
+        if path.name not in generated and not re.match(r"fixt?\d", path.parent.name)
+    }
+    assert named == there
