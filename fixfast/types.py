@@ -6,10 +6,25 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Buffer", "Garbled", "GarbledReason", "Now", "Role", "Scaled", "SessionID", "Side", "Slot"]
+__all__ = [
+    "PASSWORD_TAGS",
+    "Buffer",
+    "Garbled",
+    "GarbledReason",
+    "Now",
+    "Role",
+    "Scaled",
+    "SessionID",
+    "Side",
+    "Slot",
+]
 
 #: What fixfast reads bytes from. (mmap.mmap and array.array work too: anything with the buffer protocol.)
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+#: Fields that hold a password, in whatever message: Password, NewPassword, EncryptedPassword, EncryptedNewPassword.
+#: They are masked where people read them, blanked where they are stored, and their messages are never resent (C8).
+PASSWORD_TAGS = frozenset({554, 925, 1402, 1404})
 
 
 class Now(NamedTuple):

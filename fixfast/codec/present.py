@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from fixfast.errors import DictionaryError
+from fixfast.types import PASSWORD_TAGS
 
 if TYPE_CHECKING:
     from fixfast.codec.groups import Entry
@@ -22,7 +23,7 @@ __all__ = ["MASK", "is_secret", "line", "pretty", "short", "to_dict", "to_json",
 
 MASK = "***"
 
-_SECRETS = frozenset({89, 90, 91, 93, 554, 925, 1401, 1402, 1403, 1404})
+_SECRETS = PASSWORD_TAGS | {89, 90, 91, 93, 1401, 1403}
 _LOGON_SECRETS = _SECRETS | {95, 96}
 
 

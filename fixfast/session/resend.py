@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fixfast.errors import GarbledMessage, MessageError
 from fixfast.session.wire import Message, parse
 from fixfast.store.base import Store
+from fixfast.types import PASSWORD_TAGS
 
 __all__ = ["Replay", "poss_dup"]
 
@@ -18,8 +19,6 @@ BATCH_NUMBERS = 4096
 
 #: Session messages are never resent; Reject(3) may be, and is not, like in other engines (P15).
 _NOT_RESENT = frozenset({"0", "1", "2", "3", "4", "5", "A"})
-#: Messages with one of these are stored with the secret blanked (C8): they cannot be resent as they were.
-_SECRET_TAGS = (554, 925, 1402, 1404)
 
 
 class Replay:
@@ -111,7 +110,7 @@ class Replay:
             # P14: content is never invented
             self._lost(n, n, True)
             return None
-        if message.msg_type in _NOT_RESENT or any(tag in message for tag in _SECRET_TAGS):
+        if message.msg_type in _NOT_RESENT or any(tag in message for tag in PASSWORD_TAGS):
             return None
         return poss_dup(raw, stamp) if self._resendable(message, wall_ns) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from fixfast.codec._data_pairs import DATA_PAIRS
-from fixfast.types import Buffer
+from fixfast.types import PASSWORD_TAGS, Buffer
 
 __all__ = ["BLANK", "blank_secrets", "has_secrets"]
 
@@ -16,7 +16,7 @@ BLANK = b"***"
 # here is of fixed length, so the time is linear whatever the input.
 _FIND = re.compile(rb"\x01(?:35=A\x01|(?:554|925|140[24])=)").search
 
-_ALWAYS = frozenset({b"554", b"925", b"1402", b"1404"})
+_ALWAYS = frozenset(b"%d" % tag for tag in PASSWORD_TAGS)
 # A signature or raw data is a secret where it proves who logs on.
 _ON_LOGON = _ALWAYS | {b"89", b"91", b"96"}
 _LENGTHS = {b"%d" % length: b"%d" % data for length, data in DATA_PAIRS.items()}
