@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-CORPORA = Path("../shared/corpora").resolve()
+CORPORA = Path(os.environ.get("FIXFAST_CORPORA") or Path(__file__).parents[3] / "shared" / "corpora")
 FIXFAST = [sys.executable, "-m", "fixfast"]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
-corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not there")
+corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="no ../shared/corpora; FIXFAST_CORPORA names another folder")
 
 
 def message(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from itertools import pairwise
@@ -15,7 +16,7 @@ from fixfast.logs.reader import LogItem, LogReader
 from fixfast.types import Garbled, GarbledReason
 
 DELIMITERS = [b"\x01", b"|", b"^A", b"\\x01", b"\\u0001", b"\\001", b"<SOH>", "\u2401".encode(), b";"]
-CORPORA = Path("../shared/corpora")
+CORPORA = Path(os.environ.get("FIXFAST_CORPORA") or Path(__file__).parents[3] / "shared" / "corpora")
 
 
 def message(*fields: tuple[int, bytes], begin: bytes = b"FIX.4.4") -> bytes:
@@ -266,7 +267,7 @@ def test_a_reader_that_finished_takes_no_more() -> None:
         reader.feed(b"")
 
 
-@pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not there")
+@pytest.mark.skipif(not CORPORA.is_dir(), reason="no ../shared/corpora; FIXFAST_CORPORA names another folder")
 @pytest.mark.parametrize("delimiter", [b"\x01", b"|", b"^A"])
 def test_the_corpora(delimiter: bytes) -> None:
     for name, wanted in (
