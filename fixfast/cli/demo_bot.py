@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fixfast import clock
-from fixfast.cli.demo_child import BOT, EXCHANGE, MARKET, Lifeline, emit, private_directory, run_child
+from fixfast.cli.demo_child import BOT, EXCHANGE, MARKET, Lifeline, child_command, emit, private_directory
 from fixfast.cli.demo_ledger import BotOrder, Ledger, make_orders
 from fixfast.engine.config import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
@@ -202,11 +202,4 @@ async def run(settings: dict[str, Any]) -> None:
 
 def build() -> click.Command:
     """Return the hidden command that is this process."""
-
-    @click.command(hidden=True)
-    @click.pass_context
-    def demo_bot(ctx: click.Context) -> None:
-        """Be the demo's bot."""
-        ctx.exit(run_child(run))
-
-    return demo_bot
+    return child_command("demo-bot", run)

@@ -18,7 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BOT", "EXCHANGE", "MARKET", "TICKS", "Lifeline", "emit", "private_directory", "run_child"]
+import click
+
+__all__ = ["BOT", "EXCHANGE", "MARKET", "TICKS", "Lifeline", "child_command", "emit", "private_directory"]
 
 #: SenderCompIDs
 EXCHANGE, BOT = "SIMEX", "BOT"
@@ -74,7 +76,18 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def run_child(work: Callable[[dict[str, Any]], Coroutine[Any, Any, None]]) -> int:
+def child_command(name: str, work: Callable[[dict[str, Any]], Coroutine[Any, Any, None]]) -> click.Command:
+    """Return the hidden sub-command that is a child doing this work."""
+
+    @click.command(name, hidden=True)
+    @click.pass_context
+    def command(ctx: click.Context) -> None:
+        ctx.exit(_run_child(work))
+
+    return command
+
+
+def _run_child(work: Callable[[dict[str, Any]], Coroutine[Any, Any, None]]) -> int:
     """Be a child: read the settings, do the work, and tell the parent if it fails. Return the exit status."""
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.INFO)
     settings = _read_settings()

@@ -74,12 +74,6 @@ class Child:
             if error is None:
                 raise
 
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        assert self._process is not None
-        return self._process.pid
-
     async def tell(self, command: str) -> None:
         """Send a command."""
         await self._write(command)

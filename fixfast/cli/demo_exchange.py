@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fixfast.cli.demo_child import BOT, EXCHANGE, TICKS, Lifeline, emit, private_directory, run_child
+from fixfast.cli.demo_child import BOT, EXCHANGE, TICKS, Lifeline, child_command, emit, private_directory
 from fixfast.engine.acceptor import LogonRequest, Refuse, serve
 from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog
@@ -20,28 +19,7 @@ from fixfast.session.events import GapFilled, Resent
 from fixfast.session.stats import SessionStats
 from fixfast.store.journal import JournalStore
 
-__all__ = ["ExchangeReport", "build"]
-
-
-@dataclass(slots=True)
-class ExchangeReport:
-    """What the exchange says in the end; see demo_report for what is made of it."""
-
-    orders: int
-    repeated: int
-    queries: int
-    reports: dict[str, int]
-    positions: dict[str, int]
-    states: dict[str, int]
-    filled: dict[str, int]
-    messages_in: int
-    messages_out: int
-    cuts: int
-    resent: int
-    resend_ranges: int
-    gaps_filled: int
-    journal: str
-    wire_log: str
+__all__ = ["DemoExchange", "build"]
 
 
 class DemoExchange(ExchangeApplication):
@@ -103,33 +81,25 @@ def _report(application: DemoExchange, stats: SessionStats, journal: str, wire_l
     exchange = application.exchange
     orders = exchange.orders(BOT)
     states = [order.status for order in orders]
-    report = ExchangeReport(
-        orders=application.orders,
-        repeated=application.repeated,
-        queries=application.queries,
-        reports=dict(exchange.reports),
-        positions={symbol: exchange.positions[BOT, symbol] for symbol in TICKS},
-        states={state: states.count(state) for state in sorted(set(states))},
-        filled={symbol: sum(order.cum_qty for order in orders if order.symbol == symbol) for symbol in TICKS},
-        messages_in=stats.messages_in,
-        messages_out=stats.messages_out,
-        cuts=application.cuts,
-        resent=application.resent,
-        resend_ranges=application.resend_ranges,
-        gaps_filled=application.gaps_filled,
-        journal=journal,
-        wire_log=wire_log,
-    )
-    return asdict(report)
+    return {
+        "orders": application.orders,
+        "repeated": application.repeated,
+        "queries": application.queries,
+        "reports": dict(exchange.reports),
+        "positions": {symbol: exchange.positions[BOT, symbol] for symbol in TICKS},
+        "states": {state: states.count(state) for state in sorted(set(states))},
+        "filled": {symbol: sum(order.cum_qty for order in orders if order.symbol == symbol) for symbol in TICKS},
+        "messages_in": stats.messages_in,
+        "messages_out": stats.messages_out,
+        "cuts": application.cuts,
+        "resent": application.resent,
+        "resend_ranges": application.resend_ranges,
+        "gaps_filled": application.gaps_filled,
+        "journal": journal,
+        "wire_log": wire_log,
+    }
 
 
 def build() -> click.Command:
     """Return the hidden command that is this process."""
-
-    @click.command(hidden=True)
-    @click.pass_context
-    def demo_exchange(ctx: click.Context) -> None:
-        """Be the demo's exchange."""
-        ctx.exit(run_child(run))
-
-    return demo_exchange
+    return child_command("demo-exchange", run)
