@@ -15,9 +15,12 @@ from fixfast._version import __version__
 if TYPE_CHECKING:
     from fixfast.codec.encode import Template, encode
     from fixfast.codec.frame import StreamDecoder
+    from fixfast.codec.mapping import from_dict
     from fixfast.codec.message import Message, getter, parse
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
+    from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
+    from fixfast.dictionary.versions import DictionarySet
     from fixfast.engine.acceptor import LogonRequest, Refuse, Server, serve
     from fixfast.engine.application import Application
     from fixfast.engine.config import ConnectionConfig, Reconnect
@@ -52,7 +55,19 @@ if TYPE_CHECKING:
     from fixfast.store.base import Store
     from fixfast.store.journal import JournalStore
     from fixfast.store.memory import MemoryStore
-    from fixfast.types import Buffer, Garbled, GarbledReason, Now, Role, Scaled, SessionID, Side, Slot
+    from fixfast.types import (
+        Buffer,
+        Garbled,
+        GarbledReason,
+        MonthYear,
+        Now,
+        Role,
+        Scaled,
+        SessionID,
+        Side,
+        Slot,
+        Tenor,
+    )
 
 #: public name -> the module that defines it
 _HOME = {
@@ -60,9 +75,12 @@ _HOME = {
     for module, names in {
         "fixfast.codec.encode": "Template encode",
         "fixfast.codec.frame": "StreamDecoder",
+        "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter parse",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
+        "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
+        "fixfast.dictionary.versions": "DictionarySet",
         "fixfast.engine.acceptor": "LogonRequest Refuse Server serve",
         "fixfast.engine.application": "Application",
         "fixfast.engine.config": "ConnectionConfig Reconnect",
@@ -80,7 +98,7 @@ _HOME = {
         "fixfast.store.base": "Store",
         "fixfast.store.journal": "JournalStore",
         "fixfast.store.memory": "MemoryStore",
-        "fixfast.types": "Buffer Garbled GarbledReason Now Role Scaled SessionID Side Slot",
+        "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
     }.items()
     for name in names.split()
 }
@@ -96,8 +114,10 @@ __all__ = [
     "ConnectionConfig",
     "Dictionary",
     "DictionaryError",
+    "DictionarySet",
     "EncodeError",
     "EncodeTypeError",
+    "Fault",
     "FieldFormatError",
     "FieldMissing",
     "FixfastError",
@@ -105,6 +125,7 @@ __all__ = [
     "GarbledMessage",
     "GarbledReason",
     "GaveUp",
+    "InvalidMessage",
     "JournalStore",
     "LiveSession",
     "LocalProtocolError",
@@ -116,6 +137,7 @@ __all__ = [
     "Message",
     "MessageError",
     "MissingExtra",
+    "MonthYear",
     "NotActive",
     "Now",
     "Reconnect",
@@ -136,9 +158,12 @@ __all__ = [
     "StoreLocked",
     "StreamDecoder",
     "Template",
+    "Tenor",
+    "Validation",
     "__version__",
     "connect",
     "encode",
+    "from_dict",
     "getter",
     "load_dictionary",
     "parse",

@@ -3,6 +3,7 @@
     FixfastError
     +-- MessageError                  one message, or one value in it, is the trouble
     |   +-- GarbledMessage            (ValueError) parse() was not given one whole, well-formed message
+    |   +-- InvalidMessage            (ValueError) its dictionary says it is wrong (fixfast.dictionary.validation)
     |   +-- FieldMissing              (KeyError)   the message has no such tag
     |   +-- FieldFormatError          (ValueError) the value is not of the type asked for
     |   +-- EncodeError               (ValueError) a value cannot be written as FIX

@@ -11,12 +11,14 @@ __all__ = [
     "Buffer",
     "Garbled",
     "GarbledReason",
+    "MonthYear",
     "Now",
     "Role",
     "Scaled",
     "SessionID",
     "Side",
     "Slot",
+    "Tenor",
 ]
 
 #: What fixfast reads bytes from. (mmap.mmap and array.array work too: anything with the buffer protocol.)
@@ -109,3 +111,29 @@ class Garbled:
     reason: GarbledReason
     offset: int
     raw: bytes
+
+
+# --- values of the data types that Python has none for ------------------------------------------------------
+
+
+class MonthYear(NamedTuple):
+    """A MONTHYEAR: a month, perhaps with a day (1 to 31) or a week (1 to 5), else 0. str() is what is on the wire."""
+
+    year: int
+    month: int
+    day: int = 0
+    week: int = 0
+
+    def __str__(self) -> str:
+        tail = f"{self.day:02d}" if self.day else f"w{self.week}" if self.week else ""
+        return f"{self.year:04d}{self.month:02d}{tail}"
+
+
+class Tenor(NamedTuple):
+    """A TENOR: a number of days (D), weeks (W), months (M) or years (Y). str() is what is on the wire: "M3"."""
+
+    unit: str
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.unit}{self.count}"

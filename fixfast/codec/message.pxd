@@ -17,6 +17,7 @@ cdef class Message:
     cdef int32_t* table                 # owned: `count` tags, `count` starts, `count` ends; NULL until needed again
     cdef uint32_t size                  # bytes
     cdef uint32_t count                 # fields
+    cdef readonly object fault          # what validation found (Fault), None: nothing, or not asked for
     cdef public bint redelivered        # set by the session: this message may have been delivered before
 
 

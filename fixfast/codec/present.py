@@ -115,7 +115,7 @@ def value(m: Message | Entry, tag: int) -> Any:
     text = m[tag]
     field = m.dictionary.fields.get(tag)
     kind = "str" if field is None else field.kind
-    if kind == "int":
+    if kind in ("int", "uint", "day"):
         return m.int(tag)
     if kind == "decimal":
         return m.decimal(tag)
@@ -123,7 +123,7 @@ def value(m: Message | Entry, tag: int) -> Any:
         return m.bool(tag)
     if kind == "time":
         return m.datetime(tag)
-    if kind == "data":
+    if kind in ("data", "xml"):
         return m.bytes(tag)
     if kind in ("chars", "strings"):
         return tuple(text.split())

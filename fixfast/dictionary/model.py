@@ -34,24 +34,35 @@ __all__ = [
 K = TypeVar("K", int, str)
 V = TypeVar("V")
 
-#: What a field's value becomes in Python. "time" is a UTC timestamp, "chars" and "strings" are lists separated by
-#: spaces, "date" is YYYYMMDD. Types without a Python form of their own (MONTHYEAR, TZTIMEONLY ...) are "str".
-Kind: TypeAlias = Literal["str", "char", "int", "decimal", "bool", "time", "date", "chars", "strings", "data"]
+#: What may stand in a field, and so what it becomes in Python. "time" is a UTC timestamp, "date" YYYYMMDD, "uint"
+#: digits only, "day" 1 to 31; "chars" and "strings" are lists separated by single spaces.
+Kind: TypeAlias = Literal[
+    "str", "char", "int", "uint", "day", "decimal", "bool", "time", "date", "timeonly", "localtime", "tztime",
+    "tztimestamp", "monthyear", "tenor", "chars", "strings", "data", "xml",
+]  # fmt: skip
 
 #: Every type name that the standard's dictionaries, and dictionaries in the wild, use. An unknown one is an error.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        **dict.fromkeys("STRING CURRENCY EXCHANGE COUNTRY LANGUAGE TENOR MONTHYEAR XID XIDREF".split(), "str"),
-        **dict.fromkeys("UTCTIMEONLY LOCALMKTTIME TZTIMEONLY TZTIMESTAMP".split(), "str"),
-        **dict.fromkeys("CHAR".split(), "char"),
-        **dict.fromkeys("INT LENGTH NUMINGROUP SEQNUM TAGNUM DAYOFMONTH".split(), "int"),
+        **dict.fromkeys("STRING CURRENCY EXCHANGE COUNTRY LANGUAGE XID XIDREF".split(), "str"),
+        "CHAR": "char",
+        "INT": "int",
+        **dict.fromkeys("LENGTH NUMINGROUP SEQNUM TAGNUM".split(), "uint"),
+        "DAYOFMONTH": "day",
         **dict.fromkeys("FLOAT PRICE PRICEOFFSET AMT QTY PERCENTAGE".split(), "decimal"),
-        **dict.fromkeys("BOOLEAN".split(), "bool"),
+        "BOOLEAN": "bool",
         **dict.fromkeys("UTCTIMESTAMP TIME".split(), "time"),
         **dict.fromkeys("UTCDATE UTCDATEONLY LOCALMKTDATE DATE".split(), "date"),
-        **dict.fromkeys("MULTIPLECHARVALUE".split(), "chars"),
+        "UTCTIMEONLY": "timeonly",
+        "LOCALMKTTIME": "localtime",
+        "TZTIMEONLY": "tztime",
+        "TZTIMESTAMP": "tztimestamp",
+        "MONTHYEAR": "monthyear",
+        "TENOR": "tenor",
+        "MULTIPLECHARVALUE": "chars",
         **dict.fromkeys("MULTIPLEVALUESTRING MULTIPLESTRINGVALUE".split(), "strings"),
-        **dict.fromkeys("DATA XMLDATA".split(), "data"),
+        "DATA": "data",
+        "XMLDATA": "xml",
     }
 )
 
@@ -69,7 +80,7 @@ class Field:
     """A field of the dictionary.
 
     `type` is the name in the file ("UTCTIMESTAMP"); `kind` says what it means in this version: CHAR holds any
-    string in FIX 4.0 and 4.1.
+    string in FIX 4.0 and 4.1. `open` says that values beyond the codes are allowed (`allowOtherValues`).
     """
 
     tag: int
@@ -77,6 +88,7 @@ class Field:
     type: str
     codes: tuple[Code, ...] = ()
     kind: Kind = "str"
+    open: bool = False
 
     def code_name(self, value: str) -> str | None:
         """Return the symbolic name of a value, None if the dictionary lists none."""

@@ -170,7 +170,7 @@ class _Resolver:
             if kind == "field":
                 members.append(FieldRef(item, required))
                 # The standard knows the length of a data field by position: neither name nor number is a rule.
-                if item.kind == "data" and previous is not None and previous.kind == "int":
+                if item.kind in ("data", "xml") and previous is not None and previous.kind in ("int", "uint"):
                     self._pair(owner, previous, item)
                 previous = item
             else:

@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from fixfast.dictionary.load import load_dictionary
+from fixfast.dictionary.validation import REJECT_TEXT
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Alarm, Disconnected, LogonRefused, Rejected, SequenceReset, StateChanged
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
-from fixfast.session.reject import REASON_TEXT, reject_fields
+from fixfast.session.reject import reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
 from fixfast.session.wire import Message, StreamDecoder
@@ -172,7 +173,7 @@ class SessionCore:
 
     def _send_reject(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
         """Send a Reject(3), unless the message is one itself (O15)."""
-        text = text or REASON_TEXT[reason]
+        text = text or REJECT_TEXT[reason]
         self._counters["rejects_sent"] += 1
         self._emit(Rejected(message, reason, ref_tag, text))
         message.detach()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from fixfast.dictionary.validation import REJECT_TEXT
 from fixfast.session.checks import asks_for_reset, comp_id_fault, logon_fault, seq_num, status_of, time_fault
 from fixfast.session.config import LogonContext
 from fixfast.session.core import ResetInProgress
 from fixfast.session.events import LoggedOn, LogonRequested, MessagesLost
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.recovery import Recovery
-from fixfast.session.reject import REASON_TEXT
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
 from fixfast.types import Now, Role
@@ -133,7 +133,7 @@ class LogonHandlers(Recovery):
         """Refuse a Logon whose content is wrong: Reject where that has a reason, then Logout (L06, L14, L18)."""
         fault = logon_fault(message, self.config)
         if fault is not None:
-            text = fault.text or f"{REASON_TEXT[fault.reason]}: {fault.tag}"
+            text = fault.text or f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
             if fault.reason != 99 and n == self._inbox.next_in:
                 self._reject_and_count(message, fault.reason, fault.tag, now, fault.text)
             self._end(CloseReason.LOGON_INVALID, text, now)
@@ -172,13 +172,13 @@ class LogonHandlers(Recovery):
         if message.begin_string != config.begin_string and msg_type != "5":
             self._end(CloseReason.BEGIN_STRING, "Incorrect BeginString", now)
         elif comp_id_fault(message, config):
-            self._end(CloseReason.IDENTITY, REASON_TEXT[9], now)
+            self._end(CloseReason.IDENTITY, REJECT_TEXT[9], now)
         elif msg_type == "5":
             self._on_refusal(message, n)
         elif msg_type != "A" or message.poss_dup:
             self._end(CloseReason.NOT_LOGON, "The first message is not a Logon", now)
         elif time_fault(message, config, now):
-            self._end(CloseReason.SENDING_TIME, REASON_TEXT[10], now)
+            self._end(CloseReason.SENDING_TIME, REJECT_TEXT[10], now)
         elif n is None:
             self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)
         elif self._reset is not None and not (asks_for_reset(message, config) and n == 1):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from fixfast.dictionary.validation import REJECT_TEXT
 from fixfast.errors import FieldFormatError
 from fixfast.session.admin import AdminHandlers
 from fixfast.session.checks import Fault, asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
 from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
 from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.outbox import ADMIN
-from fixfast.session.reject import REASON_TEXT
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message, getter
 from fixfast.types import Garbled, GarbledReason, Now
@@ -152,7 +152,7 @@ class Pipeline(AdminHandlers):
             self._send_reject(message, fault.reason, fault.tag, now)
         if n == self._inbox.next_in:
             self._inbox.count()
-        self._end(reason, REASON_TEXT[10 if reason is CloseReason.SENDING_TIME else 9], now)
+        self._end(reason, REJECT_TEXT[10 if reason is CloseReason.SENDING_TIME else 9], now)
 
     def _check_sequence(self, message: Message, n: int, msg_type: str, now: Now) -> None:
         """Step 7; what resets the numbers is not subject to them."""
@@ -196,7 +196,7 @@ class Pipeline(AdminHandlers):
             if fault is not None and self._state.active:
                 self._send_reject(message, fault.reason, fault.tag, now)  # S10
                 if fault.reason == 10:
-                    self._end(CloseReason.SENDING_TIME, REASON_TEXT[10], now)  # S08
+                    self._end(CloseReason.SENDING_TIME, REJECT_TEXT[10], now)  # S08
         elif msg_type == "5" or not self._state.active:
             self._close(CloseReason.SEQUENCE_TOO_LOW)  # O05
         else:

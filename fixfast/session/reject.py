@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fixfast.dictionary.validation import REJECT_TEXT
 from fixfast.session.wire import Message
 
-__all__ = ["REASON_TEXT", "business_reject_fields", "reject_fields"]
-
-#: SessionRejectReason(373) -> the standard's own description (X01)
-REASON_TEXT = {
-    0: "Invalid tag number",
-    1: "Required tag missing",
-    2: "Tag not defined for this message type",
-    3: "Undefined tag",
-    4: "Tag specified without a value",
-    5: "Value is incorrect (out of range) for this tag",
-    6: "Incorrect data format for value",
-    7: "Decryption problem",
-    8: "Signature problem",
-    9: "CompID problem",
-    10: "SendingTime accuracy problem",
-    11: "Invalid MsgType",
-    12: "XML validation error",
-    13: "Tag appears more than once",
-    14: "Tag specified out of required order",
-    15: "Repeating group fields out of order",
-    16: "Incorrect NumInGroup count for repeating group",
-    17: "Non data value includes field delimiter",
-    18: "Invalid/Unsupported Application Version",
-    99: "Other",
-}
+__all__ = ["business_reject_fields", "reject_fields"]
 
 #: FIX 4.2 ends with this SessionRejectReason; 4.0 and 4.1 have none.
 _LAST_REASON_42 = 11
@@ -54,7 +31,7 @@ def reject_fields(
         ref_tag: RefTagID(371); in FIX 4.0 and 4.1 it is named at the end of the text instead.
         text: Text(58); empty: the reason's own.
     """
-    text = text or REASON_TEXT.get(reason, REASON_TEXT[99])
+    text = text or REJECT_TEXT.get(reason, REJECT_TEXT[99])
     fields = [*_reverse_route(message), (45, message.msg_seq_num)]
     if begin_string in _PLAIN:
         return [*fields, (58, f"{text} ({ref_tag})" if ref_tag is not None else text)]

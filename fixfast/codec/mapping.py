@@ -1,0 +1,1 @@
+"""Messages as dicts and JSON, and back."""
