@@ -1,41 +1,26 @@
 """Seeded messages for the benchmarks: thousands of variants, so that no branch predictor learns one by heart.
 
 Built by plain string work, not by the encoder under test. Shapes: Heartbeat (8 fields), NewOrderSingle (18),
-ExecutionReport (30), MarketDataSnapshot with 50 entries (261).
+ExecutionReport (30), MarketDataSnapshot with 50 entries (261), and an ExecutionReport with 4 parties of 2 sub-IDs each
+(63).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
-__all__ = ["FIELD_COUNTS", "Corpus", "Order", "frame"]
+from benchmarks.orders import Order, order_texts
+
+__all__ = ["FIELD_COUNTS", "Corpus", "frame"]
 
 SYMBOLS = ("EUR/USD", "GBP/USD", "USD/JPY", "AAPL", "MSFT", "BTC-USD", "ESZ6", "XAU/USD")
-FIELD_COUNTS = {"HB": 8, "NOS": 18, "ER": 30, "W": 261}
+FIELD_COUNTS = {"HB": 8, "NOS": 18, "ER": 30, "W": 261, "ERP": 63}
 
 _DAY_NS = 86_400 * 10**9
 #: 2026-01-05T00:00:00Z in ns since the epoch
 _MIDNIGHT_NS = 1_767_571_200 * 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What an encoder is given: the values of one NewOrderSingle. `price` counts 1e-5; the same as text and Decimal."""
-
-    seq: int
-    time_ns: int
-    time_text: str
-    cl_ord_id: str
-    account: str
-    symbol: str
-    side: str
-    quantity: int
-    price: int
-    price_text: str
-    price_decimal: Decimal
 
 
 def frame(begin_string: str, fields: list[tuple[int, str]]) -> bytes:
@@ -62,9 +47,12 @@ class Corpus:
             "NOS": self._new_order,
             "ER": self._report,
             "W": self._snapshot,
+            "ERP": self._report_of_parties,
         }
         self.messages = {
-            name: [frame("FIX.4.4", make(order)) for order in self.orders[: count if name != "W" else count // 8]]
+            name: [
+                frame("FIX.4.4", make(order)) for order in self.orders[: count // 8 if name in ("W", "ERP") else count]
+            ]
             for name, make in makers.items()
         }
 
@@ -104,20 +92,9 @@ class Corpus:
     def _heartbeat(self, order: Order) -> list[tuple[int, str]]:
         return self._header("0", order)
 
-    def _new_order(self, order: Order) -> list[tuple[int, str]]:
-        return [
-            *self._header("D", order),
-            (11, order.cl_ord_id),
-            (1, order.account),
-            (21, "1"),
-            (55, order.symbol),
-            (54, order.side),
-            (60, order.time_text),
-            (38, str(order.quantity)),
-            (40, "2"),
-            (44, order.price_text),
-            (59, "0"),
-        ]
+    @staticmethod
+    def _new_order(order: Order) -> list[tuple[int, str]]:
+        return [(35, "D"), *order_texts(order)]
 
     def _report(self, order: Order) -> list[tuple[int, str]]:
         filled = self._random.randrange(order.quantity + 1)
@@ -148,6 +125,17 @@ class Corpus:
             (13, "3"),
             (58, self._random.choice(("filled", "part filled", "crossed with the book"))),
         ]
+
+    def _report_of_parties(self, order: Order) -> list[tuple[int, str]]:
+        """A report with a group in a group, where the dictionary has it."""
+        fields = self._report(order)
+        parties = [(453, "4")]
+        for role in ("1", "3", "4", "11"):
+            parties += [(448, f"P{self._random.randrange(10**6)}"), (447, "D"), (452, role), (802, "2")]
+            for kind in ("2", "9"):
+                parties += [(523, f"S{self._random.randrange(10**6)}"), (803, kind)]
+        at = fields.index((1, order.account))
+        return [*fields[:at], *parties, *fields[at:]]
 
     def _snapshot(self, order: Order) -> list[tuple[int, str]]:
         fields = [*self._header("W", order), (262, order.cl_ord_id), (55, order.symbol), (268, "50")]
