@@ -17,7 +17,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 # What the compiled modules and the generated ones are made of. (Names starting with _ are made by the build.)
 SOURCES := $(shell find fixfast/codec fixfast/dictionary -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.xml' \
-	-o -name scalar.c -o -path '*dictionary/*.py' | grep -v '/_data_pairs')
+	-o -name scalar.c -o -name schema_check.c -o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench docs sanitize coverage fuzz install clean distclean

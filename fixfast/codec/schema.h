@@ -5,7 +5,7 @@
  * means "none". ff_schema_check() judges a whole blob, whoever made it; after that, nothing here checks anything.
  *
  * Hash tables have a power of two of slots, at least one of them empty and at most half of them full, and are probed
- * linearly. A slot with tag 0 (a message type of length 0) is empty: the standard has no tag 0.
+ * linearly. A slot with tag 0 (a text of length 0, a member's number 0) is empty: the standard has no tag 0.
  */
 #ifndef FF_SCHEMA_H
 #define FF_SCHEMA_H
@@ -17,7 +17,7 @@
 #define FF_SCHEMA_MAGIC 0x42444646u     /* "FFDB" where the low byte comes first; other machines see another number */
 #define FF_SCHEMA_FORMAT 1u
 #define FF_SCHEMA_DEPTH 16              /* groups in groups in any node; the standard's deepest has 5 */
-#define FF_SCHEMA_MEMBERS 4096          /* members of one node; the standard's largest message has 1,130 */
+#define FF_SCHEMA_MEMBERS 4096          /* members of one node; the standard's largest message has 643 */
 
 /* What may stand in a field: fixfast.dictionary.model.Kind, in its order. */
 enum {
@@ -54,16 +54,18 @@ typedef struct {
     int32_t length, data;
 } ff_schema_pair;
 
-/* A message, or a group: one entry of it. In memory: this, `words` words of required members, the table. */
+/* A message, or a group: one entry of it. In memory: this, `words` words of required members, the members in the
+ * dictionary's order, and a hash table of their numbers. PERF: tables of whole members, half of them empty, were twice
+ * as large, 32 KB for the largest message: a whole first cache. */
 typedef struct {
-    uint32_t mask;                      /* slots - 1 */
+    uint32_t slot_mask;                 /* slots - 1; at least 2 slots */
     uint32_t count;                     /* members */
     int32_t delimiter;                  /* the tag that opens an entry; 0 in a message */
     uint32_t words;                     /* (count + 31) / 32 */
 } ff_schema_node;
 
 typedef struct {
-    int32_t tag;                        /* 0: an empty slot */
+    int32_t tag;
     uint16_t index;                     /* place in the dictionary's order, from 0; a bit of required and seen members */
     uint8_t flags;
     uint8_t kind;
@@ -112,22 +114,25 @@ static inline const uint32_t *ff_required(const ff_schema_node *node) {
     return (const uint32_t *)(node + 1);
 }
 
+/* The members by index: ff_members(node)[index]. */
 static inline const ff_schema_member *ff_members(const ff_schema_node *node) {
     return (const ff_schema_member *)(ff_required(node) + node->words);
+}
+
+/* The hash table of a node: index + 1 of a member, 0 in an empty slot. */
+static inline const uint16_t *ff_slots(const ff_schema_node *node) {
+    return (const uint16_t *)(ff_members(node) + node->count);
 }
 
 /* The member with this tag, NULL if there is none. Any int32 may be asked for. */
 static inline const ff_schema_member *ff_member(const ff_schema_node *node, int32_t tag) {
     const ff_schema_member *members = ff_members(node);
-    uint32_t slot = ff_tag_hash(tag) & node->mask;
-    if (tag == 0)
-        return NULL;
-    while (members[slot].tag != tag) {
-        if (members[slot].tag == 0)
-            return NULL;
-        slot = (slot + 1) & node->mask;
-    }
-    return members + slot;
+    const uint16_t *slots = ff_slots(node);
+    uint32_t slot = ff_tag_hash(tag) & node->slot_mask;
+    for (; slots[slot]; slot = (slot + 1) & node->slot_mask)
+        if (members[slots[slot] - 1].tag == tag)
+            return members + slots[slot] - 1;
+    return NULL;
 }
 
 /* The field with this tag, NULL if the dictionary has none. */
@@ -175,8 +180,8 @@ static inline int ff_has_code(const uint8_t *blob, uint32_t codes, const uint8_t
     return 0;
 }
 
-/* Whether any bytes at all are a whole blob that everything above can be trusted with (schema.c): every offset, count
- * and text inside, tables with an empty slot, nodes that nest no deeper than FF_SCHEMA_DEPTH and never in a circle.
+/* Whether any bytes at all are a whole blob that everything above can be trusted with (schema_check.c): every offset,
+ * count and text inside, tables with an empty slot, nodes that nest no deeper than FF_SCHEMA_DEPTH and never in a circle.
  * NULL, or what is wrong. Linear in n. `blob` is aligned to 4 bytes. The digest is for the caller to compare. */
 const char *ff_schema_check(const uint8_t *blob, size_t n);
 
