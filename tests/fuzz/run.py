@@ -15,17 +15,13 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from tests.codec.mutate import mutated, repaired
+from tests.fuzz.targets import TARGETS
 
-__all__ = ["CORPUS", "main", "mutation"]
-
-TARGET_NAMES = ("stream", "parse", "encode", "session")
-CORPUS = Path(__file__).parent / "corpus"
+__all__ = ["main"]
 
 
 def _say(text: str) -> None:
@@ -34,26 +30,20 @@ def _say(text: str) -> None:
 
 
 def _keep(target: str, data: bytes) -> Path:
-    path = CORPUS / f"{target}-{hashlib.sha256(data).hexdigest()[:12]}.fix"
+    kind = TARGETS[target].kind
+    path = kind.path / f"{target}-{hashlib.sha256(data).hexdigest()[:12]}{kind.suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
 
 
-def mutation(corpus: Sequence[bytes], random: Random) -> bytes:
-    """Return a damaged input of the corpus; half of the time with BodyLength and CheckSum made right again."""
-    data = mutated(random.choice(corpus), random.choice(corpus) or b"8=FIX", random)
-    return repaired(data) if random.random() < 0.5 else data
-
-
 def _seeded(target: str, seconds: float, seed: int) -> int:
     """Mutate the corpus for `seconds`. Returns the exit code."""
-    from tests.fuzz.targets import TARGETS
-
-    corpus = [path.read_bytes() for path in sorted(CORPUS.glob("*.fix"))]
-    random, check = Random(seed), TARGETS[target]
+    check, kind = TARGETS[target].check, TARGETS[target].kind
+    corpus, random = kind.seeds(), Random(seed)
     ends, count = time.monotonic() + seconds, 0
     while time.monotonic() < ends:
-        data = mutation(corpus, random)
+        data = kind.mutation(corpus, random)
         count += 1
         try:
             check(data)
@@ -69,7 +59,7 @@ def _atheris(target: str, seconds: float, seed: int) -> int:
     """Let atheris run in a process of its own (it ends the process it runs in). Returns the exit code."""
     scratch = Path(os.environ.get("FIXFAST_FUZZ_SCRATCH", "build/fuzz")) / target
     scratch.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "tests.fuzz.guided", target, str(scratch), str(CORPUS)]
+    command = [sys.executable, "-m", "tests.fuzz.guided", target, str(scratch), str(TARGETS[target].kind.path)]
     options = [
         f"-max_total_time={int(seconds)}",
         f"-seed={seed}",
@@ -88,18 +78,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse arguments and fuzz. Returns the exit code: 1 when an invariant broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--target", choices=TARGET_NAMES, action="append")
+    parser.add_argument("--target", choices=sorted(TARGETS), action="append")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="use the seeded mutator even if atheris is installed")
     options = parser.parse_args(arguments)
-    names = options.target or TARGET_NAMES
+    names = options.target or list(TARGETS)
     if options.files:
-        from tests.fuzz.targets import TARGETS
-
         for path in options.files:
             for name in names:
-                TARGETS[name](path.read_bytes())
+                if path.suffix == TARGETS[name].kind.suffix:
+                    TARGETS[name].check(path.read_bytes())
         return 0
     run = _seeded if options.plain or find_spec("atheris") is None else _atheris
     return max(run(name, options.seconds, options.seed) for name in names)
