@@ -145,7 +145,7 @@ class Corpus:
                 (269, "1" if level % 2 else "0"),
                 (270, f"{abs(price) // 100_000}.{abs(price) % 100_000:05d}"),
                 (271, str(self._random.randrange(1, 10 ** self._random.randrange(2, 7)))),
-                (290, str(level // 2 + 1)),
                 (346, str(self._random.randrange(1, 40))),
+                (290, str(level // 2 + 1)),
             ]
         return fields

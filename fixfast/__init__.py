@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fixfast.codec.encode import Template, encode
     from fixfast.codec.frame import StreamDecoder
     from fixfast.codec.mapping import from_dict
-    from fixfast.codec.message import Message, getter, parse
+    from fixfast.codec.message import Message, getter
+    from fixfast.codec.parse import parse
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
@@ -76,7 +77,8 @@ _HOME = {
         "fixfast.codec.encode": "Template encode",
         "fixfast.codec.frame": "StreamDecoder",
         "fixfast.codec.mapping": "from_dict",
-        "fixfast.codec.message": "Message getter parse",
+        "fixfast.codec.message": "Message getter",
+        "fixfast.codec.parse": "parse",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",

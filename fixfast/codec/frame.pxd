@@ -5,7 +5,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 cimport cython
 
 from fixfast.codec.context cimport Context
-from fixfast.codec.message cimport Verdict
+from fixfast.codec.message cimport Message, Verdict
+from fixfast.codec.validate cimport Rules
 
 
 @cython.final
@@ -19,6 +20,9 @@ cdef class Chunk:
 cdef class StreamDecoder:
     cdef Context context
     cdef uint32_t limit                 # of BodyLength
+    cdef Rules rules                    # for application messages; None: not checked
+    cdef Rules session_rules            # for session messages
+    cdef bint judging                   # one of them is there
     cdef object owner                   # what `data` points into: `chunk`, bytes that were fed, or None
     cdef Chunk chunk                    # the owner, if it can be received into; else None
     cdef const uint8_t* data
@@ -37,6 +41,7 @@ cdef class StreamDecoder:
     cdef int _take(self, object owner, Chunk chunk, const uint8_t* data, Py_ssize_t pending) except -1
     cdef Chunk _free_chunk(self)
     cdef int _make_room(self, Py_ssize_t n) except -1
+    cdef int _judge(self, Message m) except -1
     cdef bint _search(self) noexcept
     cdef void _skip(self, Py_ssize_t n) noexcept
     cdef object _garbled(self, Verdict* verdict)

@@ -2,13 +2,22 @@ from typing import final
 
 from fixfast.codec.message import Message
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.validation import Validation
+from fixfast.dictionary.versions import DictionarySet
 from fixfast.types import Buffer, Garbled
 
 __all__ = ["StreamDecoder"]
 
 @final
 class StreamDecoder:
-    def __init__(self, dictionary: Dictionary | None = None, max_message_size: int = 1 << 20) -> None: ...
+    dictionary: Dictionary | DictionarySet | None
+
+    def __init__(
+        self,
+        dictionary: Dictionary | DictionarySet | None = None,
+        max_message_size: int = 1 << 20,
+        validate: bool | Validation | tuple[Validation | None, Validation | None] = False,
+    ) -> None: ...
     @property
     def skipped(self) -> int: ...
     def feed(self, data: Buffer) -> None: ...

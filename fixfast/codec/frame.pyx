@@ -14,14 +14,15 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 cimport cython
 
 from fixfast.codec.context cimport Export, checked_limit, context_of, export_of
-from fixfast.codec.message cimport Verdict, build, reason_of
+from fixfast.codec.message cimport Message, Verdict, build, reason_of
 from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA, FF_SOH
+from fixfast.codec.validate cimport Rules, check, rules_of
 
 cdef extern from "Python.h":
     Py_ssize_t references "Py_REFCNT"(PyObject* o)
@@ -81,6 +82,23 @@ cdef Py_ssize_t _started(const uint8_t* p, Py_ssize_t n) noexcept nogil:
     return k
 
 
+cdef bint _is_session(Message m) noexcept:
+    """Whether MsgType, always the third field, is 0 to 5 or A."""
+    cdef const uint32_t* start = <const uint32_t*>m.table + m.count + 2
+    cdef uint8_t kind = m.base[start[0]]
+    return start[m.count] - start[0] == 1 and (c'0' <= kind <= c'5' or kind == c'A')
+
+
+cdef tuple _both_rules(object validate):
+    """The Rules, or None, for application messages and for session messages."""
+    cdef Rules rules
+    if isinstance(validate, tuple) and len(validate) == 2:
+        application, session = validate
+        return None if application is None else rules_of(application), None if session is None else rules_of(session)
+    rules = rules_of(validate)
+    return rules, rules
+
+
 @cython.final
 cdef class StreamDecoder:
     """Splits a byte stream into items. Iterate over it after each feed(); any split gives the same items.
@@ -92,12 +110,25 @@ cdef class StreamDecoder:
         dictionary: for the messages; as for parse().
         max_message_size: bound of BodyLength in bytes, and so of what a peer can make us keep: a quarter more, and two
             chunks of 64 KiB.
+        validate: True or a Validation: what is wrong with a message by its dictionary is in its `fault`, whatever the
+            mode. Or two of them, or None each: (for application messages, for session messages: MsgTypes 0 to 5 and A).
     """
 
-    def __cinit__(self, dictionary=None, max_message_size=1 << 20):
+    def __cinit__(self, dictionary=None, max_message_size=1 << 20, validate=False):
         self.context = context_of(dictionary)
         self.limit = checked_limit(max_message_size)
         self.pool = []
+        self.rules, self.session_rules = _both_rules(validate)
+        self.judging = self.rules is not None or self.session_rules is not None
+
+    @property
+    def dictionary(self):
+        """What was given for the messages. May be set: it counts for those taken from then on."""
+        return self.context.dictionary
+
+    @dictionary.setter
+    def dictionary(self, dictionary):
+        self.context = context_of(dictionary)
 
     @property
     def skipped(self):
@@ -224,11 +255,19 @@ cdef class StreamDecoder:
         if m is not None:
             self.at += verdict.total
             self.wanted = 0
+            if self.judging:
+                self._judge(<Message>m)
             return m
         if verdict.result == FF_NEED_DATA:
             self.wanted = verdict.total
             raise StopIteration
         return self._garbled(&verdict)
+
+    cdef int _judge(self, Message m) except -1:
+        cdef Rules rules = self.session_rules if _is_session(m) else self.rules
+        if rules is not None:
+            m.fault = check(m, rules)
+        return 0
 
     cdef bint _search(self) noexcept:
         """Skip to the next start of a message, or to what may become one."""

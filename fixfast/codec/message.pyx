@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-"""Message: a view of one FIX message and a table of its fields. parse() makes one from bytes, getter() reads columns.
+"""Message: a view of one FIX message and a table of its fields. getter() reads columns of one.
 
 Who owns the bytes: a Message refers to what its bytes are in - bytes, a chunk of a StreamDecoder, or an Export, which
 holds a buffer export of the caller's object, so that a bytearray cannot be resized while it is being read. The table is
@@ -13,7 +13,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 
 cimport cython
 
-from fixfast.codec.context cimport Context, Export, checked_limit, context_of, export_of
+from fixfast.codec.context cimport Context, Export
 from fixfast.codec.scan.kernels cimport (
     FF_BAD_TRAILER, FF_MAX_LENGTH, FF_NEED_DATA, FF_NOT_FIX, FF_OK, FF_TRAILER, ff_frame, ff_header, ff_trailer,
     make_table,
@@ -26,14 +26,13 @@ from fixfast.codec.values cimport (
 cdef extern from "Python.h":
     void PyObject_Free(void* p)
 
-from fixfast.errors import DictionaryError, GarbledMessage
+from fixfast.errors import DictionaryError
 from fixfast.types import GarbledReason
 
-__all__ = ["Message", "getter", "parse"]
+__all__ = ["Message", "getter"]
 
 cdef tuple _REASONS = tuple(GarbledReason)          # scan.h counts them in this order from FF_NOT_FIX
 cdef object _MISSING = missing
-cdef Context _STANDARD = context_of(None)
 
 
 # --- building -------------------------------------------------------------------------------------------------
@@ -180,6 +179,7 @@ cdef class Run:
 # Modules that stand on this one, imported when first needed. PERF: an import statement costs 530 ns each time.
 cdef object _GROUPS = None
 cdef object _PRESENT = None
+cdef object _VALIDATE = None
 
 
 cdef object _groups():
@@ -196,6 +196,13 @@ cdef object _present():
     return _PRESENT
 
 
+cdef object _validate():
+    global _VALIDATE
+    if _VALIDATE is None:
+        from fixfast.codec import validate as _VALIDATE
+    return _VALIDATE
+
+
 # --- Message --------------------------------------------------------------------------------------------------
 
 
@@ -209,7 +216,9 @@ cdef class Message:
     it was parsed from: a bytearray cannot be resized meanwhile (BufferError), and writing into it changes what the
     message reads; detach() ends that. Equality is identity.
 
-    Attributes: redelivered: set by a session when it may have delivered this message before.
+    Attributes:
+        fault: what validation found when the message was parsed (a Fault); None: nothing, or nobody asked.
+        redelivered: set by a session when it may have delivered this message before.
     """
 
     def __init__(self):
@@ -392,6 +401,13 @@ cdef class Message:
         """
         return _groups().body(self, nested)
 
+    def validate(self, validation=None):
+        """Check the message by its dictionary, now: the first Fault in the order of reasons, None if it is right.
+
+        Args: validation: what is checked (its `mode` does not matter here); None: everything. Does not set `fault`.
+        """
+        return _validate().validate(self, validation)
+
     # --- ownership ---
 
     def detach(self):
@@ -437,54 +453,9 @@ cdef class Message:
 
 
 def _restore(raw):
+    from fixfast.codec.parse import parse
+
     return parse(raw, max_message_size=FF_MAX_LENGTH)
-
-
-cdef enum:
-    DEFAULT_LIMIT = 1 << 20
-
-cdef object _DEFAULT_LIMIT = DEFAULT_LIMIT
-
-
-def parse(data, *, dictionary=None, copy=False, max_message_size=_DEFAULT_LIMIT):
-    """Return the one message that `data` holds, checked: framing, CheckSum, every field's form.
-
-    Args:
-        data: bytes, bytearray, memoryview, mmap or anything else contiguous with the buffer protocol. Bytes are
-            referred to, other buffers exported as long as the Message lives or until it is detached.
-        dictionary: for groups and names, and for length/data pairs beyond the standard's. None: the standard's that
-            BeginString and ApplVerID name, loaded when first needed.
-        copy: take a private copy of the bytes at once.
-        max_message_size: bound of BodyLength, in bytes.
-
-    Raises:
-        GarbledMessage: `data` is not one whole message; says why and at which byte.
-        TypeError: `data` is not a contiguous buffer.
-    """
-    cdef Context context = _STANDARD if dictionary is None else context_of(dictionary)
-    cdef uint32_t limit = DEFAULT_LIMIT if max_message_size is _DEFAULT_LIMIT else checked_limit(max_message_size)
-    cdef Export export
-    cdef const uint8_t* p
-    cdef size_t n
-    cdef object owner = data
-    cdef object m
-    cdef Verdict verdict
-    if not PyBytes_CheckExact(owner):
-        export = export_of(owner)
-        p = <const uint8_t*>export.view.buf
-        n = <size_t>export.view.len
-        owner = PyBytes_FromStringAndSize(<const char*>p, n) if copy else export
-    if PyBytes_CheckExact(owner):
-        p = <const uint8_t*>PyBytes_AS_STRING(owner)
-        n = <size_t>PyBytes_GET_SIZE(owner)
-    m = build(owner, p, n, context, limit, &verdict)
-    if m is None:
-        if verdict.result == FF_NEED_DATA:
-            raise GarbledMessage(GarbledReason.TRUNCATED, n)
-        raise GarbledMessage(reason_of(verdict.result), verdict.frame.at)
-    if verdict.total < n:
-        raise GarbledMessage(GarbledReason.TRAILING, verdict.total)
-    return m
 
 
 def getter(*columns):

@@ -77,7 +77,7 @@ class LogReader:
     """
 
     def __init__(self, *, max_message_size: int = 1 << 20, dictionary: Dictionary | None = None) -> None:
-        from fixfast.codec.message import parse
+        from fixfast.codec.parse import parse
 
         self.messages = 0
         self.garbled = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fixfast.codec.convert import format_time
 from fixfast.codec.encode import Template, encode, encode_session
 from fixfast.codec.frame import StreamDecoder
-from fixfast.codec.message import Message, getter, parse
+from fixfast.codec.message import Message, getter
+from fixfast.codec.parse import parse
 
 __all__ = ["Message", "StreamDecoder", "Template", "encode", "encode_session", "format_time", "getter", "parse"]

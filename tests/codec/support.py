@@ -29,7 +29,7 @@ __all__ = [
 Outcome = tuple[Any, ...]
 
 _HOMES = {
-    "parse": "message",
+    "parse": "parse",
     "Message": "message",
     "getter": "message",
     "StreamDecoder": "frame",

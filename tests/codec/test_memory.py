@@ -29,7 +29,8 @@ if not os.environ.get("CI"):
 
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.groups import Entry, Group
-from fixfast.codec.message import Message, getter, parse
+from fixfast.codec.message import Message, getter
+from fixfast.codec.parse import parse
 from fixfast.codec.scan import kernels
 
 #: 176 bytes in 18 fields: what the goals of the design speak of

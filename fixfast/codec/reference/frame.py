@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixfast.codec.reference.message import Message
+from fixfast.codec.reference.parse import rules_of
 from fixfast.codec.reference.scan import (
     SOH,
     Fault,
@@ -20,6 +21,8 @@ from fixfast.types import Buffer, Garbled, GarbledReason
 
 if TYPE_CHECKING:
     from fixfast.dictionary.model import Dictionary
+    from fixfast.dictionary.validation import Validation
+    from fixfast.dictionary.versions import DictionarySet
 
 __all__ = ["MAX_NESTED", "StreamDecoder"]
 
@@ -27,6 +30,7 @@ __all__ = ["MAX_NESTED", "StreamDecoder"]
 _RESYNC = b"\x018=FIX"
 _DEFAULT_HINT = 65536
 MAX_NESTED = 16
+_SESSION_TYPES = frozenset("012345A")
 
 
 class StreamDecoder:
@@ -39,9 +43,14 @@ class StreamDecoder:
     vain. After MAX_NESTED of them the next one is reported too, but the search goes on behind them all.
     """
 
-    def __init__(self, dictionary: Dictionary | None = None, max_message_size: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        dictionary: Dictionary | DictionarySet | None = None,
+        max_message_size: int = 1 << 20,
+        validate: bool | Validation | tuple[Validation | None, Validation | None] = False,
+    ) -> None:
         self._dictionary = dictionary
-        self._pairs = data_pairs(dictionary)
+        self._rules, self._session_rules = _both_rules(validate)
         self._max_message_size = check_limit(max_message_size)
         self._data = b""  # not yet judged
         self._searching = False  # for _RESYNC
@@ -51,6 +60,15 @@ class StreamDecoder:
         self._bad_frames = 0
         self._lent: bytearray | None = None
         self._skipped = 0
+
+    @property
+    def dictionary(self) -> Dictionary | DictionarySet | None:
+        """What was given for the messages. May be set: it counts for those taken from then on."""
+        return self._dictionary
+
+    @dictionary.setter
+    def dictionary(self, dictionary: Dictionary | DictionarySet | None) -> None:
+        self._dictionary = dictionary
 
     @property
     def skipped(self) -> int:
@@ -90,7 +108,7 @@ class StreamDecoder:
         if isinstance(frame, Fault):
             return self._garbled(frame, self._data[: frame.seen])
         raw = self._data[: frame.end]
-        fields = check_frame(raw, frame) or split_fields(raw, frame, self._pairs)
+        fields = check_frame(raw, frame) or split_fields(raw, frame, data_pairs(self._dictionary))
         if isinstance(fields, Fault):
             inner = raw.find(_RESYNC)
             item = self._garbled(fields, raw if inner < 0 else raw[: inner + 1])
@@ -98,7 +116,11 @@ class StreamDecoder:
                 self._limit_nesting(frame.end)
             return item
         self._drop(frame.end)
-        return Message(memoryview(raw), fields, self._dictionary)
+        m = Message(memoryview(raw), fields, self._dictionary)
+        rules = self._session_rules if m.msg_type in _SESSION_TYPES else self._rules
+        if rules is not None:
+            m.fault = m.validate(rules)
+        return m
 
     def _garbled(self, fault: Fault, raw: bytes) -> Garbled:
         self._searching = True
@@ -134,3 +156,12 @@ class StreamDecoder:
     def _drop(self, n: int) -> None:
         self._data = self._data[n:]
         self._offset += n
+
+
+def _both_rules(validate: object) -> tuple[Validation | None, Validation | None]:
+    """Return what is checked in application messages and in session messages; None: nothing."""
+    if isinstance(validate, tuple) and len(validate) == 2:
+        application, session = (None if one is None else rules_of(one) for one in validate)
+        return application, session
+    rules = rules_of(validate)
+    return rules, rules

@@ -1,4 +1,4 @@
-"""parse, Message and getter, in plain Python."""
+"""Message and getter, in plain Python."""
 
 from __future__ import annotations
 
@@ -9,24 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from fixfast.codec import present
 from fixfast.codec.reference.fields import FieldRun, reader
 from fixfast.codec.reference.groups import Entry, Group, by_delimiter, by_dictionary, nest
-from fixfast.codec.reference.scan import (
-    Fault,
-    Field,
-    buffer_of,
-    check_frame,
-    check_limit,
-    data_pairs,
-    scan_header,
-    split_fields,
-)
-from fixfast.errors import DictionaryError, GarbledMessage
-from fixfast.types import Buffer, GarbledReason
+from fixfast.codec.reference.scan import Field, data_pairs
+from fixfast.codec.reference.validate import validate
+from fixfast.errors import DictionaryError
 
 if TYPE_CHECKING:
     from fixfast.codec.message import Message as CompiledMessage
     from fixfast.dictionary.model import Dictionary, GroupDef
+    from fixfast.dictionary.validation import Fault, Validation
 
-__all__ = ["Message", "getter", "parse"]
+__all__ = ["Message", "getter"]
 
 #: Fields of the session: send() writes its own.
 _NOT_IN_BODY = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
@@ -39,13 +31,14 @@ class Message(FieldRun):
     meanwhile, and writing into it changes what the message reads.
     """
 
-    __slots__ = ("__weakref__", "_dictionary", "_fields", "_private", "_view", "redelivered")
+    __slots__ = ("__weakref__", "_dictionary", "_fields", "_private", "_view", "fault", "redelivered")
 
     def __init__(self, view: memoryview, fields: list[Field], dictionary: Dictionary | None) -> None:
         self._view = view
         self._private = False
         self._fields = fields
         self._dictionary = dictionary
+        self.fault: Fault | None = None
         self.redelivered: builtins.bool = False
 
     def table(self) -> list[Field]:
@@ -177,6 +170,10 @@ class Message(FieldRun):
         assert definition is not None
         return self._nested(entry.first, entry.end, definition.groups.get)
 
+    def validate(self, validation: Validation | None = None) -> Fault | None:
+        """Check the message by its dictionary, now; None: nothing is wrong. Does not set `fault`."""
+        return validate(self, validation)
+
     # --- ownership ------------------------------------------------------------------------------------------
 
     def detach(self) -> None:
@@ -189,6 +186,8 @@ class Message(FieldRun):
         view.release()
 
     def __reduce__(self) -> tuple[Any, ...]:
+        from fixfast.codec.reference.parse import parse
+
         return parse, (self.raw,)
 
     # --- presentation ---------------------------------------------------------------------------------------
@@ -219,53 +218,6 @@ class Message(FieldRun):
 def _same(m: Message) -> CompiledMessage:
     """Say to the type checker what the tests prove: the two have the same interface."""
     return cast("CompiledMessage", m)
-
-
-def parse(
-    data: Buffer, *, dictionary: Dictionary | None = None, copy: bool = False, max_message_size: int = 1 << 20
-) -> Message:
-    """Return the one message that `data` holds.
-
-    Args:
-        data: bytes, bytearray, memoryview, mmap or anything contiguous with the buffer protocol.
-        dictionary: for groups, and for length/data pairs beyond the standard's. None: found by 8 and 1128 when needed.
-        copy: take a private copy of the bytes at once.
-        max_message_size: bound of BodyLength, in bytes; at least 1.
-
-    Raises:
-        GarbledMessage: `data` is not one whole message.
-        TypeError: `data` is not a buffer.
-    """
-    check_limit(max_message_size)
-    view = buffer_of(data)
-    if copy:
-        view = memoryview(bytes(view))
-    try:
-        whole = view.cast("B")
-        try:
-            fields = _judge(bytes(whole), data_pairs(dictionary), max_message_size)
-        except BaseException:
-            # the export must not live on in the traceback
-            whole.release()
-            raise
-    finally:
-        view.release()
-    return Message(whole, fields, dictionary)
-
-
-def _judge(data: bytes, pairs: Any, max_message_size: int) -> list[Field]:
-    frame = scan_header(data, max_message_size)
-    if isinstance(frame, Fault):
-        raise GarbledMessage(frame.reason, frame.offset)
-    if frame is None or frame.end > len(data):
-        raise GarbledMessage(GarbledReason.TRUNCATED, len(data))
-    fault = check_frame(data, frame)
-    fields = fault or split_fields(data, frame, pairs)
-    if isinstance(fields, Fault):
-        raise GarbledMessage(fields.reason, fields.offset)
-    if frame.end < len(data):
-        raise GarbledMessage(GarbledReason.TRAILING, frame.end)
-    return fields
 
 
 def getter(*columns: tuple[int, str]) -> Callable[[FieldRun], tuple[Any, ...]]:
