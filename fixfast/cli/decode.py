@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from fixfast.cli.paint import CONTROL, CONTROL_BUT_LINES, painter
 from fixfast.dictionary.load import load_dictionary
 from fixfast.errors import DictionaryError, MissingExtra
 from fixfast.logs.reader import DELIMITERS, LogItem, LogReader
@@ -31,17 +32,13 @@ _SECRET = re.compile(
     rb"(?<![0-9])(554|925|1402|1404|96|89|91)=.*?(?=(?:" + b"|".join(map(re.escape, DELIMITERS)) + rb")[0-9]{1,9}=|\Z)",
     re.DOTALL,
 )
-# Control bytes never reach a terminal (requirement C9); C1 ones neither.
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_CONTROL_BUT_LINES = {code: text for code, text in _CONTROL.items() if code != 0x0A}
-
 # What stands out on a terminal: offsets, types, garbled messages, tags, meanings.
 _STYLES = (
-    (r"(?m)^@\d+ .*$", "bold"),
-    (r"(?m)^@\d+", "dim"),
-    (r"(?m)^@\d+  GARBLED:.*$", "bold red"),
-    (r"(?m)^ +\d+(?= )", "cyan"),
-    (r"(?m) \([^()\n]*\)$", "green"),
+    (r"^@\d+ .*$", "bold"),
+    (r"^@\d+", "dim"),
+    (r"^@\d+  GARBLED:.*$", "bold red"),
+    (r"^ +\d+(?= )", "cyan"),
+    (r" \([^()\n]*\)$", "green"),
 )
 
 _HELP = """Show the FIX messages in FILE (or standard input) with names and meanings.
@@ -141,7 +138,7 @@ def _as_text(item: LogItem, name: str) -> str:
         head += f"  seq {message[34]}"
     if message.poss_dup:
         head += "  PossDup"
-    fields = "\n".join("  " + line for line in message.pretty().translate(_CONTROL_BUT_LINES).splitlines())
+    fields = "\n".join("  " + line for line in message.pretty().translate(CONTROL_BUT_LINES).splitlines())
     return f"{_clean(head)}\n{fields}\n\n"
 
 
@@ -170,29 +167,7 @@ def _shown(raw: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    return text.translate(_CONTROL)
-
-
-def _painter() -> Callable[[str], str] | None:
-    """Return what colours text for the terminal, or None where there is no rich."""
-    try:
-        from rich.console import Console
-        from rich.text import Text
-    except ImportError:
-        return None
-    console = Console(highlight=False)
-    if not console.color_system:
-        return None
-
-    def paint(text: str) -> str:
-        painted = Text(text, end="")
-        for pattern, style in _STYLES:
-            painted.highlight_regex(pattern, style)
-        with console.capture() as capture:
-            console.print(painted, soft_wrap=True, end="")
-        return capture.get()
-
-    return paint
+    return text.translate(CONTROL)
 
 
 def _decode(path: str, *, json_lines: bool, plain: bool, dictionary: str | None, limit: int | None) -> int:
@@ -209,7 +184,7 @@ def _decode(path: str, *, json_lines: bool, plain: bool, dictionary: str | None,
         sys.stderr.write(f"fixfast decode: {path}: {exc.strerror}\n")
         return 2
     out = sys.stdout
-    paint = None if json_lines or plain or not out.isatty() else _painter()
+    paint = None if json_lines or plain or not out.isatty() else painter(_STYLES)
     decoder = Decoder(out, LogReader(dictionary=rules), json_lines=json_lines, limit=limit, paint=paint)
     status = 0
     try:

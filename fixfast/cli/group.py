@@ -16,6 +16,7 @@ __all__ = ["LazyGroup", "build"]
 _COMMANDS = {
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
     "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),
+    "dictionary": ("fixfast.cli.dictionary", "Look into a data dictionary, compare two, judge a broker's."),
 }
 #: started by `demo`, not by people
 _HIDDEN = {
