@@ -39,12 +39,12 @@ DICTIONARY is a version of FIX ("FIX.4.4"), a version with an overlay ("FIX.4.2+
 Orchestra XML, or an overlay in TOML.
 
 \b
-  fixfast dictionary show FIX.4.4                    what is in it
-  fixfast dictionary show FIX.4.4 NewOrderSingle     a message as a tree
-  fixfast dictionary field FIX.4.4 54                a field, its codes, its uses
-  fixfast dictionary diff FIX.4.4 broker.xml         what a broker changed
-  fixfast dictionary check broker.xml                what looks wrong in a file
-  fixfast dictionary validate broker.xml bot.log     what is wrong in a log
+  fixfast dictionary show FIX.4.4               what is in it
+  fixfast dictionary show FIX.4.4 NewOrderSingle  a message as a tree
+  fixfast dictionary field FIX.4.4 54           a field, its codes, its uses
+  fixfast dictionary diff FIX.4.4 broker.xml    what a broker changed
+  fixfast dictionary check broker.xml           what looks wrong in a file
+  fixfast dictionary validate broker.xml bot.log  what is wrong in a log
 
 Every command takes --json. What cannot be read or found ends with status 2 and one line.
 """
