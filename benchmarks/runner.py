@@ -22,8 +22,8 @@ memory traffic); synthetic messages, warm in cache; no I/O, no session. A split-
 and does not see a data field that holds SOH. simplefix checks neither length nor checksum and knows no groups: its
 pairs are walked by hand. quickfix builds its field maps (with a dictionary: its groups too) and sorts fields on
 writing; it is called by getField(int) and setField(int, str), its fastest ways. Its DataDictionary.validate knows no
-levels and does not look into groups: their members' presence, order, formats and codes go unchecked; their count is
-checked by parsing."""
+levels, and of a group checks only how often it repeats: the presence, order, formats and codes of what is in its
+entries go unchecked."""
 
 
 @dataclass(frozen=True)

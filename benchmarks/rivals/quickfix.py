@@ -79,7 +79,7 @@ class Quickfix(Rival):
         return parse
 
     def validate(self, level: str) -> Callable[[Any], object]:
-        """Return DataDictionary.validate. It knows no levels, and does not look into groups."""
+        """Return DataDictionary.validate. It knows no levels, and does not look into the entries of groups."""
         call: Callable[[Any], object] = self.dictionary.validate
         return call
 
