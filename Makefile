@@ -15,9 +15,12 @@ FUZZ_ARGS ?= --seconds 30
 
 VENV := .venv
 PY := $(VENV)/bin/python
-# What the compiled modules and the generated ones are made of. (Names starting with _ are made by the build.)
-SOURCES := $(shell find fixfast/codec fixfast/dictionary -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.xml' \
-	-o -name scalar.c -o -name schema_check.c -o -path '*dictionary/*.py' | grep -v '/_data_pairs')
+# What the compiled modules and the generated ones are made of. (Names starting with _ are made by the build, and so is
+# the .c beside a .pyx.)
+PYX := $(shell find fixfast -name '*.pyx')
+SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')) \
+	$(shell find fixfast/codec fixfast/dictionary -name '*.pxd' -o -name '*.h' -o -name '*.xml' -o -name '*.toml' \
+	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench docs sanitize coverage fuzz install clean distclean
@@ -96,8 +99,8 @@ docs: install $(VENV)/.docs
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* htmlcov
 	rm -rf fixfast/fix4[0-4] fixfast/fix50 fixfast/fix50sp1 fixfast/fix50sp2 fixfast/fixt11
-	rm -f fixfast/codec/_data_pairs.*
-	find fixfast -name '*.pyx' | sed 's/pyx$$/c/' | xargs rm -f
+	rm -rf fixfast/codec/_data_pairs.* fixfast/dictionary/blobs
+	rm -f $(PYX:.pyx=.c)
 	find fixfast -name '*.so' -o -name '*.pyd' | xargs rm -f
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 	rm -f $(VENV)/.installed
