@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests there.
+# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests there, every
+# fuzz target's corpus, and for a while the targets that give C code hostile dictionaries and messages to walk.
 # Every allocation goes through malloc (PYTHONMALLOC), so that the sanitizer sees each message's table and bytes.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,10 +22,18 @@ FIXFAST_SANITIZE=address,undefined "$PY" setup.py --quiet build_ext --inplace
 # detect_leaks=0: the interpreter keeps memory to its end. allocator_may_return_null: tests ask for absurd sizes.
 # Everything is several times slower here: fewer random examples than in a plain run.
 : "${HYPOTHESIS_PROFILE:=dev}" "${FIXFAST_DIFF_ROUNDS:=5000}"
-export HYPOTHESIS_PROFILE FIXFAST_DIFF_ROUNDS
-LD_PRELOAD=$(echo "$runtime" | tr ' ' ':') \
-    PYTHONMALLOC=malloc \
-    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:strict_string_checks=1 \
-    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-    FIXFAST_SANITIZED=1 \
-    "$PY" -m pytest -q -p no:cacheprovider tests/codec "$@"
+: "${FIXFAST_FUZZ_ROUNDS:=50}" "${FIXFAST_FUZZ_SECONDS:=10}"
+export HYPOTHESIS_PROFILE FIXFAST_DIFF_ROUNDS FIXFAST_FUZZ_ROUNDS
+
+sanitized() {
+    LD_PRELOAD=$(echo "$runtime" | tr ' ' ':') \
+        PYTHONMALLOC=malloc \
+        ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:strict_string_checks=1 \
+        UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+        FIXFAST_SANITIZED=1 \
+        "$PY" "$@"
+}
+
+sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz "$@"
+[ $# -gt 0 ] ||
+    sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" --target blob --target dictionary --target validate

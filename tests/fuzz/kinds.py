@@ -9,6 +9,7 @@ from random import Random
 
 from tests.codec.mutate import mutated, repaired
 from tests.fuzz.markup import broken_markup
+from tests.fuzz.words import broken_words, compiled_seeds
 
 __all__ = ["CORPUS", "KINDS", "Kind"]
 
@@ -26,6 +27,8 @@ class Kind:
     folder: str
     suffix: str
     mutation: Mutation
+    #: Seeds that are made instead of kept.
+    made: Callable[[], Sequence[bytes]] = tuple
 
     @property
     def path(self) -> Path:
@@ -35,7 +38,7 @@ class Kind:
         return sorted(self.path.glob(f"*{self.suffix}"))
 
     def seeds(self) -> list[bytes]:
-        return [path.read_bytes() for path in self.files()]
+        return [*self.made(), *(path.read_bytes() for path in self.files())]
 
 
 def _message(corpus: Sequence[bytes], random: Random) -> bytes:
@@ -99,5 +102,6 @@ KINDS = {
         Kind("message", ".", ".fix", _message),
         Kind("fields", "fields", ".fix", _repaired_message),
         Kind("xml", "xml", ".xml", broken_markup),
+        Kind("blob", "blob", ".bin", broken_words, compiled_seeds),
     )
 }

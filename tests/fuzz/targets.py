@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import codecs, readers
+from tests.fuzz import codecs, readers, validators
 from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.sessions import session
 
@@ -27,4 +27,7 @@ TARGETS: dict[str, Target] = {
     "encode": Target(codecs.encode, KINDS["message"]),
     "session": Target(session, KINDS["message"]),
     "quickfix_xml": Target(readers.quickfix_xml, KINDS["xml"]),
+    "blob": Target(validators.blob, KINDS["blob"]),
+    "dictionary": Target(validators.dictionary, KINDS["xml"]),
+    "validate": Target(validators.validate, KINDS["fields"]),
 }
