@@ -52,7 +52,7 @@ IO_MODULES = frozenset(
 IO_ROOMS = tuple(
     words(
         "transport engine venues auth.registration exchange service cli testing store logs dictionary.load "
-        "dictionary.generate clock"
+        "dictionary.compiled dictionary.generate clock"
     )
 )
 #: one more permission each, with its reason
@@ -89,8 +89,16 @@ THIRD_PARTY = {
     **dict.fromkeys(("cython", "cpython", "libc", "libcpp"), ("codec",)),
 }
 
-#: What the plain-Python twin may share with the compiled codec: nothing that is itself under test.
-REFERENCE_SEES = ("fixfast.codec.reference", "fixfast.codec.present", "fixfast.codec._data_pairs")
+#: What the plain-Python twin may share with the compiled codec: plain Python that has its own tests.
+REFERENCE_SEES = (
+    "fixfast.codec.reference",
+    "fixfast.codec._data_pairs",
+    "fixfast.codec.arrange",
+    "fixfast.codec.formatting",
+    "fixfast.codec.mapping",
+    "fixfast.codec.present",
+    "fixfast.codec.reading",
+)
 
 
 @dataclass(frozen=True)

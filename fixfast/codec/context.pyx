@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-"""What stands around messages: what a dictionary means for scanning, and what keeps a caller's bytes in place."""
+"""What stands around messages: what the dictionaries given for them mean, and what keeps a caller's bytes in place."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.long cimport PyLong_AsLongLongAndOverflow
@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint32_t
 cimport cython
 
 from fixfast.codec.scan.kernels cimport FF_MAX_LENGTH, DataPairs
+from fixfast.codec.schema cimport Schema
 
 from functools import lru_cache
 
@@ -18,22 +19,72 @@ __all__ = []
 
 @cython.final
 cdef class Context:
-    def __cinit__(self, dictionary):
-        self.dictionary = dictionary
-        pairs = dict(DATA_PAIRS) if dictionary is None else {**DATA_PAIRS, **dictionary.data_pairs}
+    """See context.pxd. Args: dictionary: as the caller gave it. source: what describes messages, None: it depends."""
+
+    def __cinit__(self, dictionary, source=None):
+        pairs = dict(DATA_PAIRS)
+        self.dictionary, self.source, self.supported = dictionary, source, True
+        if dictionary is not None:
+            pairs.update(self._given(dictionary))
         self.pairs = DataPairs(pairs)
         self.data_tags = frozenset(pairs.values())
-        self.nodes = {}
-        self.versions = {}
+        self.chosen = {}
+
+    cdef dict _given(self, object dictionary):
+        """Take what a caller gave; return its length/data pairs."""
+        # here, so that reading messages by their tags imports no dictionary
+        from fixfast.dictionary.model import Dictionary
+        from fixfast.dictionary.versions import DictionarySet
+
+        if isinstance(dictionary, Dictionary):
+            self.source = dictionary
+            return dict(dictionary.data_pairs)
+        if not isinstance(dictionary, DictionarySet):
+            raise TypeError(
+                f"dictionary must be a Dictionary, a DictionarySet or None, not {type(dictionary).__name__}; "
+                "load_dictionary() makes a Dictionary from a name or a file"
+            )
+        self.chooser = dictionary
+        self.by_msg_type = bool(dictionary.by_msg_type)
+        # Which of them a message follows is not known when it is scanned: a pair of any of them counts.
+        return {k: v for given in dictionary.dictionaries.values() for k, v in given.data_pairs.items()}
 
 
 cdef Context _STANDARD = Context(None)
-# Pure, so the cache changes nothing but time. It keeps some dictionaries alive, of which a program has few.
+# Pure, so the caches change nothing but time. They keep some dictionaries alive, of which a program has few.
 cdef object _context_of = lru_cache(maxsize=16)(Context)
+
+
+def _chosen_context(source, assumed, supported):
+    cdef Context context = Context(None, source) if isinstance(source, str) else Context(source)
+    context.assumed, context.supported = assumed, supported
+    return context
+
+
+cdef object _chosen = lru_cache(maxsize=64)(_chosen_context)
+
+
+def _schema_of(source):
+    from fixfast.dictionary.compiled import blob_of
+
+    return Schema(blob_of(source))
+
+
+cdef object _schemas = lru_cache(maxsize=32)(_schema_of)
 
 
 cdef Context context_of(object dictionary):
     return _STANDARD if dictionary is None else <Context?>_context_of(dictionary)
+
+
+cdef Context chosen_context(object source, bint assumed, bint supported):
+    return <Context?>_chosen(source, assumed, supported)
+
+
+cdef Schema schema_of(Context context):
+    if context.schema is None:
+        context.schema = <Schema?>_schemas(context.source)
+    return context.schema
 
 
 @cython.final

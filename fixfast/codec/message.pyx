@@ -26,7 +26,6 @@ from fixfast.codec.values cimport (
 cdef extern from "Python.h":
     void PyObject_Free(void* p)
 
-from fixfast.errors import DictionaryError
 from fixfast.types import GarbledReason
 
 __all__ = ["Message", "getter"]
@@ -179,6 +178,8 @@ cdef class Run:
 # Modules that stand on this one, imported when first needed. PERF: an import statement costs 530 ns each time.
 cdef object _GROUPS = None
 cdef object _PRESENT = None
+cdef object _READING = None
+cdef object _SELECT = None
 cdef object _VALIDATE = None
 
 
@@ -189,11 +190,25 @@ cdef object _groups():
     return _GROUPS
 
 
+cdef object _select():
+    global _SELECT
+    if _SELECT is None:
+        from fixfast.codec import select as _SELECT
+    return _SELECT
+
+
 cdef object _present():
     global _PRESENT
     if _PRESENT is None:
         from fixfast.codec import present as _PRESENT
     return _PRESENT
+
+
+cdef object _reading():
+    global _READING
+    if _READING is None:
+        from fixfast.codec import reading as _READING
+    return _READING
 
 
 cdef object _validate():
@@ -283,19 +298,20 @@ cdef class Message:
 
     @property
     def dictionary(self):
-        """The Dictionary given to parse() or the decoder, else the standard's for this message, loaded on first use.
+        """The Dictionary that describes the message, loaded on first use: the one given to parse() or the decoder, or
+        chosen from the DictionarySet given there, else from the standard's.
 
         Raises: DictionaryError: there is none for this BeginString.
         """
-        if self.context is not None and self.context.dictionary is not None:
-            return self.context.dictionary
-        from fixfast.dictionary.load import load_dictionary, standard_version
+        return _select().dictionary_of(self)
 
-        begin_string = self.begin_string
-        version = standard_version(begin_string, self.get(1128) or self.get(1137))
-        if version is None:             # a peer chose it: it must not get to be a path
-            raise DictionaryError(f"no dictionary for BeginString {begin_string!r}: give one to parse()")
-        return load_dictionary(version)
+    @property
+    def version_assumed(self):
+        """Whether nothing said which version of FIX the message follows: FIXT without 1128 and without a default.
+
+        `dictionary` is FIX 5.0 SP2's then. Raises: DictionaryError: there is none for this BeginString.
+        """
+        return _select().version_assumed(self)
 
     # --- values ---
 
@@ -367,14 +383,24 @@ cdef class Message:
         return get_value(self, 0, self.count, tag, DATETIME, 0, default)
 
     def value(self, tag, default=_MISSING):
-        """Return a value by its type in the dictionary.
+        """Return a value by its type in the dictionary; see reading.py and datatypes.py.
 
-        Returns: int, Decimal, bool, datetime, bytes (data), tuple of str (MULTIPLE...), else str.
+        Returns: int, Decimal, bool, datetime, date, time, MonthYear, Tenor, bytes (data), str; for a field with codes the
+            member of its enum; for a MULTIPLE... field a tuple.
         Raises: FieldMissing: absent, no default; FieldFormatError; DictionaryError: no dictionary for this version.
         """
         if default is not _MISSING and not contains(self, 0, self.count, tag):
             return default
-        return _present().value(self, tag)
+        return _reading().value(self, tag)
+
+    def value_ns(self, tag, default=_MISSING):
+        """Return a time by its type in the dictionary: ns since the epoch, without a date since midnight.
+
+        Raises: FieldMissing: absent, no default; FieldFormatError: also if its type is no time; DictionaryError.
+        """
+        if default is not _MISSING and not contains(self, 0, self.count, tag):
+            return default
+        return _reading().value_ns(self, tag)
 
     # --- structure ---
 
@@ -439,11 +465,15 @@ cdef class Message:
 
         Args: mask: replace secrets by ***.
         """
-        return _present().to_dict(self, mask)
+        from fixfast.codec.mapping import to_dict
+
+        return to_dict(self, mask)
 
     def to_json(self, mask=False):
         """Return to_dict() as JSON. Args: mask: replace secrets by ***."""
-        return _present().to_json(self, mask)
+        from fixfast.codec.mapping import to_json
+
+        return to_json(self, mask)
 
     def __str__(self):
         return _present().line(self)

@@ -26,8 +26,8 @@ enum {
     FF_KIND_TENOR, FF_KIND_CHARS, FF_KIND_STRINGS, FF_KIND_DATA, FF_KIND_XML, FF_KINDS
 };
 
-/* Flags of a member. The section is that of a top-level member; members of groups have FF_BODY. */
-enum { FF_HEADER = 0, FF_BODY = 1, FF_TRAILER = 2, FF_SECTION = 3, FF_REQUIRED = 4 };
+/* Flags of a member. The section is that of a top-level member; members of groups have FF_IN_BODY. */
+enum { FF_IN_HEADER = 0, FF_IN_BODY = 1, FF_IN_TRAILER = 2, FF_SECTION = 3, FF_REQUIRED = 4 };
 
 typedef struct {
     uint32_t magic, format, size;       /* size: of the whole blob in bytes */
@@ -66,7 +66,7 @@ typedef struct {
 
 typedef struct {
     int32_t tag;
-    uint16_t index;                     /* place in the dictionary's order, from 0; a bit of required and seen members */
+    uint16_t index;                     /* place in the dictionary's order, from 0; the bit of required members */
     uint8_t flags;
     uint8_t kind;
     uint32_t child;                     /* node of the group that this tag counts, else 0 */
@@ -181,7 +181,7 @@ static inline int ff_has_code(const uint8_t *blob, uint32_t codes, const uint8_t
 }
 
 /* Whether any bytes at all are a whole blob that everything above can be trusted with (schema_check.c): every offset,
- * count and text inside, tables with an empty slot, nodes that nest no deeper than FF_SCHEMA_DEPTH and never in a circle.
+ * count and text inside, tables with an empty slot, nodes that nest no deeper than FF_SCHEMA_DEPTH, never in a circle.
  * NULL, or what is wrong. Linear in n. `blob` is aligned to 4 bytes. The digest is for the caller to compare. */
 const char *ff_schema_check(const uint8_t *blob, size_t n);
 

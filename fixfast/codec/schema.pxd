@@ -28,9 +28,9 @@ cdef extern from "schema.h" nogil:
         FF_KIND_DATA
         FF_KIND_XML
         FF_KINDS
-        FF_HEADER
-        FF_BODY
-        FF_TRAILER
+        FF_IN_HEADER
+        FF_IN_BODY
+        FF_IN_TRAILER
         FF_SECTION
         FF_REQUIRED
 

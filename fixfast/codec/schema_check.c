@@ -124,11 +124,13 @@ static int check_members(judge *j, const ff_schema_node *node, int depth, int gr
         int levels = 0;
         if (m->index != i)
             return fail(j, "a member's index is wrong");
-        if (m->flags > (FF_REQUIRED | FF_TRAILER) || section > FF_TRAILER || (group && section != FF_BODY))
+        if (m->flags > (FF_REQUIRED | FF_IN_TRAILER) || section > FF_IN_TRAILER || (group && section != FF_IN_BODY))
             return fail(j, "a member's flags are wrong");
         if ((required[i / 32] >> (i % 32) & 1) != (m->flags / FF_REQUIRED & 1u))
             return fail(j, "required members are not those that are flagged");
-        if (check_field(j, m->tag, m->kind, m->codes) || (m->child && (levels = check_group(j, m->child, depth + 1)) < 0))
+        if (check_field(j, m->tag, m->kind, m->codes))
+            return -1;
+        if (m->child && (levels = check_group(j, m->child, depth + 1)) < 0)
             return -1;
         if (levels > deepest)
             deepest = levels;
@@ -139,8 +141,8 @@ static int check_members(judge *j, const ff_schema_node *node, int depth, int gr
     return deepest;
 }
 
-/* A node that nobody has looked at. Returns the levels of groups, a group itself one; -1: something is wrong. `depth`:
- * groups down to this one, 0 in a message. It recurses FF_SCHEMA_DEPTH deep at most, and ends: a circle gets too deep. */
+/* A node that nobody has looked at. Returns the levels of groups, a group itself one; -1: something is wrong.
+ * `depth`: groups down to this one, 0 in a message. Recurses FF_SCHEMA_DEPTH deep at most; a circle is an overlap. */
 static int check_node(judge *j, uint32_t at, int depth, int group) {
     const ff_schema_node *node = (const ff_schema_node *)(j->blob + at);
     const ff_schema_member *first;

@@ -6,16 +6,17 @@ import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from fixfast.codec import present
+from fixfast.codec import mapping, present
 from fixfast.codec.reference.fields import FieldRun, reader
-from fixfast.codec.reference.groups import Entry, Group, by_delimiter, by_dictionary, nest
+from fixfast.codec.reference.groups import Group, Levels, by_delimiter, by_dictionary, nest, top_of
 from fixfast.codec.reference.scan import Field, data_pairs
 from fixfast.codec.reference.validate import validate
-from fixfast.errors import DictionaryError
+from fixfast.dictionary.load import load_dictionary
+from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.versions import Choice, DictionarySet
 
 if TYPE_CHECKING:
     from fixfast.codec.message import Message as CompiledMessage
-    from fixfast.dictionary.model import Dictionary, GroupDef
     from fixfast.dictionary.validation import Fault, Validation
 
 __all__ = ["Message", "getter"]
@@ -33,7 +34,7 @@ class Message(FieldRun):
 
     __slots__ = ("__weakref__", "_dictionary", "_fields", "_private", "_view", "fault", "redelivered")
 
-    def __init__(self, view: memoryview, fields: list[Field], dictionary: Dictionary | None) -> None:
+    def __init__(self, view: memoryview, fields: list[Field], dictionary: Dictionary | DictionarySet | None) -> None:
         self._view = view
         self._private = False
         self._fields = fields
@@ -46,10 +47,6 @@ class Message(FieldRun):
 
     def cut(self, start: builtins.int, end: builtins.int) -> builtins.bytes:
         return builtins.bytes(self._view[start:end])
-
-    def known_tags(self) -> frozenset[builtins.int]:
-        """Return every tag that a message of this type may have at any level."""
-        return self.dictionary.tags(self.msg_type)
 
     # --- header ---------------------------------------------------------------------------------------------
 
@@ -104,20 +101,27 @@ class Message(FieldRun):
         return self.get(97) == "Y"
 
     @property
+    def choice(self) -> Choice:
+        """Which dictionary describes the message, and how sure that is. Raises: DictionaryError: none does."""
+        given = self._dictionary
+        if isinstance(given, Dictionary):
+            return Choice(given, False, True)
+        chooser = DictionarySet() if given is None else given
+        return chooser.choose(self.begin_string, self.msg_type, self.get(1128))
+
+    @property
     def dictionary(self) -> Dictionary:
-        """The dictionary given to parse(), else the one that BeginString and ApplVerID name, loaded on first use.
+        """The Dictionary that describes the message: the one given, or chosen from the set given, or the standard's.
 
-        Raises: DictionaryError: there is none for this version.
+        Raises: DictionaryError: there is none for this BeginString.
         """
-        if self._dictionary is None:
-            # here, so that reading a message needs no dictionary
-            from fixfast.dictionary.load import load_dictionary, standard_version
+        source = self.choice.source
+        return load_dictionary(source) if isinstance(source, str) else source
 
-            version = standard_version(self.begin_string, self.get(1128) or self.get(1137))
-            if version is None:
-                raise DictionaryError(f"no dictionary describes {self.begin_string!r}: give one to parse()")
-            self._dictionary = load_dictionary(version)
-        return self._dictionary
+    @property
+    def version_assumed(self) -> builtins.bool:
+        """Whether nothing said which version of FIX this is. Raises: DictionaryError: an unknown BeginString."""
+        return self.choice.assumed
 
     # --- structure ------------------------------------------------------------------------------------------
 
@@ -125,8 +129,7 @@ class Message(FieldRun):
         """Return the entries of a repeating group, found by the dictionary; empty if absent."""
         if count_tag not in self:
             return Group([])
-        definition = self.dictionary.group(self.msg_type, count_tag)
-        return by_dictionary(self, count_tag, definition, 0, len(self))
+        return by_dictionary(self, count_tag, (top_of(self.dictionary, self.msg_type),), 0, len(self))
 
     def groups(self, count_tag: builtins.int, delimiter: builtins.int) -> Group:
         """Return the entries of a repeating group without a dictionary (the rule: see groups.py)."""
@@ -140,10 +143,7 @@ class Message(FieldRun):
         if not nested:
             return self._plain(range(len(self)))
 
-        def definition(tag: builtins.int) -> GroupDef | None:
-            return self.dictionary.group(self.msg_type, tag)
-
-        return self._nested(0, len(self), definition)
+        return self._nested(0, len(self), (top_of(self.dictionary, self.msg_type),))
 
     def _plain(self, indexes: range) -> list[tuple[builtins.int, Any]]:
         data_tags = set(data_pairs(self._dictionary).values())
@@ -154,21 +154,15 @@ class Message(FieldRun):
                 fields.append((tag, raw if tag in data_tags else raw.decode("utf-8", "surrogateescape")))
         return fields
 
-    def _nested(
-        self, first: builtins.int, end: builtins.int, definition: Callable[[builtins.int], GroupDef | None]
-    ) -> list[tuple[builtins.int, Any]]:
+    def _nested(self, first: builtins.int, end: builtins.int, levels: Levels) -> list[tuple[builtins.int, Any]]:
         fields: list[tuple[builtins.int, Any]] = []
-        for start, stop, group in nest(self, first, end, definition):
+        for start, stop, group in nest(self, first, end, levels):
             if group is None:
                 fields += self._plain(range(start, stop))
             else:
-                fields.append((self._fields[start][0], [self._nested_entry(entry) for entry in group]))
+                entries = [self._nested(entry.first, entry.end, entry.levels) for entry in group]
+                fields.append((self._fields[start][0], entries))
         return fields
-
-    def _nested_entry(self, entry: Entry) -> list[tuple[builtins.int, Any]]:
-        definition = entry.definition
-        assert definition is not None
-        return self._nested(entry.first, entry.end, definition.groups.get)
 
     def validate(self, validation: Validation | None = None) -> Fault | None:
         """Check the message by its dictionary, now; None: nothing is wrong. Does not set `fault`."""
@@ -204,15 +198,11 @@ class Message(FieldRun):
 
     def to_dict(self, mask: builtins.bool = False) -> dict[str, Any]:
         """Return the fields by name, groups as lists."""
-        return present.to_dict(_same(self), mask)
+        return mapping.to_dict(_same(self), mask)
 
     def to_json(self, mask: builtins.bool = False) -> str:
         """Return to_dict() as JSON."""
-        return present.to_json(_same(self), mask)
-
-    def value(self, tag: builtins.int) -> Any:
-        """Return a value by its type in the dictionary. Raises: FieldMissing, FieldFormatError, DictionaryError."""
-        return present.value(_same(self), tag)
+        return mapping.to_json(_same(self), mask)
 
 
 def _same(m: Message) -> CompiledMessage:

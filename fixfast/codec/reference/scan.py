@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fixfast.codec._data_pairs import DATA_PAIRS
+from fixfast.dictionary.versions import DictionarySet
 from fixfast.types import GarbledReason
 
 if TYPE_CHECKING:
@@ -83,9 +84,12 @@ def check_limit(max_message_size: int) -> int:
     return max_message_size
 
 
-def data_pairs(dictionary: Dictionary | None) -> Mapping[int, int]:
-    """Return length tag -> data tag: the standard's, and those the dictionary adds."""
-    return DATA_PAIRS if dictionary is None else {**DATA_PAIRS, **dictionary.data_pairs}
+def data_pairs(dictionary: Dictionary | DictionarySet | None) -> Mapping[int, int]:
+    """Return length tag -> data tag: the standard's, and those that the dictionary, or any of a set's, adds."""
+    if dictionary is None:
+        return DATA_PAIRS
+    given = dictionary.dictionaries.values() if isinstance(dictionary, DictionarySet) else (dictionary,)
+    return {**DATA_PAIRS, **{length: data for one in given for length, data in one.data_pairs.items()}}
 
 
 def scan_header(data: bytes, max_message_size: int) -> Frame | Fault | None:
