@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from fixfast.cli.dictionary_log import LogValidator, validation_lines
 from fixfast.cli.dictionary_text import check_lines, diff_lines, field_lines, overview_lines, tree_lines
 from fixfast.cli.paint import CONTROL, Styles, write
 from fixfast.dictionary.check import check as look_at
@@ -16,6 +17,7 @@ from fixfast.dictionary.describe import components_with, field_dict, find_field,
 from fixfast.dictionary.diff import diff as compare
 from fixfast.dictionary.load import VERSIONS, load_dictionary
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.validation import Validation
 from fixfast.errors import DictionaryError
 
 __all__ = ["build"]
@@ -30,7 +32,9 @@ _STYLES: Styles = (
     (r"^\* ", "bold red"),
     (r"^ +\+ .*$", "green"),
     (r"^ +- .*$", "red"),
+    (r"^.+: [\d,]+ of [\d,]+ at fault$", "bold"),
 )
+_READ_SIZE = 1 << 16
 _FAILED = 2  # what cannot be read or found; click's own status for wrong arguments
 
 _HELP = """Look into a data dictionary.
@@ -39,12 +43,12 @@ DICTIONARY is a version of FIX ("FIX.4.4"), a version with an overlay ("FIX.4.2+
 Orchestra XML, or an overlay in TOML.
 
 \b
-  fixfast dictionary show FIX.4.4               what is in it
-  fixfast dictionary show FIX.4.4 NewOrderSingle  a message as a tree
-  fixfast dictionary field FIX.4.4 54           a field, its codes, its uses
-  fixfast dictionary diff FIX.4.4 broker.xml    what a broker changed
-  fixfast dictionary check broker.xml           what looks wrong in a file
-  fixfast dictionary validate broker.xml bot.log  what is wrong in a log
+  fixfast dictionary show FIX.4.4                  what is in it
+  fixfast dictionary show FIX.4.4 D                a message as a tree
+  fixfast dictionary field FIX.4.4 Side            a field, codes, uses
+  fixfast dictionary diff FIX.4.4 broker.xml       what a broker changed
+  fixfast dictionary check broker.xml              what looks wrong in it
+  fixfast dictionary validate broker.xml bot.log   what is wrong in a log
 
 Every command takes --json. What cannot be read or found ends with status 2 and one line.
 """
@@ -199,6 +203,62 @@ def check(
     ctx.exit(1 if warned else 0)
 
 
+def _switches(command: F) -> F:
+    """Add the options that make a `Validation`: its own switches, under the same names."""
+    for name, text in (
+        ("empty", "Fields without a value are no faults."),
+        ("order", "Header, body, trailer mixed, groups out of order: no faults."),
+        ("codes", "Values that are not in the field's codes are no faults."),
+        ("user-defined-tags", "The same from 5000 up."),
+        ("unknown-tags", "Tags below 5000 that a message should not have: no faults."),
+    ):
+        option = click.option(f"--no-{name}", name.replace("-", "_"), flag_value=False, default=True, help=text)
+        command = option(command)
+    xml = click.option("--xml", is_flag=True, help="XML data must be well-formed.")
+    structure = click.option("--structure", is_flag=True, help="Members, order, groups only; no formats and codes.")
+    return structure(xml(command))
+
+
+@click.command("validate", short_help="What is wrong with the messages of a log.")
+@click.argument("dictionary")
+@click.argument("log")
+@_switches
+@_options
+@click.pass_context
+def validate(
+    ctx: click.Context,
+    /,
+    dictionary: str,
+    log: str,
+    structure: bool,
+    transport: str | None,
+    as_json: bool,
+    plain: bool,
+    **switches: bool,
+) -> None:
+    """Validate the messages in LOG ("-": standard input) by DICTIONARY.
+
+    Any text or binary log will do, as for `fixfast decode`. Of each message the first fault counts, as a session would
+    answer it. Faults are listed with how often they occur and where first; values of fields are never shown.
+
+    Exit status: 0 when all messages are valid, 1 when one is not, or is garbled, or there is none, 2 when DICTIONARY or
+    LOG cannot be read.
+    """
+    rules = Validation("observe", "structure" if structure else "full", **switches)
+    result = LogValidator(_load(dictionary, transport), rules)
+    try:
+        with click.open_file(log, "rb") as source:
+            read = getattr(source, "read1", source.read)  # what a pipe has, without waiting for more
+            result.run(lambda: read(_READ_SIZE))
+    except OSError as error:
+        raise _fail(OSError(f"{log}: {error.strerror}")) from error
+    if as_json:
+        _show_json(result.as_dict())
+    else:
+        _show(validation_lines(result, dictionary, log), plain)
+    ctx.exit(0 if result.clean else 1)
+
+
 def build() -> click.Command:
     """Return the command group, for `fixfast`."""
-    return click.Group("dictionary", commands=[show, field, diff, check], help=_HELP, no_args_is_help=True)
+    return click.Group("dictionary", commands=[show, field, diff, check, validate], help=_HELP, no_args_is_help=True)

@@ -158,8 +158,14 @@ def diff_lines(difference: Difference, old: str, new: str) -> Iterator[str]:
     yield from _section("messages removed", (f"  - {message.msg_type:<4}{message.name}" for message in removed))
     owners = difference.owners_changed
     yield from _section("messages changed", _owner_changes(difference), len(owners))
-    pairs = [f"  {mark} {length} is the length of {data}" for mark, which in
-             (("+", difference.pairs_added), ("-", difference.pairs_removed)) for length, data in which]  # fmt: skip
+    pairs = [
+        f"  {mark} {d.fields[length].name} ({length}) is the length of {d.fields[data].name} ({data})"
+        for mark, d, which in (
+            ("+", difference.new, difference.pairs_added),
+            ("-", difference.old, difference.pairs_removed),
+        )
+        for length, data in which
+    ]
     yield from _section("data fields and their lengths", pairs)
     yield _summary(difference)
 

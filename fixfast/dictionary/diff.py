@@ -102,7 +102,10 @@ class OwnerChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that differs from `old` to `new`; false if nothing does. `version` is a label and no difference."""
+    """All that differs from `old` to `new`; false if nothing does. `version` is a label and no difference.
+
+    `pairs_added` and `pairs_removed` are (length, data) pairs of data fields that both have.
+    """
 
     old: Dictionary
     new: Dictionary
@@ -180,8 +183,8 @@ def diff(old: Dictionary, new: Dictionary, *, names: bool = True) -> Difference:
         messages_added=_only_in(new, old),
         messages_removed=_only_in(old, new),
         owners_changed=tuple(_owner_changes(old, new, names)),
-        pairs_added=tuple(sorted(new_pairs - old_pairs)),
-        pairs_removed=tuple(sorted(old_pairs - new_pairs)),
+        pairs_added=tuple(sorted(pair for pair in new_pairs - old_pairs if pair[1] in old.fields)),
+        pairs_removed=tuple(sorted(pair for pair in old_pairs - new_pairs if pair[1] in new.fields)),
     )
 
 
