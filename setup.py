@@ -38,7 +38,11 @@ SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
 SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html"}
 
 #: C sources beside the .pyx of an extension. Every .pyx below fixfast/ is an extension.
-C_SOURCES = {"fixfast.codec.scan.kernels": ["scalar.c"], "fixfast.codec.schema": ["schema_check.c"]}
+C_SOURCES = {
+    "fixfast.codec.scan.kernels": ["scalar.c"],
+    "fixfast.codec.schema": ["schema_check.c"],
+    "fixfast.codec.validate": ["walk.c"],
+}
 #: Headers that do not exist before the generator has run.
 GENERATED_HEADERS = ("fixfast/codec/_data_pairs.h",)
 

@@ -6,16 +6,21 @@ cimport cython
 
 from fixfast.codec.message cimport Message
 
+cdef extern from "walk.h" nogil:
+    ctypedef struct ff_rules:
+        uint32_t flags
+        uint32_t max_entries
+
 
 @cython.final
 cdef class Rules:
-    """A Validation as the walk reads it."""
+    """A Validation as the walk reads it. Never changed."""
     cdef readonly object validation     # fixfast.dictionary.validation.Validation
-    cdef uint32_t flags                 # validate.h
-    cdef uint32_t max_entries           # of one group
+    cdef ff_rules rules
+    cdef bint xml                       # XMLDATA is checked, which is not the walk's
     cdef bint reject                    # mode "reject": parse() raises
 
 # What `validate=` of parse() means: None for False, True for Validation(). Raises TypeError for anything else.
 cdef Rules rules_of(object validate)
-# What is wrong with a message: a Fault, or None. No Python code runs unless something is, or XMLDATA is checked.
+# What is wrong with a message: a Fault, or None.
 cdef object check(Message m, Rules rules)

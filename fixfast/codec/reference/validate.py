@@ -1,9 +1,10 @@
 """Checking a message by its dictionary, in plain Python (rows V00-V30).
 
 A message is walked once, field by field, with the levels that are open: the message, and inside it the groups, each
-with its open entry. A group is what follows its count field; its delimiter opens an entry. A field belongs to the
-innermost level that has its tag, which ends the groups inside that level. A stranger, a tag that no open level has,
-changes nothing. Every fault is noted. The one that counts has the lowest rank; among equals the first in the message.
+with its open entry. A group is what follows its count field, unless that says 0 and no delimiter follows it; the
+delimiter opens an entry. A field belongs to the innermost level that has its tag, which ends the groups inside that
+level. A stranger, a tag that no open level has, changes nothing. Every fault is noted. The one that counts has the
+lowest rank; among equals the first in the message.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def validate(m: Message, validation: Validation | None = None) -> Fault | None:
     Args: validation: what is checked; None: everything.
     """
     try:
+        if not m.choice.supported:
+            return _fault(18, _APPL_VER_ID)
         dictionary = m.dictionary
     except DictionaryError:
         return Fault(99, 8, "No dictionary describes this BeginString")
@@ -135,11 +138,23 @@ class _Walk:
             self.note(13, i, tag)
         level.seen.add(tag)
         member = level.members[tag]
+        if not value:
+            if self.options.empty:
+                self.note(4, i, tag)
+        elif isinstance(member, GroupRef):
+            self.count(i, tag, member.group.field, value)
+        else:
+            self.value(i, tag, member.field, value)
         if isinstance(member, GroupRef):
-            self.count(i, tag, value)
-            announced = int(value.lstrip(b"0")[:_MANY_DIGITS] or b"0") if is_count(value) else None
-            self.groups.append(_Group(member, i, announced))
-        self.value(i, tag, member.group.field if isinstance(member, GroupRef) else member.field, value)
+            self.enter(i, member, value)
+
+    def enter(self, i: int, member: GroupRef, value: bytes) -> None:
+        """Open the group that field `i` counts. A group of 0 entries is absent (V20), if it has none."""
+        announced = int(value.lstrip(b"0")[:_MANY_DIGITS] or b"0") if is_count(value) else None
+        group = _Group(member, i, announced)
+        table = self.m.table()
+        if announced != 0 or (i + 1 < len(table) and table[i + 1][0] == group.delimiter):
+            self.groups.append(group)
 
     def leave(self, depth: int) -> None:
         """End groups, the innermost first, until `depth` are open."""
@@ -191,16 +206,14 @@ class _Walk:
 
     # --- what stands in it ----------------------------------------------------------------------------------
 
-    def count(self, i: int, tag: int, value: bytes) -> None:
-        """Judge a count field, in every level of validation: what is behind it cannot be compared with no number."""
-        if value and not is_count(value):
+    def count(self, i: int, tag: int, field: Field, value: bytes) -> None:
+        """Judge a count field; its form at every level, because entries cannot be compared with what is no number."""
+        if not is_count(value):
             self.note(6, i, tag)
+        elif self.options.level == "full" and self.options.codes and not _in_codes(field, value):
+            self.note(5, i, tag)
 
     def value(self, i: int, tag: int, field: Field, value: bytes) -> None:
-        if not value:
-            if self.options.empty:
-                self.note(4, i, tag)
-            return
         if field.kind == "xml" and self.options.xml and not _is_xml(value):
             self.note(12, i, tag)
         if self.options.level != "full":
@@ -213,10 +226,10 @@ class _Walk:
 
 def _in_codes(field: Field, value: bytes) -> bool:
     """Tell whether a value, or every element of a list, is in the code set; Y and N are judged by their form."""
-    if not field.codes or field.open or field.kind == "bool":
+    codes = {code.value.encode("utf-8", "surrogateescape") for code in field.codes if code.value}
+    if not codes or field.open or field.kind == "bool":
         return True
-    elements = value.split(b" ") if field.kind in ("chars", "strings") else [value]
-    return {code.value.encode() for code in field.codes}.issuperset(elements)
+    return codes.issuperset(value.split(b" ") if field.kind in ("chars", "strings") else [value])
 
 
 def _is_xml(value: bytes) -> bool:
