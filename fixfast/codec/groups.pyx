@@ -55,6 +55,18 @@ cdef struct Chain:
     node_p[FF_SCHEMA_DEPTH + 1] levels      # the message's, then each group's inside it
 
 
+cdef inline uint32_t _repeated(const int32_t* tags, uint32_t i, uint32_t last, uint32_t length) noexcept nogil:
+    """How many tags from i on equal those `length` places before them."""
+    cdef uint32_t at = i
+    while at + 64 <= last and not memcmp(tags + at, tags + at - length, 64 * sizeof(int32_t)):
+        at += 64
+    while at + 8 <= last and not memcmp(tags + at, tags + at - length, 8 * sizeof(int32_t)):
+        at += 8
+    while at < last and tags[at] == tags[at - length]:
+        at += 1
+    return at - i
+
+
 cdef uint32_t _walk(
     Chain* chain, const int32_t* tags, uint32_t i, uint32_t last, uint32_t* starts, uint32_t* count
 ) noexcept nogil:
@@ -81,13 +93,19 @@ cdef uint32_t _walk(
         if k == base and tags[i] == levels[base].delimiter:
             starts[n] = i
             n += 1
-            # PERF: an entry with the tags of the one before it is walked like that one, and ends at the same depth:
-            # 50 entries of five fields take 130 ns less.
+            # PERF: entries with the tags of the one before them are walked as that one was, and end at the depth it
+            # ended at. group(268) of a message with 50 entries of five fields takes 180 instead of 355 ns.
             if n > 1:
                 length = i - starts[n - 2]
-                if length <= last - i and not memcmp(tags + starts[n - 2], tags + i, length * sizeof(int32_t)):
+                k = i + _repeated(tags, i, last, length) // length * length
+                if k > i:
                     i += length
+                    while i < k:
+                        starts[n] = i
+                        n += 1
+                        i += length
                     continue
+                k = base
         depth = k
         if member.child:
             depth += 1
