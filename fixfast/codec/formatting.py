@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from fixfast.codec.datatypes import EXPECTED, is_valid
+from fixfast.codec.datatypes import EXPECTED, is_valid, parse_value
 from fixfast.types import MonthYear, Scaled, Tenor
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ def _rendered(kind: Kind, value: Any, digits: int) -> str:
     if isinstance(value, time):
         return _time_text(kind, value, digits)
     if isinstance(value, (MonthYear, Tenor)):
-        text = _named_text(value)
-        if is_valid("monthyear" if isinstance(value, MonthYear) else "tenor", _encoded(text)):
-            return text
-        raise ValueError(f"there is no such {type(value).__name__}")
+        return _named_text(value)
     if isinstance(value, (list, tuple)):
         return _words(value)
     if value is None:
@@ -95,10 +92,15 @@ def _rendered(kind: Kind, value: Any, digits: int) -> str:
 
 
 def _named_text(value: MonthYear | Tenor) -> str:
+    """Return the text of one that exists: all of its parts must come back when it is read."""
     try:
-        return str(value)
-    except (TypeError, ValueError):  # a part that is no number; the exception may hold it
-        raise ValueError(f"there is no such {type(value).__name__}") from None
+        text = str(value)
+        same = parse_value("monthyear" if isinstance(value, MonthYear) else "tenor", text.encode()) == value
+    except (TypeError, ValueError):  # the exception may hold a part that is no number
+        same = False
+    if not same:
+        raise ValueError(f"there is no such {type(value).__name__}")
+    return text
 
 
 def _words(values: Sequence[Any]) -> str:

@@ -7,7 +7,9 @@ EncodeError that names the tag and never holds the value, which may be a passwor
 
 from cpython.bytes cimport PyBytes_Check
 from cpython.datetime cimport (
+    PyDate_Check,
     PyDateTime_Check,
+    PyTime_Check,
     datetime,
     datetime_day,
     datetime_hour,
@@ -32,8 +34,9 @@ from decimal import Decimal
 from enum import Enum
 
 from fixfast.errors import EncodeError, EncodeTypeError
-from fixfast.types import Scaled
+from fixfast.types import MonthYear, Scaled, Tenor
 
+from fixfast.codec.verbatim import Verbatim
 from fixfast.codec.convert cimport big_scaled, decimal_text
 from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_civil, c_write_scaled
 
@@ -176,7 +179,37 @@ cdef int put_other(Out* o, int tag, object value, int kind) except -1:
         return put_decimal(o, tag, value)
     if PyDateTime_Check(value):
         return put_datetime(o, tag, value)
+    if type(value) is Verbatim:
+        return _put_verbatim(o, value.data)
+    if PyDate_Check(value) or PyTime_Check(value) or isinstance(value, (MonthYear, Tenor)):
+        return put_formatted(o, tag, value)
     return no_form(tag, value)
+
+
+cdef int put_formatted(Out* o, int tag, object value) except -1:
+    """Dates, times of day, MonthYear, Tenor and lists of str."""
+    # here: it compiles patterns, and most programs write none of these
+    from fixfast.codec.formatting import format_value
+
+    cdef object raw = None
+    cdef object failure = None
+    cdef str detail = ""
+    try:
+        raw = format_value("str", value, o.digits)
+    except (TypeError, ValueError) as error:
+        failure, detail = EncodeTypeError if isinstance(error, TypeError) else EncodeError, str(error)
+    if failure is not None:
+        raise failure(tag, detail)
+    return put_bytes(o, tag, <bytes?>raw)
+
+
+cdef int _put_verbatim(Out* o, object data) except -1:
+    cdef bytes text = data
+    cdef Py_ssize_t n = PyBytes_GET_SIZE(text)
+    room(o, n + 1)
+    memcpy(o.p, PyBytes_AS_STRING(text), n)
+    o.p += n
+    return 0
 
 
 cdef object plain(int tag, object value):

@@ -28,6 +28,7 @@ from fixfast.codec.render cimport (
     ff_small,
     ns_of,
     plain,
+    put_formatted,
     put_int,
     put_other,
     put_str,
@@ -188,7 +189,8 @@ cdef int put_fields(Out* o, object fields, int part, int depth) except -1:
                 put_int(o, tag, value)
                 p = o.p
         elif type(value) is list or type(value) is tuple:
-            _put_group(o, tag, value, depth)
+            if not _put_words(o, tag, value, kind):
+                _put_group(o, tag, value, depth)
             continue
         else:
             o.p = p
@@ -262,6 +264,21 @@ cdef int _put_data(Out* o, int tag, object value, bint announced, Py_ssize_t sta
 cdef int _tag_size(int tag) noexcept nogil:
     cdef uint8_t[10] text
     return <int>(put_tag(text, tag) - text)
+
+
+cdef bint _put_words(Out* o, int tag, object values, int kind) except -1:
+    """The values of a MULTIPLE... field, given as a list or tuple of str. Returns 0 if it is a group instead."""
+    if kind & COUNT or not values:
+        return False
+    first = values[0]
+    if not PyUnicode_Check(plain(tag, first)):
+        return False
+    room(o, 10)
+    o.p = put_tag(o.p, tag)
+    put_formatted(o, tag, values)
+    o.p[0] = 1
+    o.p += 1
+    return True
 
 
 cdef int _put_group(Out* o, int tag, object entries, int depth) except -1:

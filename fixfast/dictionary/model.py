@@ -318,6 +318,8 @@ class Dictionary:
     _members: dict[str, Mapping[int, FlatMember]] = field(default_factory=dict)
     _tags: dict[str, frozenset[int]] = field(default_factory=dict)
     _deep_tags: dict[int, frozenset[int]] = field(default_factory=dict)
+    #: {tag: how codec/reading.py reads its values}: a cache, too, and no part of what the dictionary says
+    readers: dict[int, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Dictionary {self.version}: {len(self.fields)} fields, {len(self.messages)} messages>"

@@ -159,7 +159,8 @@ def test_a_refusal_holds_no_secret(codec: Codec, tag: int) -> None:
         [(tag, {secret: 1})],
         [(tag, [[(55, secret + "\x01")]])],
         [(tag, secret + "\ud800")],
-        [(453, [[(448, "A"), (tag, (secret,))]])],
+        [(453, [[(448, "A"), (tag, (secret + " ",))]])],
+        [(tag, (secret, 5))],
     ]
     if tag == 554:
         rows.append([(tag, secret + "\x01")])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from fixfast.codec._data_pairs import COUNT_TAGS, DATA_PAIRS, TIME_TAGS
+from fixfast.codec.formatting import format_value
 from fixfast.codec.reference.convert import check_scale, format_decimal, format_scaled, format_time
 from fixfast.errors import EncodeError, EncodeTypeError
-from fixfast.types import Scaled, Slot
+from fixfast.types import MonthYear, Scaled, Slot, Tenor
 
 __all__ = ["Template", "encode", "encode_session"]
 
@@ -204,7 +205,7 @@ def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> Non
     for i, item in enumerate(fields):
         tag, value = _pair(item)
         _check_tag(tag, rules.owned)
-        if isinstance(value, list) or type(value) is tuple:
+        if (isinstance(value, list) or type(value) is tuple) and not (_are_words(value) and tag not in COUNT_TAGS):
             _extend_group(wire, tag, value, rules, depth)
         elif tag in _LENGTH_TAGS:
             _append_data(wire, tag, value)
@@ -213,6 +214,12 @@ def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> Non
             wire.append((int(tag), raw))
             if tag in COUNT_TAGS and rules.complete:
                 _check_flat_group(tag, raw, fields[i + 1 :])
+
+
+def _are_words(value: Any) -> bool:
+    """Tell the values of a MULTIPLE... field from the entries of a group."""
+    first = value[0] if value else None
+    return isinstance(first.value if isinstance(first, Enum) else first, str)
 
 
 def _extend_group(wire: Wire, tag: int, entries: Any, rules: _Rules, depth: int) -> None:
@@ -302,8 +309,12 @@ def _scalar(tag: int, value: Any, digits: int) -> bytes:
             return _scaled(tag, value)
         if isinstance(value, datetime):
             return _datetime(tag, value, digits)
+        if isinstance(value, (date, time, MonthYear, Tenor, list, tuple)):
+            return format_value("str", value, digits)
     except EncodeError:
         raise
+    except TypeError as error:
+        raise EncodeTypeError(tag, str(error)) from None
     except ValueError as error:
         raise EncodeError(tag, str(error)) from None
     hint = ": give a Decimal, a Scaled or the text" if isinstance(value, float) else ""

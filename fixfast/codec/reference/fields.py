@@ -7,13 +7,16 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from operator import index
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from fixfast.codec import reading
 from fixfast.codec.reference import convert
 from fixfast.errors import FieldFormatError, FieldMissing
 
 if TYPE_CHECKING:
+    from fixfast.codec.message import Message as CompiledMessage
     from fixfast.codec.reference.scan import Field
+    from fixfast.dictionary.model import Dictionary
 
 __all__ = ["FieldRun", "reader"]
 
@@ -124,6 +127,30 @@ class FieldRun:
     def datetime(self, tag: builtins.int, default: D = _MISSING) -> dt.datetime | D:
         """Return a UTCTimestamp as an aware datetime, cut to microseconds. Raises: FieldMissing, FieldFormatError."""
         return self._convert(tag, "datetime", default, convert.parse_datetime)
+
+    # --- by the dictionary ----------------------------------------------------------------------------------
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dictionary that describes the message. Raises: DictionaryError: there is none for this version."""
+        raise NotImplementedError
+
+    def value(self, tag: builtins.int, default: Any = _MISSING) -> Any:
+        """Return a value by its type in the dictionary. Raises: FieldMissing, FieldFormatError, DictionaryError."""
+        if default is not _MISSING and tag not in self:
+            return default
+        return reading.value(_same(self), tag)
+
+    def value_ns(self, tag: builtins.int, default: D = _MISSING) -> builtins.int | D:
+        """Return a time by its type in the dictionary, in ns. Raises: as value()."""
+        if default is not _MISSING and tag not in self:
+            return default
+        return reading.value_ns(_same(self), tag)
+
+
+def _same(run: FieldRun) -> CompiledMessage:
+    """Say to the type checker what the tests prove: the two have the same interface."""
+    return cast("CompiledMessage", run)
 
 
 def reader(tag: int, kind: str) -> Callable[[FieldRun], Any]:
