@@ -43,12 +43,22 @@ def blocks(path: Path) -> list[Block]:
     return [Block(m[1], m[2], text.count("\n", 0, m.start(2)) + 1) for m in _FENCE.finditer(text)]
 
 
-def commands(block: Block) -> Iterator[str]:
-    """Yield the command lines of a console block; lines that a backslash continues are joined."""
+def commands_and_statuses(block: Block) -> Iterator[tuple[str, int]]:
+    """Yield the command lines of a console block, and the exit status that a comment promises ("  # status 1"), or 0.
+
+    Lines that a backslash continues are joined.
+    """
     if block.language == "console":
         for line in block.text.replace("\\\n", " ").splitlines():
             if line.startswith("$ "):
-                yield line[2:].partition("  #")[0].strip()
+                command, _, comment = line[2:].partition("  #")
+                status = re.search(r"\bstatus (\d+)", comment)
+                yield command.strip(), int(status[1]) if status else 0
+
+
+def commands(block: Block) -> Iterator[str]:
+    """Yield the command lines of a console block."""
+    return (command for command, _ in commands_and_statuses(block))
 
 
 @pytest.fixture
@@ -72,13 +82,13 @@ def run_python(block: Block, page: str, namespace: dict[str, object]) -> None:
     exec(code, namespace)
 
 
-def run_command(command: str, folder: Path) -> None:
+def run_command(command: str, folder: Path, status: int = 0) -> None:
     command = re.sub(r"(^|\| *)fixfast ", rf"\g<1>{sys.executable} -m fixfast ", command)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     ran = subprocess.run(
         ["sh", "-c", command], capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False
     )
-    assert ran.returncode == 0, f"$ {command}\n{ran.stdout}{ran.stderr}"
+    assert ran.returncode == status, f"$ {command}\n{ran.stdout}{ran.stderr}"
 
 
 @pytest.mark.parametrize(("page", "path"), PAIRS, ids=NAMES)
@@ -93,9 +103,9 @@ def test_blocks_of_a_page_run(
         here = Block(block.language, block.text.replace(PORT, port), block.line)
         if here.language == "python":
             run_python(here, page, namespace)
-        for command in commands(here):
+        for command, status in commands_and_statuses(here):
             if re.search(r"(^|\| *)fixfast ", command):
-                run_command(command, tmp_path)
+                run_command(command, tmp_path, status)
 
 
 def test_readme_shows_the_demo_the_code_and_the_numbers() -> None:
@@ -146,6 +156,18 @@ def test_links_and_make_targets_lead_somewhere(page: str, path: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for name in re.findall(r"(?:`|\$ )make ([a-z]+)", text):
         assert name in targets, f"{page} mentions make {name}"
+
+
+def test_a_status_that_is_not_as_promised_is_noticed(tmp_path: Path) -> None:
+    lines = (
+        "$ fixfast dictionary diff FIX.4.2 FIX.4.2",
+        "$ fixfast dictionary diff FIX.4.2 FIX.4.1  # status 1",
+    )
+    equal, different = commands_and_statuses(Block("console", "\n".join(lines), 1))
+    assert different == ("fixfast dictionary diff FIX.4.2 FIX.4.1", 1)
+    run_command(different[0], tmp_path, different[1])
+    with pytest.raises(AssertionError, match=r"no difference"):
+        run_command(equal[0], tmp_path, different[1])
 
 
 def test_a_name_that_is_not_there_is_noticed() -> None:

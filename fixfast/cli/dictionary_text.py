@@ -67,7 +67,7 @@ def tree_lines(owner: Owner, items: Sequence[Item], version: str) -> Iterator[st
         kind = "admin message" if owner.category == "admin" else "application message"
         yield f"{owner.name} ({owner.msg_type}), {kind} of {version}"
     else:
-        yield owner.name if owner.kind == "component" else f"the {owner.name}" + f" of {version}"
+        yield f"{owner.name if owner.kind == 'component' else 'the ' + owner.name} of {version}"
     yield "* required"
     yield ""
     if not items:
