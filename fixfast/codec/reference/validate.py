@@ -104,7 +104,9 @@ class _Walk:
         self.top = _Level(dictionary.members(m.msg_type).values())
         self.groups: list[_Group] = []  # open, the outermost first
         self.header = {member.tag for member in flatten(dictionary.header)}
-        self.trailer = {member.tag for member in flatten(dictionary.trailer)}
+        # What several sections have belongs to the first of them: header, body, trailer.
+        body = {member.tag for member in flatten(dictionary.messages[m.msg_type].members)}
+        self.trailer = {member.tag for member in flatten(dictionary.trailer)} - body
         self.section = _HEADER
         self.found: list[tuple[int, int, Fault]] = []  # rank, place, fault
         self.ends = 0  # of levels, so far
