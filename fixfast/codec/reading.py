@@ -29,7 +29,8 @@ def value(m: Message | Entry, tag: int) -> Any:
         this version.
     """
     dictionary = m.dictionary
-    # PERF: what a tag's values are read with is found once for each dictionary (a Decimal 2.9 -> 0.6 us)
+    # PERF: what a tag's values are read with is found once for each dictionary (a Decimal 2.4 -> 0.6 us, an
+    # enum member 7.3 -> 0.3 us)
     read = dictionary.readers.get(tag)
     if read is None:
         field = dictionary.fields.get(tag)
@@ -44,8 +45,13 @@ def value_ns(m: Message | Entry, tag: int) -> int:
 
     Raises: FieldMissing; FieldFormatError: also for a field whose type is no time; DictionaryError.
     """
-    raw = m.bytes(tag)
     field = m.dictionary.fields.get(tag)
+    if field is not None and field.kind == "time":
+        try:
+            return m.time_ns(tag)  # PERF: 3.0 -> 0.4 us
+        except FieldFormatError:  # wrong, or beyond 64 bits
+            pass
+    raw = m.bytes(tag)
     if field is None or field.kind not in TIME_KINDS:
         found = "the dictionary has no such field" if field is None else f"its type is {field.type}"
         raise FieldFormatError(tag, "time", raw, found)

@@ -7,9 +7,7 @@ EncodeError that names the tag and never holds the value, which may be a passwor
 
 from cpython.bytes cimport PyBytes_Check
 from cpython.datetime cimport (
-    PyDate_Check,
     PyDateTime_Check,
-    PyTime_Check,
     datetime,
     datetime_day,
     datetime_hour,
@@ -30,6 +28,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport malloc, realloc
 from libc.string cimport memcpy
 
+from datetime import date, time
 from decimal import Decimal
 from enum import Enum
 
@@ -44,6 +43,8 @@ from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_civil, c_write_scal
 __all__: list = []
 
 import_datetime()
+
+cdef tuple FORMATTED = (date, time, MonthYear, Tenor)
 
 cdef enum:
     MAX_EXPONENT = 1000         # of a Scaled, either way: bounds the zeros it makes
@@ -181,7 +182,7 @@ cdef int put_other(Out* o, int tag, object value, int kind) except -1:
         return put_datetime(o, tag, value)
     if type(value) is Verbatim:
         return _put_verbatim(o, value.data)
-    if PyDate_Check(value) or PyTime_Check(value) or isinstance(value, (MonthYear, Tenor)):
+    if isinstance(value, FORMATTED):
         return put_formatted(o, tag, value)
     return no_form(tag, value)
 
