@@ -90,7 +90,8 @@ def is_generated(name: str) -> bool:
         return True
     if path.suffix in {".c", ".cpp", ".html"} and (ROOT / path.with_suffix(".pyx")).exists():
         return True  # Cython's
-    return path.stem == "_data_pairs" or ".".join(parts[:2]) in GENERATED_PACKAGES
+    compiled = parts[:3] == ("fixfast", "dictionary", "blobs")
+    return compiled or path.stem == "_data_pairs" or ".".join(parts[:2]) in GENERATED_PACKAGES
 
 
 class Sdist(sdist):
@@ -271,7 +272,7 @@ def force_checks() -> None:
 
 setup(
     packages=find_packages(include=["fixfast", "fixfast.*"]),
-    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml"]},
+    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml", "blobs/*.bin"]},
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={

@@ -20,8 +20,9 @@ from typing import NoReturn, TypeAlias, get_args
 
 from fixfast.dictionary.model import Component, ComponentRef, Dictionary, Field, Group, GroupRef, Kind, Member
 from fixfast.errors import DictionaryError
+from fixfast.types import Buffer
 
-__all__ = ["COMPILER", "FORMAT", "HEADER_SIZE", "MAX_DEPTH", "MAX_MEMBERS", "compile_dictionary"]
+__all__ = ["COMPILER", "FORMAT", "HEADER_SIZE", "MAX_DEPTH", "MAX_MEMBERS", "compile_dictionary", "is_blob"]
 
 #: The form of the bytes (FF_SCHEMA_FORMAT).
 FORMAT = 1
@@ -35,8 +36,6 @@ _MAGIC = 0x42444646
 _HEADER = Struct("=3I32s7I")
 #: Bytes in front of what the digest covers.
 HEADER_SIZE = _HEADER.size
-#: Behind magic, format and size: the digest itself.
-DIGEST = slice(12, 44)
 
 _KINDS: Mapping[str, int] = MappingProxyType({kind: number for number, kind in enumerate(get_args(Kind))})
 _LITTLE = sys.byteorder == "little"
@@ -60,6 +59,11 @@ def compile_dictionary(dictionary: Dictionary) -> bytes:
             empty MsgType, a member that is not a field of the dictionary, an empty group.
     """
     return _Compiler(dictionary).blob()
+
+
+def is_blob(data: Buffer) -> bool:
+    """Tell whether this looks like a whole blob of this format and kind of machine; Schema looks closer."""
+    return len(data) >= HEADER_SIZE and _HEADER.unpack_from(data)[:3] == (_MAGIC, FORMAT, len(data))
 
 
 class _Compiler:

@@ -2,15 +2,18 @@
 
     python -m fixfast.dictionary.generate
 
-writes the length/data pairs, timestamp tags and count tags for the codec, and one typed module for each version.
-Standard library only, and nothing compiled is imported: setup.py runs this before anything is built. The output is
-a function of the spec alone, and a file is written only if its content changes, so that builds stay incremental.
+writes the length/data pairs, timestamp tags and count tags for the codec; for each version one typed module, and the
+compiled dictionary (FIX 5.0 and later merged with FIXT 1.1). Standard library only, and nothing compiled is imported:
+setup.py runs this before anything is built. The output is a function of the spec alone, and a file is written only if
+its content changes, so that builds stay incremental.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from fixfast.dictionary.compile import compile_dictionary
+from fixfast.dictionary.compiled import BLOB_DIR
 from fixfast.dictionary.load import VERSIONS, load_dictionary
 from fixfast.dictionary.render import (
     count_tags,
@@ -22,7 +25,7 @@ from fixfast.dictionary.render import (
     time_tags,
 )
 
-__all__ = ["GENERATED_PACKAGES", "generate", "render_all"]
+__all__ = ["GENERATED_PACKAGES", "compile_all", "generate", "render_all"]
 
 #: Packages that exist only after generation.
 GENERATED_PACKAGES = tuple(f"fixfast.{stem.lower()}" for stem in VERSIONS.values())
@@ -35,9 +38,9 @@ def generate(root: Path) -> list[Path]:
         the files that were written.
     """
     written = []
-    for name, text in render_all().items():
+    texts = {name: text.encode() for name, text in render_all().items()}
+    for name, data in {**texts, **compile_all()}.items():
         path = root / name
-        data = text.encode()
         if path.is_file() and path.read_bytes() == data:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,7 @@ def generate(root: Path) -> list[Path]:
 
 
 def render_all() -> dict[str, str]:
-    """Return {path with "/" below the root: content} of every generated file."""
+    """Return {path with "/" below the root: content} of every generated text."""
     dictionaries = [load_dictionary(version) for version in VERSIONS]
     tables = data_pairs(dictionaries), time_tags(dictionaries), count_tags(dictionaries)
     files = {
@@ -62,6 +65,12 @@ def render_all() -> dict[str, str]:
         files[f"{folder}/__init__.py"] = render_typed(dictionary, f"{stem}.xml")
         files[f"{folder}/__init__.pyi"] = render_stub(dictionary, f"{stem}.xml")
     return files
+
+
+def compile_all() -> dict[str, bytes]:
+    """Return {path with "/" below the root: content} of the compiled dictionaries, one for each version."""
+    folder = f"fixfast/dictionary/{BLOB_DIR.name}"
+    return {f"{folder}/{stem}.bin": compile_dictionary(load_dictionary(name)) for name, stem in VERSIONS.items()}
 
 
 if __name__ == "__main__":

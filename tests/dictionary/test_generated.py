@@ -18,7 +18,7 @@ import pytest
 
 import fixfast
 from fixfast import fix40, fix42, fix44, fix50, fix50sp2, fixt11
-from fixfast.dictionary.generate import GENERATED_PACKAGES, generate, render_all
+from fixfast.dictionary.generate import GENERATED_PACKAGES, compile_all, generate, render_all
 from fixfast.dictionary.load import VERSIONS, load_dictionary
 from fixfast.dictionary.model import Code, Field
 from fixfast.dictionary.render import enum_members, enums, identifier
@@ -49,11 +49,13 @@ def test_what_is_installed_is_what_the_generator_makes() -> None:
     for name, text in render_all().items():
         if (ROOT / name).suffix != ".h" or (ROOT / name).exists():  # headers are not in the wheel
             assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: generate again"
+    for name, data in compile_all().items():
+        assert (ROOT / name).read_bytes() == data, f"{name}: generate again"
 
 
 def test_output_does_not_depend_on_the_run() -> None:
-    command = "import hashlib; from fixfast.dictionary.generate import render_all\n"
-    command += "print(hashlib.sha256(repr(sorted(render_all().items())).encode()).hexdigest())"
+    command = "import hashlib; from fixfast.dictionary.generate import compile_all, render_all\n"
+    command += "print(hashlib.sha256(repr(sorted({**render_all(), **compile_all()}.items())).encode()).hexdigest())"
     digests = {
         subprocess.run(
             [sys.executable, "-c", command],
@@ -78,7 +80,7 @@ def test_every_file_says_where_it_comes_from() -> None:
 
 def test_files_are_written_only_if_they_changed(tmp_path: Path) -> None:
     written = generate(tmp_path)
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == sorted(render_all())
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == sorted([*render_all(), *compile_all()])
     before = {path: path.stat().st_mtime_ns for path in written}
     assert generate(tmp_path) == []
     written[0].write_text("changed")

@@ -17,7 +17,7 @@ import pytest
 
 import fixfast
 from fixfast._version import __version__
-from fixfast.dictionary.generate import GENERATED_PACKAGES, render_all
+from fixfast.dictionary.generate import GENERATED_PACKAGES, compile_all, render_all
 
 pytestmark = pytest.mark.packaging
 
@@ -55,6 +55,9 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in render_all().items():
         (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).write_text(text, encoding="utf-8")
+    for name, data in compile_all().items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(data)
     for name in (
         "convert.c",
         "convert.html",
@@ -87,6 +90,12 @@ def sdist_names(sdist: Path) -> list[str]:
         return [name.partition("/")[2] for name in tar.getnames() if "/" in name]
 
 
+def hand_written_c() -> list[str]:
+    """Return the C sources that are not Cython's: those without a .pyx of their name."""
+    paths = [path for path in (ROOT / "fixfast").rglob("*.c") if not path.with_suffix(".pyx").exists()]
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
 def empty_environment(folder: Path) -> Path:
     """Make an environment without any package; return its Python."""
     venv.create(folder, symlinks=os.name != "nt")
@@ -98,12 +107,12 @@ def empty_environment(folder: Path) -> Path:
 
 def test_sdist_holds_nothing_generated(sdist: Path) -> None:
     names = sdist_names(sdist)
-    generated = {*render_all(), *(package.replace(".", "/") for package in GENERATED_PACKAGES)}
+    generated = {*render_all(), *compile_all(), *(package.replace(".", "/") for package in GENERATED_PACKAGES)}
     assert not generated & set(names)
     assert not [name for name in names if PurePosixPath(name).suffix in BUILT or "__pycache__" in name]
     assert not [name for name in names if name.startswith(("build/", "dist/"))]
     c_files = [name for name in names if name.endswith((".c", ".html")) and name.startswith("fixfast/")]
-    assert c_files == ["fixfast/codec/scan/scalar.c"]
+    assert sorted(c_files) == sorted(hand_written_c())
 
 
 def test_sdist_does_not_list_what_it_does_not_hold(sdist: Path) -> None:
@@ -123,6 +132,7 @@ def test_sdist_holds_every_source(sdist: Path) -> None:
         name = path.relative_to(ROOT).as_posix()
         if path.suffix in {".py", ".pyi", ".pyx", ".pxd", ".h", ".xml", ".typed"} and name not in generated:
             assert name in names, name
+    assert {"fixfast/codec/scan/scalar.c", "fixfast/codec/schema_check.c"} <= set(hand_written_c()) <= names
 
 
 # --- wheel ------------------------------------------------------------------------------------------------
@@ -136,7 +146,7 @@ def test_wheel_built_from_the_sdist_is_whole(wheel: Path) -> None:
         assert {f"{module}{suffix}", f"{module}.pyi"} <= names
     assert "fixfast/py.typed" in names
     assert {f"fixfast/dictionary/spec/{path.name}" for path in (ROOT / "fixfast/dictionary/spec").iterdir()} <= names
-    for name in render_all():
+    for name in (*render_all(), *compile_all()):
         assert (name in names) == (not name.endswith(".h"))
     for path in (ROOT / "fixfast").rglob("*.py"):
         assert path.relative_to(ROOT).as_posix() in names
@@ -160,12 +170,16 @@ def test_metadata(wheel: Path) -> None:
 
 
 USE = """
-import fixfast, pathlib
+import fixfast, mmap, pathlib
+from fixfast.dictionary.compiled import blob_of
 from fixfast import fix44, fix50sp2
 assert fix44.Side.BUY == "1" and fix50sp2.Tag.RateSource == 1446
 assert len(fixfast.load_dictionary("FIX.5.0SP2").fields) == 6028
 raw = fixfast.encode("FIX.4.4", "0", [(49, "A"), (56, "B"), (34, 1)])
 assert fixfast.parse(raw)[49] == "A"
+assert isinstance(blob_of("FIX.5.0SP2"), mmap.mmap)  # shipped
+raw = fixfast.encode("FIX.4.4", "W", [(268, [[(269, "0")], [(269, "1")]])])
+assert [entry[269] for entry in fixfast.parse(raw).group(268)] == ["0", "1"]
 print(pathlib.Path(fixfast.__file__).parents[1])
 """
 
