@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from struct import Struct
 
-from fixfast.dictionary.compile import DIGEST, HEADER_SIZE, compile_dictionary
+from fixfast.dictionary.compile import HEADER_SIZE, compile_dictionary
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.resolve import resolve
 from tests.codec.mutate import mutated
@@ -17,6 +17,8 @@ from tests.codec.mutate import mutated
 __all__ = ["broken_words", "compiled_seeds", "sealed_blob"]
 
 _WORD = Struct("=I")
+#: Where ff_schema_header (codec/schema.h) has its size, and the end of its digest behind that.
+_SIZE_AT, _DIGEST_END = 8, 44
 _TELLING = (0, 1, 2, 3, 4, 15, 16, 31, 32, 4095, 4096, 4097, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
 
 
@@ -32,11 +34,8 @@ def sealed_blob(data: bytes) -> bytes:
     if len(data) < HEADER_SIZE:
         return data
     whole = data + bytes(-len(data) % 4)
-    size = DIGEST.start - _WORD.size
-    head = (
-        whole[:size] + _WORD.pack(len(whole)) + sha256(whole[HEADER_SIZE:]).digest() + whole[DIGEST.stop : HEADER_SIZE]
-    )
-    return head + whole[HEADER_SIZE:]
+    digest = sha256(whole[HEADER_SIZE:]).digest()
+    return whole[:_SIZE_AT] + _WORD.pack(len(whole)) + digest + whole[_DIGEST_END:]
 
 
 def broken_words(corpus: Sequence[bytes], random: Random) -> bytes:
