@@ -47,10 +47,10 @@ class Slot(NamedTuple):
     """A place in a Template that encode() fills.
 
     `kind` is one of "str" (str or bytes), "int", "time" (ns since the epoch), "decimal" (Decimal, int or Scaled),
-    "bool" (Y/N) or "scaled:N" (an int, value * 10**N).
+    "bool" (Y/N) or "scaled:N" (an int, value * 10**N). `tag` may be a name where the Template has a dictionary.
     """
 
-    tag: int
+    tag: int | str
     kind: str = "str"
 
 
@@ -133,7 +133,7 @@ class Tenor(NamedTuple):
     """A TENOR: a number of days (D), weeks (W), months (M) or years (Y). str() is what is on the wire: "M3"."""
 
     unit: str
-    count: int
+    count: int  # type: ignore[assignment]  # instead of tuple.count()
 
     def __str__(self) -> str:
         return f"{self.unit}{self.count}"

@@ -98,6 +98,7 @@ REFERENCE_SEES = (
     "fixfast.codec.mapping",
     "fixfast.codec.present",
     "fixfast.codec.reading",
+    "fixfast.codec.verbatim",
 )
 
 

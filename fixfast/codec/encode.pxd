@@ -21,6 +21,7 @@ cdef class Template:
     cdef list parts                     # [(fields as given, kinds of tags refused among them), ...]
     cdef object msg_type                # MsgType as given
     cdef int digits                     # decimals of timestamps
+    cdef dict own                       # {data field: its length} that only the dictionary has; None without one
     cdef bint direct                    # `text` and `holes` say everything; else `parts` are written anew
 
     cdef int render(self, Out* o, list order) except -1

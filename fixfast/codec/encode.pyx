@@ -94,29 +94,34 @@ cdef int _check_digits(int digits) except -1:
     return 0
 
 
-def encode(begin_string, msg_type, fields, *, int timestamp_digits=3):
+def encode(begin_string, msg_type, fields, *, int timestamp_digits=3, dictionary=None):
     """Return a whole message: BeginString, BodyLength, MsgType, `fields` in the order given, CheckSum.
 
     Args:
         begin_string: "FIX.4.0" to "FIX.4.4", "FIXT.1.1"; "FIX.5.0", "FIX.5.0SP1" and "FIX.5.0SP2" write FIXT.1.1.
         msg_type: MsgType(35), a str.
         fields: (tag, value) pairs. A value is a str (UTF-8 with surrogateescape), bytes, an int, a bool (Y or N), a
-            Decimal or Scaled (plain notation, exact), an aware datetime, or an Enum member whose value is one of these.
+            Decimal or Scaled (plain notation, exact), an aware datetime, a date, a time (naive: local), a MonthYear, a
+            Tenor, a list or tuple of str (MULTIPLE... values), or an Enum member whose value is one of these.
             An int for a tag of type UTCTimestamp is ns since the epoch. Data fields (96, 213 ...) may hold any byte;
             their length is computed. A group is (count tag, [entry, ...]), each entry a list of fields; an empty one is
             left out. In the flat form (count tag, n) with the entries' fields behind it, n is checked.
         timestamp_digits: decimals of timestamps, 0, 3, 6 or 9; what is finer is cut off.
+        dictionary: a Dictionary. Then names are taken for tags, values are written by their types, entries of groups
+            (lists or dicts, at any depth) are put into its order, and its own data fields get their length. Fields at
+            the top stay in the order given; text is taken as it is.
     Raises:
         EncodeError: names the tag: one that is written here (8, 9, 10, 35) or is outside 1 to 999999999, an empty
             value, SOH outside data, a wrong length or count.
         EncodeTypeError: names the tag: None, a float, or any other type.
         ValueError: timestamp_digits.
+    With a dictionary, errors name the field and the entry it stands in: "NoPartyIDs (453) entry 2: ...".
     """
     cdef uint8_t[STACK] stack
     cdef Out o
     cdef object begin = begin_text(begin_string)
     _check_digits(timestamp_digits)
-    fields = sequence(fields)
+    fields = sequence(fields) if dictionary is None else _arranged(dictionary, msg_type, fields, timestamp_digits)
     _open(&o, stack, timestamp_digits)
     try:
         put_msg_type(&o, msg_type)
@@ -126,13 +131,22 @@ def encode(begin_string, msg_type, fields, *, int timestamp_digits=3):
         free(o.heap)
 
 
-def encode_session(begin_string, msg_type, header, fields, int timestamp_digits=3):
+cdef list _arranged(object dictionary, object msg_type, object fields, int digits, bint slots=False):
+    # here: it compiles patterns, and the encoder alone must be imported quickly
+    from fixfast.codec.arrange import arrange
+
+    return arrange(dictionary, msg_type, fields, digits, slots)
+
+
+def encode_session(begin_string, msg_type, header, fields, int timestamp_digits=3, dictionary=None):
     """Return a whole message of a session: as encode(), with the session's part of the header first.
 
     Fields of the standard header among `fields` (sub ids, 97, 1128, hops ...) are moved behind `header`, in their
     order: a header field in the body is a reason to reject (requirement row S15).
 
-    Args: header: the session's own fields, at least 49, 56, 34 and 52. fields: the application's.
+    Args:
+        header: the session's own fields, at least 49, 56, 34 and 52. fields: the application's.
+        dictionary: for `fields`, as encode().
     Raises: as encode(); also EncodeError for 34, 43, 49, 52, 56 or 122 among `fields`: those belong to the session.
     """
     cdef uint8_t[STACK] stack
@@ -141,7 +155,7 @@ def encode_session(begin_string, msg_type, header, fields, int timestamp_digits=
     cdef object begin = begin_text(begin_string)
     _check_digits(timestamp_digits)
     header = sequence(header)
-    fields = sequence(fields)
+    fields = sequence(fields) if dictionary is None else _arranged(dictionary, msg_type, fields, timestamp_digits)
     _open(&o, stack, timestamp_digits)
     try:
         put_msg_type(&o, msg_type)
@@ -169,24 +183,28 @@ cdef class Template:
 
     Args:
         begin_string, msg_type, fields, timestamp_digits: as encode(); a `fixfast.Slot` at the top level of `fields`
-            is a place that each message fills.
+            is a place that each message fills. Inside groups there are none: how many entries there are is fixed.
         header: for a session: its own fields, Slots among them, which then come first. `fields` is treated as
             encode_session() treats them.
+        dictionary: for `fields`, as encode(); a Slot's tag may be a name, too.
     Raises:
         EncodeError, EncodeTypeError: a fixed field cannot be written, as encode().
         ValueError: the kind of a Slot, or timestamp_digits.
     """
 
-    def __cinit__(self, begin_string, msg_type, fields, *, int timestamp_digits=3, header=None):
+    def __cinit__(self, begin_string, msg_type, fields, *, int timestamp_digits=3, header=None, dictionary=None):
         cdef uint8_t[STACK] stack
         cdef Out o
         _check_digits(timestamp_digits)
+        if dictionary is not None:
+            fields = _arranged(dictionary, msg_type, fields, timestamp_digits, True)
+            self.own = _own_pairs(dictionary)
         self.begin = begin_text(begin_string)
         self.msg_type = msg_type
         self.digits = timestamp_digits
         self.parts, self.slots, order = _plan(list(fields), header)
         self.holes = bytes(sizeof(Hole) * len(self.slots))
-        self.direct = True
+        self.direct = self.own is None or not any([_in_pair(slot.tag, self.own) for slot in self.slots])
         _open(&o, stack, timestamp_digits)
         try:
             self.render(&o, order)
@@ -280,12 +298,30 @@ cdef class Template:
                 if value is not None:
                     fields.append((hole.tag, _slot_text(hole, value, self.digits)))
                 hole += 1
+            if self.own:
+                fields = _paired(fields, self.own)
             o.refuse = owned
             put_fields(o, fields, ALL, 0)
         return finish(o, self.begin)
 
     def __repr__(self):
         return f"<Template {self.begin} {self.msg_type}, slots {', '.join([str(slot.tag) for slot in self.slots])}>"
+
+
+cdef object _own_pairs(object dictionary):
+    from fixfast.codec.arrange import own_pairs
+
+    return own_pairs(dictionary)
+
+
+cdef list _paired(list fields, object pairs):
+    from fixfast.codec.arrange import paired
+
+    return paired(fields, pairs)
+
+
+cdef bint _in_pair(object tag, dict pairs) except -1:
+    return tag in pairs or tag in pairs.values()
 
 
 cdef tuple _plan(list fields, object header):

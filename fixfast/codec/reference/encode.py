@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from fixfast.codec._data_pairs import COUNT_TAGS, DATA_PAIRS, TIME_TAGS
+from fixfast.codec.arrange import arrange, own_pairs, paired
 from fixfast.codec.formatting import format_value
 from fixfast.codec.reference.convert import check_scale, format_decimal, format_scaled, format_time
+from fixfast.codec.verbatim import Verbatim
 from fixfast.errors import EncodeError, EncodeTypeError
 from fixfast.types import MonthYear, Scaled, Slot, Tenor
+
+if TYPE_CHECKING:
+    from fixfast.dictionary.model import Dictionary
 
 __all__ = ["Template", "encode", "encode_session"]
 
@@ -42,7 +47,14 @@ class _Rules(NamedTuple):
     complete: bool = True  # False: slots are still to be filled, so counts of flat groups are not yet right
 
 
-def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], *, timestamp_digits: int = 3) -> bytes:
+def encode(
+    begin_string: str,
+    msg_type: str,
+    fields: Iterable[tuple[Any, Any]],
+    *,
+    timestamp_digits: int = 3,
+    dictionary: Dictionary | None = None,
+) -> bytes:
     """Return a whole message; 8, 9, 35 and 10 are written here.
 
     Args:
@@ -52,10 +64,13 @@ def encode(begin_string: str, msg_type: str, fields: Iterable[tuple[int, Any]], 
             an Enum with such a value; ns since the Unix epoch for UTCTimestamp tags; a list of entries (lists of
             fields) for a group.
         timestamp_digits: decimals of timestamps: 0, 3, 6 or 9.
+        dictionary: for names, types, the order in groups and data fields of its own: see codec/arrange.py.
 
     Raises: EncodeError, EncodeTypeError: naming the tag.
     """
     _check_digits(timestamp_digits)
+    if dictionary is not None:
+        fields = arrange(dictionary, msg_type, fields, timestamp_digits)
     return _frame(begin_string, msg_type, _flatten(fields, _Rules(_OWNED, timestamp_digits)))
 
 
@@ -63,8 +78,9 @@ def encode_session(
     begin_string: str,
     msg_type: str,
     header: Iterable[tuple[int, Any]],
-    fields: Iterable[tuple[int, Any]],
+    fields: Iterable[tuple[Any, Any]],
     timestamp_digits: int = 3,
+    dictionary: Dictionary | None = None,
 ) -> bytes:
     """Return a whole message of a session: `header` is the session's, `fields` the application's.
 
@@ -73,6 +89,8 @@ def encode_session(
     Raises: EncodeError, EncodeTypeError: naming the tag; also for the tags a session owns among `fields`.
     """
     _check_digits(timestamp_digits)
+    if dictionary is not None:
+        fields = arrange(dictionary, msg_type, fields, timestamp_digits)
     return _frame(begin_string, msg_type, _session_wire(header, fields, timestamp_digits, complete=True))
 
 
@@ -95,6 +113,7 @@ class Template:
     Args:
         begin_string, msg_type, fields, timestamp_digits: as for encode(); Slots stand among the fields.
         header: the session's fields and Slots, as for encode_session(); None: a bare message, as for encode().
+        dictionary: for `fields`, as for encode(); a Slot's tag may be a name.
 
     Raises: EncodeError: a fixed field cannot be written. ValueError: a Slot of unknown kind.
     """
@@ -103,16 +122,22 @@ class Template:
         self,
         begin_string: str,
         msg_type: str,
-        fields: Iterable[tuple[int, Any] | Slot],
+        fields: Iterable[tuple[Any, Any] | Slot],
         *,
         timestamp_digits: int = 3,
         header: Iterable[tuple[int, Any] | Slot] | None = None,
+        dictionary: Dictionary | None = None,
     ) -> None:
+        _check_digits(timestamp_digits)
         self._begin_string = begin_string
         self._msg_type = msg_type
         self._timestamp_digits = timestamp_digits
         self._header = None if header is None else list(header)
         self._fields = list(fields)
+        self._own: dict[int, int] = {}
+        if dictionary is not None:
+            self._fields = arrange(dictionary, msg_type, self._fields, timestamp_digits, slots=True)
+            self._own = own_pairs(dictionary)
         for slot in _slots(self._header or []):
             _check_slot(slot, _OWNED)
         for slot in _slots(self._fields):
@@ -139,7 +164,7 @@ class Template:
         _check_digits(digits)
         remaining = iter(values)
         header = _filled(self._header or [], remaining, digits)
-        fields = _filled(self._fields, remaining, digits)
+        fields = paired(_filled(self._fields, remaining, digits), self._own)
         if self._header is None:
             wire = _flatten(fields, _Rules(_OWNED, digits, complete))
         else:
@@ -209,6 +234,8 @@ def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> Non
             _extend_group(wire, tag, value, rules, depth)
         elif tag in _LENGTH_TAGS:
             _append_data(wire, tag, value)
+        elif isinstance(value, Verbatim):
+            wire.append((int(tag), value.data))
         else:
             raw = _checked(tag, _scalar(tag, value, rules.digits))
             wire.append((int(tag), raw))
@@ -273,7 +300,7 @@ def _append_data(wire: Wire, tag: int, value: Any) -> None:
 
 def _pair(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Slot):
-        raise EncodeTypeError(item.tag, "a Slot can only stand at the top of a Template")
+        raise EncodeTypeError(item.tag if isinstance(item.tag, int) else 0, "a Slot can only stand at the top of a Template")
     try:
         tag, value = item
     except (TypeError, ValueError):
@@ -373,7 +400,7 @@ def _epoch_text(tag: int, ns: int, digits: int) -> bytes:
 
 def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
     """Return a value for encode() that writes what the slot's kind says."""
-    tag, kind = slot
+    tag, kind = int(slot.tag), slot.kind  # names are tags by now
     if isinstance(value, Enum):
         value = value.value
     is_int = isinstance(value, int) and not isinstance(value, bool)
