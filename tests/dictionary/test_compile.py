@@ -1,4 +1,4 @@
-"""The compiler of dictionaries: what it writes is what the model says, as read by a second reader, tests/dictionary/blobs.py."""
+"""The compiler of dictionaries: what it writes is what the model says, as blobs.py, a second reader, reads it."""
 
 from __future__ import annotations
 
