@@ -1,36 +1,46 @@
-"""load_dictionary("FIX.4.4"): the standard's dictionaries by name, a broker's by path."""
+"""load_dictionary("FIX.4.4"): the standard's dictionaries by name, a broker's by path, either with overlays."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from fixfast.dictionary.markup import MAX_BYTES
 from fixfast.dictionary.model import Dictionary
-from fixfast.dictionary.quickfix_xml import MAX_BYTES, Spec, read_quickfix_xml
+from fixfast.dictionary.overlay import Overlay, apply, parse_overlay
+from fixfast.dictionary.quickfix_xml import read_quickfix_xml
+from fixfast.dictionary.raw import Spec
 from fixfast.dictionary.resolve import resolve
 from fixfast.errors import DictionaryError
 
-__all__ = ["APPL_VERSIONS", "SPEC_DIR", "VERSIONS", "load_dictionary", "standard_version"]
+__all__ = ["APPL_VERSIONS", "OVERLAY_DIR", "SPEC_DIR", "VERSIONS", "load_dictionary", "overlay_names", "versions_in"]
 
-#: The folder with the standard's dictionaries.
+#: The folder with the standard's dictionaries, and the one with the overlays that come with fixfast.
 SPEC_DIR = Path(__file__).parent / "spec"
+OVERLAY_DIR = Path(__file__).parent / "overlays"
 
-#: Version -> file name without ".xml", which is also how generated modules are named, in lower case.
-VERSIONS = MappingProxyType(
-    {
-        "FIX.4.0": "FIX40",
-        "FIX.4.1": "FIX41",
-        "FIX.4.2": "FIX42",
-        "FIX.4.3": "FIX43",
-        "FIX.4.4": "FIX44",
-        "FIX.5.0": "FIX50",
-        "FIX.5.0SP1": "FIX50SP1",
-        "FIX.5.0SP2": "FIX50SP2",
-        "FIXT.1.1": "FIXT11",
-    }
-)
+_STEM = re.compile(r"(FIXT?)(\d)(\d)(SP\d)?")
+
+
+def versions_in(folder: Path) -> dict[str, str]:
+    """Return {version: file name without ".xml"} of the dictionaries in a folder: FIX50SP2.xml is FIX.5.0SP2."""
+    found = {}
+    for path in sorted(folder.glob("*.xml")):
+        match = _STEM.fullmatch(path.stem)
+        if match is None:
+            raise DictionaryError("a specification is named FIX or FIXT, two digits, perhaps SP and a digit", path.name)
+        kind, major, minor, pack = match.groups()
+        found[f"{kind}.{major}.{minor}{pack or ''}"] = path.stem
+    return found
+
+
+#: Version -> file name without ".xml", which is also how generated modules are named, in lower case. What lies in the
+#: folder is what there is.
+VERSIONS = MappingProxyType(versions_in(SPEC_DIR))
 
 #: ApplVerID(1128) and DefaultApplVerID(1137) -> version. 0 and 1 (FIX 2.7 and 3.0) have no dictionary.
 APPL_VERSIONS = MappingProxyType(
@@ -49,13 +59,21 @@ APPL_VERSIONS = MappingProxyType(
 _FIXT = "FIXT.1.1"
 
 
-def load_dictionary(source: str | os.PathLike[str], *, transport: str | os.PathLike[str] | None = None) -> Dictionary:
+def load_dictionary(
+    source: str | os.PathLike[str],
+    *,
+    transport: str | os.PathLike[str] | None = None,
+    overlay: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+) -> Dictionary:
     """Load a data dictionary.
 
     Args:
-        source: a version ("FIX.4.4", also spelled "FIX44") or the path of a file in QuickFIX's XML schema. FIX 5.0
-            and later come merged with FIXT 1.1.
-        transport: the transport's dictionary (version or path) instead of the standard FIXT 1.1.
+        source: a version ("FIX.4.4", also spelled "FIX44"), perhaps with what is added to it: "FIX.4.2+auth" is FIX 4.2
+            with the overlay auth that comes with fixfast, "FIX.4.4+FIXT.1.1" what FIX 4.4 is over FIXT 1.1. Or the
+            path of a file: QuickFIX's XML schema, FIX Orchestra, or an overlay in TOML that names its `base`.
+        transport: the dictionary (version or path) whose header, trailer and session messages are used instead of the
+            standard's. FIX 5.0 and later come merged with FIXT 1.1 anyway.
+        overlay: paths of overlays in TOML, or names of those that come with fixfast, applied in this order.
 
     Returns:
         the dictionary. The standard's are kept: the second call costs nothing and returns the same object. A file
@@ -64,28 +82,32 @@ def load_dictionary(source: str | os.PathLike[str], *, transport: str | os.PathL
     Raises:
         DictionaryError: there is no such version or file, or the file is wrong; names file, line and element.
     """
-    version = _standard(source)
-    if version is not None and transport is None:
-        return _load_standard(version)
-    spec = _read(source)
-    if transport is not None:
-        return resolve(spec, _read(transport))
-    return resolve(spec, None if _is_whole(spec) else _read(_FIXT))
+    overlays = [overlay] if isinstance(overlay, str | os.PathLike) else list(overlay)
+    name = _named(source)
+    if name is not None and transport is None and not overlays:
+        return _load_named(name)
+    return _load(source if name is None else name, transport, overlays)
 
 
-def standard_version(begin_string: str, appl_ver_id: str | None = None) -> str | None:
-    """Return the version whose dictionary describes a message.
+def overlay_names() -> list[str]:
+    """Return the names of the overlays that come with fixfast, sorted."""
+    return sorted(path.stem for path in OVERLAY_DIR.glob("*.toml"))
 
-    Args:
-        begin_string: BeginString(8).
-        appl_ver_id: ApplVerID(1128) of the message, else DefaultApplVerID(1137) of the session; FIXT only.
 
-    Returns:
-        a key of `VERSIONS`, "FIX.5.0SP2" for FIXT without a known ApplVerID, None for an unknown BeginString.
-    """
-    if begin_string == _FIXT:
-        return APPL_VERSIONS.get(appl_ver_id or "", "FIX.5.0SP2")
-    return begin_string if begin_string in VERSIONS else None
+def _named(source: str | os.PathLike[str]) -> str | None:
+    """Return the one spelling of a name that needs no path ("fix42+auth": "FIX.4.2+auth"), None for a path."""
+    if not isinstance(source, str):
+        return None
+    base, *added = source.split("+")
+    version = _standard(base)
+    if version is None:
+        return None
+    parts = [_standard(part) or part for part in added]
+    for part in parts:
+        if part not in VERSIONS and part not in overlay_names():
+            known = ", ".join(overlay_names())
+            raise DictionaryError(f"no overlay {part!r}: there are {known}; your own is given as overlay=", source)
+    return "+".join([version, *parts])
 
 
 def _standard(source: str | os.PathLike[str]) -> str | None:
@@ -97,9 +119,62 @@ def _standard(source: str | os.PathLike[str]) -> str | None:
 
 
 @cache
-def _load_standard(version: str) -> Dictionary:
-    spec = _read(version)
-    return resolve(spec, None if _is_whole(spec) else _read(_FIXT))
+def _load_named(name: str) -> Dictionary:
+    return _load(name, None, [])
+
+
+def _load(
+    source: str | os.PathLike[str],
+    transport: str | os.PathLike[str] | None,
+    overlays: list[str | os.PathLike[str]],
+) -> Dictionary:
+    name = _named(source)
+    base: str | os.PathLike[str] = source
+    if name is not None:
+        base, *added = name.split("+")
+        versions = [part for part in added if part in VERSIONS]
+        if len(versions) > 1 or (versions and transport is not None):
+            raise DictionaryError("one transport at most", str(source))
+        transport = versions[0] if versions else transport
+        overlays = [*(part for part in added if part not in VERSIONS), *overlays]
+    data, file = _read_bytes(base)
+    if _is_toml(base, data):
+        first = parse_overlay(data, file)
+        if not first.base:
+            raise DictionaryError('an overlay by itself names its base: base = "FIX.4.4"', file)
+        below = _resolved_base(base, first.base, transport)
+        return _overlaid(apply(below, first), overlays)
+    spec = _spec_of(data, file)
+    below_spec = None if transport is None and _is_whole(spec) else _read(_FIXT if transport is None else transport)
+    return _overlaid(resolve(spec, below_spec), overlays)
+
+
+def _resolved_base(toml: str | os.PathLike[str], base: str, transport: str | os.PathLike[str] | None) -> Dictionary:
+    """Load what an overlay names as its base: a name, or a path beside its own file. A TOML is no base (no circles)."""
+    if _named(base) is not None:
+        return load_dictionary(base, transport=transport)
+    path = Path(toml).parent / base
+    if path.suffix.lower() == ".toml":
+        raise DictionaryError(f"base = {base!r}: an overlay cannot be another one's base", os.fspath(toml))
+    return load_dictionary(path, transport=transport)
+
+
+def _overlaid(dictionary: Dictionary, overlays: list[str | os.PathLike[str]]) -> Dictionary:
+    for source in overlays:
+        dictionary = apply(dictionary, _read_overlay(source))
+    return dictionary
+
+
+def _read_overlay(source: str | os.PathLike[str]) -> Overlay:
+    if isinstance(source, str) and source in overlay_names():
+        path = OVERLAY_DIR / f"{source}.toml"
+        return parse_overlay(path.read_bytes(), path.name)
+    data, file = _read_bytes(source)
+    return parse_overlay(data, file)
+
+
+def _is_toml(source: str | os.PathLike[str], data: bytes) -> bool:
+    return _standard(source) is None and os.fspath(source).lower().endswith(".toml")
 
 
 def _is_whole(spec: Spec) -> bool:
@@ -108,6 +183,16 @@ def _is_whole(spec: Spec) -> bool:
 
 
 def _read(source: str | os.PathLike[str]) -> Spec:
+    return _spec_of(*_read_bytes(source))
+
+
+def _spec_of(data: bytes, file: str) -> Spec:
+    """Read XML of either format: the root element tells them apart."""
+    return read_quickfix_xml(data, file)
+
+
+def _read_bytes(source: str | os.PathLike[str]) -> tuple[bytes, str]:
+    """Return the bytes of a file, at most one more than is allowed, and its name for errors."""
     version = _standard(source)
     path = SPEC_DIR / f"{VERSIONS[version]}.xml" if version is not None else Path(source)
     try:
@@ -118,4 +203,4 @@ def _read(source: str | os.PathLike[str]) -> Spec:
         if isinstance(error, FileNotFoundError):
             detail += f" (and no version of FIX: {', '.join(VERSIONS)})"
         raise DictionaryError(detail, str(path)) from error
-    return read_quickfix_xml(data, path.name if version is not None else str(path))
+    return data, path.name if version is not None else str(path)

@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "first_wins",
     "flatten",
+    "is_session",
 ]
 
 K = TypeVar("K", int, str)
@@ -175,7 +176,7 @@ class Message:
     def session(self) -> bool:
         """Whether the session layer deals with it: 0 to 5 and A. Dictionaries call XMLnonFIX (n) admin, but its
         content is the application's."""
-        return len(self.msg_type) == 1 and self.msg_type in "012345A"
+        return is_session(self.msg_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,11 @@ class DictionaryWarning:
 
     def __str__(self) -> str:
         return f"{self.owner}: {self.detail}"
+
+
+def is_session(msg_type: str) -> bool:
+    """Return whether the session layer deals with messages of this type: Heartbeat to Logout, and Logon."""
+    return len(msg_type) == 1 and msg_type in "012345A"
 
 
 class Index(Mapping[K | str, V], Generic[K, V]):
@@ -327,6 +333,22 @@ class Dictionary:
     def __reduce__(self) -> tuple[type[Dictionary], tuple[object, ...]]:
         public = (self.version, self.begin_string, self.fields, self.messages, self.components)
         return Dictionary, (*public, self.header, self.trailer, self.data_pairs, self.warnings)
+
+    def overlay(self, **tables: Any) -> Dictionary:
+        """Return a new dictionary with changes: fields, messages, components, groups, header, trailer, if_missing.
+
+        The tables are those of an overlay in TOML: see `fixfast.dictionary.overlay`.
+
+            d = ff.load_dictionary("FIX.4.4").overlay(
+                fields={"Strategy": {"tag": 10001, "type": "STRING"}},
+                messages={"NewOrderSingle": {"add": ["Strategy!"]}},
+            )
+
+        Raises: DictionaryError: names the key that is wrong.
+        """
+        from fixfast.dictionary.overlay import apply, make_overlay  # it stands on this module
+
+        return apply(self, make_overlay(tables, "overlay"))
 
     def members(self, msg_type: str) -> Mapping[int, FlatMember]:
         """Return the top-level members of a message by tag, in order: header, body, trailer; components expanded.

@@ -22,46 +22,67 @@ from fixfast.dictionary.model import (
     Message,
     first_wins,
     flatten,
+    is_session,
 )
-from fixfast.dictionary.quickfix_xml import RawField, RawMember, RawOwner, Spec
+from fixfast.dictionary.raw import RawField, RawMember, RawOwner, Spec
 from fixfast.errors import DictionaryError
 
-__all__ = ["merge", "resolve"]
+__all__ = ["merge", "resolve", "resolve_as"]
 
 #: Components and groups inside each other; the standard needs 14.
 MAX_NESTING = 64
 #: Members of one message with its components expanded; the standard's largest has 1,130.
 MAX_EXPANDED = 100_000
 
+_EXEC_INST = 18
+
 
 def merge(application: Spec, transport: Spec) -> Spec:
-    """Merge an application version (FIX 5.0 and later) with the transport that carries it (FIXT 1.1).
+    """Merge an application version with the transport that carries it (FIXT 1.1).
 
-    Header and trailer are the transport's unless the application has its own; of a definition that both have, the
-    application's counts, and a field keeps the codes of both.
+    FIX 4.x brings a session layer of its own, which the transport's header, trailer and session messages replace. FIX
+    5.0 and later have none, or in a broker's file that of the transport with changes: what they have counts. Of any
+    other definition that both have, the application's counts, and a field keeps the codes of both.
 
     Raises:
         DictionaryError: one name stands for two tags.
     """
     merged = Spec(application.file, application.version)
-    merged.header = application.header if _has_members(application.header) else transport.header
-    merged.trailer = application.trailer if _has_members(application.trailer) else transport.trailer
-    names = {owner.name for owner in application.messages.values()}
+    theirs_first = application.version.startswith("FIX.4")
+    ours = application
+    if theirs_first:
+        apart = {key: owner for key, owner in ours.messages.items() if not is_session(key)}
+        ours = Spec(ours.file, ours.version, None, None, apart, ours.components, ours.fields)
+    merged.header = ours.header if _has_members(ours.header) else transport.header
+    merged.trailer = ours.trailer if _has_members(ours.trailer) else transport.trailer
+    names = {owner.name for owner in ours.messages.values()}
     added = {key: owner for key, owner in transport.messages.items() if owner.name not in names}
-    merged.messages = {**added, **application.messages}
-    merged.components = {**transport.components, **application.components}
-    for tag in sorted({*application.fields, *transport.fields}):
-        ours, theirs = application.fields.get(tag), transport.fields.get(tag)
-        if ours is not None and theirs is not None:
-            ours = ours._replace(codes={**ours.codes, **{k: v for k, v in theirs.codes.items() if k not in ours.codes}})
-        merged.fields[tag] = cast("RawField", ours or theirs)
+    merged.messages = {**added, **ours.messages}
+    first, second = (ours, transport) if theirs_first else (transport, ours)
+    merged.components = {**first.components, **second.components}
+    merged.fields = _merged_fields(ours, transport)
+    return merged
+
+
+def _merged_fields(ours: Spec, theirs: Spec) -> dict[int, RawField]:
+    fields: dict[int, RawField] = {}
+    for tag in sorted({*ours.fields, *theirs.fields}):
+        our, their = ours.fields.get(tag), theirs.fields.get(tag)
+        if our is not None and their is not None:
+            our = our._replace(codes={**our.codes, **{k: v for k, v in their.codes.items() if k not in our.codes}})
+        fields[tag] = cast("RawField", our or their)
     by_name: dict[str, RawField] = {}
-    for raw in merged.fields.values():
+    for raw in fields.values():
         other = by_name.setdefault(raw.name, raw)
         if other is not raw:
             detail = f"field {raw.name} is tag {raw.tag} here and {other.tag} in {other.file}"
             raise DictionaryError(detail, raw.file, raw.line, "field")
-    return merged
+    return fields
+
+
+def resolve_as(spec: Spec, begin_string: str) -> Dictionary:
+    """Build the dictionary of a spec that is whole, with this in BeginString(8)."""
+    return _Resolver(spec).dictionary(begin_string)
 
 
 def resolve(spec: Spec, transport: Spec | None = None) -> Dictionary:
@@ -135,9 +156,10 @@ class _Resolver:
             detail = f"field {raw.name} ({raw.tag}) has the unknown type {raw.type!r}"
             raise DictionaryError(detail, raw.file, raw.line, "field")
         if old and kind == "char":
-            kind = "str"  # FIX 4.0 and 4.1: CHAR is any text
+            # FIX 4.0 and 4.1: CHAR is any text, and in ExecInst several codes
+            kind = "strings" if raw.tag == _EXEC_INST else "str"
         codes = tuple([Code(value, name) for value, name in raw.codes.items()])
-        return Field(raw.tag, raw.name, raw.type, codes, kind)
+        return Field(raw.tag, raw.name, raw.type, codes, kind, raw.open)
 
     def _component(self, owner: RawOwner) -> Component:
         found = self.components.get(owner.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.dictionary.load import SPEC_DIR, VERSIONS, load_dictionary, standard_version
+from fixfast.dictionary.load import SPEC_DIR, VERSIONS, load_dictionary
 from fixfast.dictionary.model import FieldRef, GroupDef, GroupRef
 from fixfast.errors import DictionaryError
 
@@ -97,23 +97,6 @@ def test_a_merge_keeps_the_codes_of_both() -> None:
         fixt = {code.value for code in load_dictionary("FIXT.1.1").fields[tag].codes}
         assert {code.value for code in d.fields[tag].codes} >= fixt
         assert len({code.value for code in d.fields[tag].codes}) == len(d.fields[tag].codes)
-
-
-@pytest.mark.parametrize(
-    ("begin_string", "appl_ver_id", "version"),
-    [
-        ("FIX.4.2", None, "FIX.4.2"),
-        ("FIX.4.2", "9", "FIX.4.2"),
-        ("FIXT.1.1", None, "FIX.5.0SP2"),
-        ("FIXT.1.1", "6", "FIX.4.4"),
-        ("FIXT.1.1", "7", "FIX.5.0"),
-        ("FIXT.1.1", "9", "FIX.5.0SP2"),
-        ("FIXT.1.1", "99", "FIX.5.0SP2"),
-        ("FIX.9.9", None, None),
-    ],
-)
-def test_standard_version(begin_string: str, appl_ver_id: str | None, version: str | None) -> None:
-    assert standard_version(begin_string, appl_ver_id) == version
 
 
 # --- Dictionary --------------------------------------------------------------------------------------------
