@@ -51,7 +51,8 @@ cdef uint32_t _key_of(const View* view, bint by_msg_type, uint8_t* key, bint* se
     cdef uint8_t kind
     session[0] = False
     if n != 9 or memcmp(key, b"FIXT.1.1", 8):
-        return n
+        # a BeginString that begins with FIXT's and a NUL would have a key of FIXT's
+        return MAX_KEY + 1 if n > 9 and not memcmp(key, b"FIXT.1.1\0", 9) else n
     start = (<const uint32_t*>view.tags + view.stride)[2]       # MsgType is the third field
     length = (<const uint32_t*>view.tags + 2 * view.stride)[2] - start
     kind = view.base[start]
