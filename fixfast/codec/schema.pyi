@@ -1,6 +1,4 @@
-from typing import final
-
-from fixfast.types import Buffer
+from typing import Any, final
 
 __all__ = ["Schema"]
 
@@ -8,4 +6,4 @@ __all__ = ["Schema"]
 class Schema:
     @property
     def size(self) -> int: ...
-    def __init__(self, buffer: Buffer) -> None: ...
+    def __init__(self, buffer: Any) -> None: ...  # anything with the buffer protocol
