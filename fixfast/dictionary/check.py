@@ -52,7 +52,6 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "count-type": Rule("warning", "a group is counted by a field that is no number"),
         "code-type": Rule("warning", "codes that cannot be of the field's type: no message with them is valid"),
         "required-group": Rule("warning", "a required group whose entries begin with an optional field"),
-        "msg-type-codes": Rule("warning", "the codes of MsgType(35) lack messages that the file defines"),
         "header-in-body": Rule("warning", "members of the message that the header or trailer has: the first counts"),
         "both-levels": Rule("warning", "fields of a group that the level around has too: behind an entry they are its"),
         "delimiter": Rule("note", "groups that begin with an optional field: FIX wants it in every entry all the same"),
@@ -178,15 +177,10 @@ def _pairs(dictionary: Dictionary) -> Iterator[Remark]:
 
 
 def _messages(dictionary: Dictionary) -> Iterator[Remark]:
-    field: Field | None = dictionary.fields.get(35)
-    listed = {code.value for code in field.codes} if field is not None else set()
     for msg_type in dictionary.messages:
         message = dictionary.messages[msg_type]
-        where = _message(message.name, message.msg_type)
-        if listed and message.msg_type not in listed and field is not None and not field.open:
-            yield Remark("msg-type-codes", where)
         if not message.members and not message.session and message.msg_type != "n":
-            yield Remark("empty-message", where)
+            yield Remark("empty-message", _message(message.name, message.msg_type))
 
 
 def _codes(dictionary: Dictionary) -> Iterator[Remark]:

@@ -34,6 +34,7 @@ MAX_NESTING = 64
 #: Members of one message with its components expanded; the standard's largest has 1,130.
 MAX_EXPANDED = 100_000
 
+_MSG_TYPE = 35
 _EXEC_INST = 18
 
 
@@ -159,6 +160,10 @@ class _Resolver:
             # FIX 4.0 and 4.1: CHAR is any text, and in ExecInst several codes
             kind = "strings" if raw.tag == _EXEC_INST else "str"
         codes = tuple([Code(value, name) for value, name in raw.codes.items()])
+        if raw.tag == _MSG_TYPE and codes:
+            # A message that is defined is a value of MsgType; files with messages of their own forget to say so.
+            types = self.spec.messages.values()
+            codes += tuple([Code(owner.msg_type, owner.name) for owner in types if owner.msg_type not in raw.codes])
         return Field(raw.tag, raw.name, raw.type, codes, kind, raw.open)
 
     def _component(self, owner: RawOwner) -> Component:

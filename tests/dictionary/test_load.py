@@ -226,3 +226,12 @@ def test_threads_see_one_group_definition(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len({id(group) for group in found}) == 1
+
+
+def test_a_message_that_is_defined_is_a_code_of_msg_type() -> None:
+    """Else a message of its own would be refused for its MsgType (V05)."""
+    d = load_dictionary("FIX.4.2+auth")
+    assert d.fields[35].code_name("BE") == "UserRequest"
+    m = ff.parse(ff.encode("FIX.4.2", "BE", [(49, "A"), (56, "B"), (34, 1), (52, "20260105-12:00:00"), (923, "1"),
+                                             (924, 1), (553, "me")]), dictionary=d, validate=True)  # fmt: skip
+    assert m.fault is None
