@@ -322,8 +322,6 @@ class Dictionary:
     _flat: dict[tuple[int, bool], tuple[FlatMember, ...]] = field(default_factory=dict)
     _defs: dict[int, GroupDef] = field(default_factory=dict)
     _members: dict[str, Mapping[int, FlatMember]] = field(default_factory=dict)
-    _tags: dict[str, frozenset[int]] = field(default_factory=dict)
-    _deep_tags: dict[int, frozenset[int]] = field(default_factory=dict)
     #: {tag: how codec/reading.py reads its values}: a cache, too, and no part of what the dictionary says
     readers: dict[int, Any] = field(default_factory=dict)
 
@@ -377,24 +375,6 @@ class Dictionary:
         """
         member = self.members(msg_type).get(count_tag)
         return self._group_def(member.group) if isinstance(member, GroupRef) else None
-
-    def tags(self, msg_type: str) -> frozenset[int]:
-        """Return every tag that a message may hold at any level, header and trailer included."""
-        message = self.messages.get(msg_type)
-        key = message.msg_type if message is not None else ""
-        found = self._tags.get(key)
-        if found is None:
-            members = self.members(msg_type)
-            inner = (self._group_tags(self._group_def(m.group)) for m in members.values() if isinstance(m, GroupRef))
-            found = self._tags[key] = frozenset(members).union(*inner)
-        return found
-
-    def _group_tags(self, group: GroupDef) -> frozenset[int]:
-        found = self._deep_tags.get(id(group))
-        if found is None:
-            found = group.tags.union(*(self._group_tags(inner) for inner in group.groups.values()))
-            self._deep_tags[id(group)] = found
-        return found
 
     def _group_def(self, group: Group) -> GroupDef:
         found = self._defs.get(id(group))

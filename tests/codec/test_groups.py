@@ -196,7 +196,7 @@ def test_a_given_dictionary_decides(codec: Codec) -> None:
     fix42 = load_dictionary("FIX.4.2")
     assert entries(codec.parse(raw, dictionary=fix42).group(268)) == ["269=0|270=1"]
     without = replace(
-        load_dictionary("FIX.4.4"), messages=type(fix42.messages)({}, {}), _flat={}, _defs={}, _members={}, _tags={}
+        load_dictionary("FIX.4.4"), messages=type(fix42.messages)({}, {}), _flat={}, _defs={}, _members={}
     )
     assert len(codec.parse(raw, dictionary=without).group(268)) == 0
 
