@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from tests.codec.mutate import mutated, repaired
-from tests.fuzz.markup import broken_markup
+from tests.fuzz.markup import broken_lines, broken_markup
 from tests.fuzz.words import broken_words, compiled_seeds
 
 __all__ = ["CORPUS", "KINDS", "Kind"]
@@ -102,6 +102,7 @@ KINDS = {
         Kind("message", ".", ".fix", _message),
         Kind("fields", "fields", ".fix", _repaired_message),
         Kind("xml", "xml", ".xml", broken_markup),
+        Kind("overlay", "overlay", ".toml", broken_lines),
         Kind("blob", "blob", ".bin", broken_words, compiled_seeds),
     )
 }

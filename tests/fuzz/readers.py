@@ -3,6 +3,7 @@
 Each target takes bytes and raises AssertionError when its invariant breaks; any other exception is a finding too.
 
 quickfix_xml  A file in QuickFIX's schema.
+overlay       Changes in TOML to a small dictionary, which stays as it is.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from fixfast.dictionary.compile import compile_dictionary
 from fixfast.dictionary.load import SPEC_DIR
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.overlay import apply, parse_overlay
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.resolve import resolve
 from fixfast.errors import DictionaryError
+from tests.fuzz.kinds import KINDS
 
-__all__ = ["explored", "quickfix_xml", "read"]
+__all__ = ["explored", "overlay", "quickfix_xml", "read", "small"]
 
 #: Of processor time, for inputs of at most 64 KiB: a hundred times what the slowest seed takes.
 MAX_SECONDS = 2.0
@@ -102,6 +106,21 @@ def explored(dictionary: Dictionary) -> Dictionary:
     for length, data in dictionary.data_pairs.items():
         assert length != data
     return dictionary
+
+
+@cache
+def small() -> Dictionary:
+    """Return the small dictionary that the seeds of overlays change."""
+    path = KINDS["xml"].path / "seed-small.xml"
+    return resolve(read_quickfix_xml(path.read_bytes(), path.name))
+
+
+def overlay(data: bytes) -> Dictionary | None:
+    """Read changes in TOML and make them."""
+    before = compile_dictionary(small())
+    found = read(lambda text: apply(small(), parse_overlay(text, FILE)), data)
+    assert compile_dictionary(small()) == before, "the dictionary underneath has changed"
+    return found
 
 
 def quickfix_xml(data: bytes) -> Dictionary | None:

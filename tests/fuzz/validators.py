@@ -20,14 +20,12 @@ from unittest.mock import patch
 from fixfast.codec.schema import Schema
 from fixfast.dictionary.compile import compile_dictionary
 from fixfast.dictionary.model import Dictionary
-from fixfast.dictionary.quickfix_xml import read_quickfix_xml
-from fixfast.dictionary.resolve import resolve
 from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
 from fixfast.errors import DictionaryError, FixfastError, GarbledMessage
 from tests.fuzz.codecs import FAST, SLOW
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.making import made_message
-from tests.fuzz.readers import quickfix_xml
+from tests.fuzz.readers import quickfix_xml, small
 
 __all__ = ["blob", "dictionary", "validate"]
 
@@ -36,16 +34,10 @@ MESSAGES = 4
 
 
 @cache
-def _small() -> Dictionary:
-    path = KINDS["xml"].path / "seed-small.xml"
-    return resolve(read_quickfix_xml(path.read_bytes(), path.name))
-
-
-@cache
 def _walks() -> tuple[bytes, ...]:
     """Return messages that lead through all of the small dictionary, right ones and wrong ones."""
     random = Random(7)
-    made = [made_message(_small(), random) for _ in range(12)]
+    made = [made_message(small(), random) for _ in range(12)]
     made += [KINDS["fields"].mutation(made, random) for _ in range(12)]
     return tuple(raw for raw in made if _is_message(raw, None))
 
@@ -109,7 +101,7 @@ def blob(data: bytes) -> None:
         Schema(data)
     except DictionaryError:
         return
-    carrier = copy(_small())
+    carrier = copy(small())
     with patch("fixfast.dictionary.compiled.blob_of", lambda source: data):
         for raw in _walks():
             m = FAST.parse(raw, dictionary=carrier)
