@@ -114,6 +114,8 @@ def _only(d: Mapping[Any, Any], tag: int) -> Any:
     value = _given(d, tag, _FRAME[tag])
     if value is None:
         raise EncodeError(tag, f"{_FRAME[tag]} is missing")
+    if isinstance(value, list):
+        raise EncodeError(tag, f"{_FRAME[tag]} occurs more than once")
     return value
 
 
