@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import keyword
-import re
-from collections import Counter
 from collections.abc import Iterable
 
 from fixfast.dictionary.model import ComponentRef, Dictionary, Field, GroupRef, Member
+from fixfast.dictionary.naming import enum_members, enum_name, identifier, msg_type_members
 
 __all__ = [
     "count_tags",
@@ -176,39 +174,14 @@ def enums(dictionary: Dictionary) -> dict[str, tuple[Field, dict[str, str]]]:
     with a coded field, and the enum is called ...Code.
     """
     result: dict[str, tuple[Field, dict[str, str]]] = {}
-    messages = {message.name for message in dictionary.messages.values()}
     for item in dictionary.fields.values():
         if not item.codes or item.name == "MsgType":
             continue
-        name = identifier(item.name)
-        if item.name in messages or item.name in dictionary.components:
-            name += "Code"
+        name = enum_name(dictionary, item)
         if name in result or name in ("Tag", "MsgType"):
             raise ValueError(f"{dictionary.version}: two enums of the name {name}")
-        result[name] = (item, enum_members(item))
+        result[name] = (item, enum_members(item.codes))
     return dict(sorted(result.items()))
-
-
-def enum_members(item: Field) -> dict[str, str]:
-    """Return {member: value} of a coded field. A name that several values share gets each value as a suffix."""
-    shared = Counter(identifier(code.name) for code in item.codes)
-    members: dict[str, str] = {}
-    for code in item.codes:
-        name = identifier(code.name)
-        if shared[name] > 1:
-            name = identifier(f"{name}_{code.value}")
-        if name in members:
-            raise ValueError(f"{item.name} ({item.tag}): two codes of the name {name}")
-        members[name] = code.value
-    return members
-
-
-def identifier(name: str) -> str:
-    """Make a Python identifier of a name: other characters become "_", a keyword gets one at its end."""
-    name = re.sub(r"\W", "_", name, flags=re.ASCII)
-    if name[:1].isdigit():
-        name = f"N{name}"
-    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def render_typed(dictionary: Dictionary, spec: str) -> str:
@@ -230,7 +203,7 @@ def render_typed(dictionary: Dictionary, spec: str) -> str:
             '"""',
             "",
             '_MSG_TYPES = """',
-            *_wrapped((f"{name}={value}" for name, value in _msg_types(dictionary).items()), indent=""),
+            *_wrapped((f"{name}={value}" for name, value in msg_type_members(dictionary).items()), indent=""),
             '"""',
             "",
             '_ENUMS = """\\',
@@ -263,7 +236,7 @@ def render_stub(dictionary: Dictionary, spec: str) -> str:
         "class MsgType(StrEnum):",
         f'    """MsgType (35) of the messages of {dictionary.version}."""',
         "",
-        *(f'    {name} = "{value}"' for name, value in _msg_types(dictionary).items()),
+        *(f'    {name} = "{value}"' for name, value in msg_type_members(dictionary).items()),
     ]
     for name, (item, members) in coded.items():
         text += ["", f"class {name}(StrEnum):", f'    """{item.name} ({item.tag})."""', ""]
@@ -273,10 +246,3 @@ def render_stub(dictionary: Dictionary, spec: str) -> str:
 
 def _by_name(dictionary: Dictionary) -> list[Field]:
     return sorted(dictionary.fields.values(), key=lambda item: item.name)
-
-
-def _msg_types(dictionary: Dictionary) -> dict[str, str]:
-    return {
-        identifier(message.name): message.msg_type
-        for message in sorted(dictionary.messages.values(), key=lambda message: message.name)
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import importlib
 import keyword
 import os
@@ -10,6 +11,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import weakref
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -20,9 +23,10 @@ import fixfast
 from fixfast import fix40, fix42, fix44, fix50, fix50sp2, fixt11
 from fixfast.dictionary.generate import GENERATED_PACKAGES, compile_all, generate, render_all
 from fixfast.dictionary.load import VERSIONS, load_dictionary
-from fixfast.dictionary.model import Code, Field
-from fixfast.dictionary.render import enum_members, enums, identifier
-from fixfast.dictionary.typed import lazy_names
+from fixfast.dictionary.model import Code, Dictionary, Field, Index
+from fixfast.dictionary.naming import enum_members, identifier
+from fixfast.dictionary.render import enums
+from fixfast.dictionary.typed import code_enum, lazy_names
 
 ROOT = Path(fixfast.__file__).parents[1]
 
@@ -35,6 +39,12 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
 def wire(value: str) -> str:
     """The text itself: mypy thinks that no member of a StrEnum equals a literal."""
     return value
+
+
+def coded(name: str, codes: Iterable[Code], version: str = "FIX.9.9") -> Dictionary:
+    """Return a dictionary of one field, 9000."""
+    item = Field(9000, name, "STRING", tuple(codes))
+    return Dictionary(version, version, Index({9000: item}, {name: item}), Index({}, {}), {}, (), (), {})
 
 
 def version_of(module: ModuleType) -> str:
@@ -176,21 +186,82 @@ def test_names_are_built_on_first_access() -> None:
 
 
 def test_threads_see_one_class() -> None:
-    namespace: dict[str, object] = {"__name__": "example"}
+    namespace: dict[str, object] = {"__name__": "fixfast.dictionary.typed"}  # where enums of unknown versions live
     _, get, _ = lazy_names(namespace, "", "", "Side|BUY=1|SELL=2")
+    dictionary = coded("Side", [Code("1", "BUY"), Code("2", "SELL")])
     barrier = threading.Barrier(4)
     found = []
 
-    def look() -> None:
+    def look(i: int) -> None:
         barrier.wait()
-        found.append(get("Side"))
+        found.append(get("Side") if i % 2 else code_enum(dictionary, 9000))
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
+    threads = [threading.Thread(target=look, args=(i,)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(set(map(id, found))) == 1
+
+
+# --- one class, whoever asks -------------------------------------------------------------------------------
+
+
+def test_the_enum_of_a_field_is_the_class_in_the_module() -> None:
+    d = load_dictionary("FIX.4.4")
+    assert code_enum(d, 54) is fix44.Side
+    assert code_enum(d, 35) is fix44.MsgType
+    assert code_enum(d, 11) is None
+    assert code_enum(d, 60_000) is None
+    assert code_enum(load_dictionary("FIX.5.0SP2"), 965) is fix50sp2.SecurityStatusCode
+
+
+def test_every_enum_is_the_class_in_the_module(module: ModuleType) -> None:
+    d = load_dictionary(version_of(module))
+    for name, (item, _) in enums(d).items():
+        assert code_enum(d, item.tag) is getattr(module, name)
+
+
+@pytest.mark.parametrize("first", ["module", "dictionary"])
+def test_it_is_one_class_whoever_asks_first(first: str) -> None:
+    ask = ["side = fix44.Side", "enum = code_enum(load_dictionary('FIX.4.4'), 54)"]
+    program = [
+        "from fixfast import fix44",
+        "from fixfast.dictionary.load import load_dictionary",
+        "from fixfast.dictionary.typed import code_enum",
+        *(ask if first == "module" else reversed(ask)),
+        "assert side is enum",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(program)], check=True, cwd=ROOT)
+
+
+def test_a_brokers_dictionary_shares_the_enums_that_it_did_not_change() -> None:
+    d = load_dictionary("FIX.4.4").overlay(fields={"OrdType": {"codes": {"Z": "PEGGED_TO_MOON"}}})
+    assert code_enum(d, 54) is fix44.Side
+    changed = code_enum(d, 40)
+    assert changed is not None
+    assert changed is not fix44.OrdType
+    assert changed is code_enum(d, 40)
+    assert changed("Z").name == "PEGGED_TO_MOON"
+    assert changed("1") == fix44.OrdType.MARKET
+
+
+def test_members_are_pickled_by_value() -> None:
+    own = code_enum(coded("Side", [Code("1", "BUY"), Code("Z", "ZERO")], "FIX.4.4"), 9000)
+    assert own is not None
+    assert pickle.loads(pickle.dumps(own("1"))) is fix44.Side.BUY
+    unknown = pickle.loads(pickle.dumps(own("Z")))
+    assert type(unknown) is str
+    assert unknown == "Z"
+
+
+def test_an_enum_that_nobody_uses_is_let_go() -> None:
+    enum = code_enum(coded("Fleeting", [Code("1", "A")]), 9000)
+    assert enum is not None
+    gone = weakref.ref(enum)
+    del enum
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize(
@@ -201,10 +272,26 @@ def test_identifiers(name: str, expected: str) -> None:
     assert identifier(name) == expected
 
 
-def test_codes_whose_names_cannot_be_told_apart() -> None:
-    codes = (Code("1", "A"), Code("2", "A"), Code("x", "A_1"))
-    with pytest.raises(ValueError, match="two codes of the name A_1"):
-        enum_members(Field(9000, "Odd", "INT", codes))
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("A B", "A B"),
+        ("A A", "A_0 A_1"),
+        ("A A A_0", "A_0 A_1 A_0_2"),
+        ("A_0 A A", "A_0 A_1 A_2"),
+        ("mro __init__ _x_", "Nmro N__init__ N_x_"),
+        ("?? !", "N__ N_"),
+        ("value name", "value name"),
+    ],
+)
+def test_any_codes_become_members(names: str, expected: str) -> None:
+    codes = [Code(str(i), name) for i, name in enumerate(names.split())]
+    members = enum_members(codes)
+    assert list(members.values()) == [code.value for code in codes]
+    assert list(members) == expected.split()
+    enum = code_enum(coded("Odd", codes), 9000)
+    assert enum is not None
+    assert {member.name: member.value for member in enum} == members
 
 
 # --- stubs ------------------------------------------------------------------------------------------------
