@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fixfast.codec.datatypes import TIME_KINDS, parse_ns, parse_value
+from fixfast.dictionary.typed import code_enum
 from fixfast.errors import FieldFormatError
 
 if TYPE_CHECKING:
@@ -63,10 +64,8 @@ def value_ns(m: Message | Entry, tag: int) -> int:
 
 def _reader(dictionary: Dictionary, field: Field) -> Reader:
     """Return a function that reads a field from any message of this dictionary."""
-    from fixfast.dictionary.typed import code_enum
-
     plain = _plain_reader(field.kind, field.tag)
-    enum = code_enum(dictionary, field.tag) if field.codes and field.kind not in ("bool", "data", "xml") else None
+    enum = None if field.kind in ("bool", "data", "xml") else code_enum(dictionary, field.tag)
     if enum is None:
         return plain
     members = {str(member.value): member for member in enum}
