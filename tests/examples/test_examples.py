@@ -89,3 +89,22 @@ def test_acceptor_refuses_a_wrong_password() -> None:
     with running("acceptor.py") as port, pytest.raises(ff.LogonFailed) as failed:
         asyncio.run(ask_for_quotes(port, "guess"))
     assert failed.value.text == "wrong password"
+
+
+def run_python(*command: str) -> str:
+    ran = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_a_brokers_dictionary_is_written_read_and_checked_by() -> None:
+    said = run_python("examples/broker.py")
+    assert "RouteTo = D (DARK)" in said
+    assert re.search(r"\[1\]\s+5003 HintVenue = POOL1\s+5004 HintPercent = 0\.6\s+\[2\]\s+5003 HintVenue = POOL2", said)
+    assert "filled 100000 at 1.23450 value date 2026-01-07\n  fee COMMISSION 1.25 USD\n  fee TAX 0.10 EUR\n" in said
+    assert "refused: Value is incorrect (out of range) for this tag (tag 54) reason 5\n" in said
+
+
+def test_the_brokers_file_looks_right() -> None:
+    said = run_python("-m", "fixfast", "dictionary", "check", "examples/broker.xml")
+    assert said == "examples/broker.xml: FIX.4.4: 58 fields, 10 messages, 1 component\n\nnothing looks wrong\n"
