@@ -49,7 +49,7 @@ class StreamDecoder:
         max_message_size: int = 1 << 20,
         validate: bool | Validation | tuple[Validation | None, Validation | None] = False,
     ) -> None:
-        self._dictionary = dictionary
+        self.dictionary = dictionary
         self._rules, self._session_rules = _both_rules(validate)
         self._max_message_size = check_limit(max_message_size)
         self._data = b""  # not yet judged
@@ -68,6 +68,7 @@ class StreamDecoder:
 
     @dictionary.setter
     def dictionary(self, dictionary: Dictionary | DictionarySet | None) -> None:
+        data_pairs(dictionary)  # refuses what is none
         self._dictionary = dictionary
 
     @property

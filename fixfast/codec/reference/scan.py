@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from fixfast.codec._data_pairs import DATA_PAIRS
+from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.types import GarbledReason
-
-if TYPE_CHECKING:
-    from fixfast.dictionary.model import Dictionary
 
 __all__ = [
     "MAX_FIELDS",
@@ -85,9 +83,14 @@ def check_limit(max_message_size: int) -> int:
 
 
 def data_pairs(dictionary: Dictionary | DictionarySet | None) -> Mapping[int, int]:
-    """Return length tag -> data tag: the standard's, and those that the dictionary, or any of a set's, adds."""
+    """Return length tag -> data tag: the standard's, and those that the dictionary, or any of a set's, adds.
+
+    Raises: TypeError: it is no dictionary.
+    """
     if dictionary is None:
         return DATA_PAIRS
+    if not isinstance(dictionary, Dictionary | DictionarySet):
+        raise TypeError("dictionary must be a Dictionary, a DictionarySet or None")
     given = dictionary.dictionaries.values() if isinstance(dictionary, DictionarySet) else (dictionary,)
     return {**DATA_PAIRS, **{length: data for one in given for length, data in one.data_pairs.items()}}
 
