@@ -429,7 +429,7 @@ def test_the_reference_has_every_public_name_of_the_compiled_codec(twins: tuple[
 
 def test_entries_have_values_by_the_dictionary(codec: Codec) -> None:
     entry = codec.parse(EXECUTION_REPORT).group(453)[0]
-    assert (entry.value(452), entry.value(448)) == (1, "A")
+    assert (entry.value(452), entry.value(448)) == ("1", "A")
 
 
 @pytest.mark.parametrize("limit", [0, -1])
