@@ -1,21 +1,26 @@
-"""Invariant: what a message says survives the way into a dict, JSON or typed values and back, the same in both codecs.
+"""Invariant: what a message says survives the way into a dict, JSON or values and back, the same in both codecs.
 
 Each target takes bytes and raises AssertionError when its invariant breaks; any other exception is a finding too.
 
 mapping  to_dict() is what JSON gives back, and from_dict() of it is a message that says the same; every m.value() is
          the same from both codecs.
+written  encode() with a dictionary, given the fields of a message as names or tags, text or values by type, and groups
+         in any order: refused by both codecs, or the same bytes.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
+from contextlib import suppress
+from random import Random
 from typing import Any
 
 import fixfast as ff
-from fixfast.errors import EncodeError, GarbledMessage, MessageError
+from fixfast.errors import DictionaryError, EncodeError, GarbledMessage, MessageError
 from tests.fuzz.codecs import FAST, SLOW
 
-__all__ = ["mapping"]
+__all__ = ["mapping", "written"]
 
 
 def _repeats(level: dict[str, Any]) -> bool:
@@ -26,12 +31,17 @@ def _repeats(level: dict[str, Any]) -> bool:
 
 def _fields(m: Any) -> list[tuple[int, str]]:
     """Return the fields without what is computed anew: the frame, and how many entries groups have."""
-    counted = {field.tag for field in map(m.dictionary.fields.get, (tag for tag, _ in m)) if _is_count(field)}
+    known = m.dictionary.fields if _has_dictionary(m) else {}
+    counted = {tag for tag, _ in m if tag in known and known[tag].kind in ("int", "uint")}  # INT in early versions
     return [(tag, "" if tag in counted else text) for tag, text in m if tag not in (9, 10)]
 
 
-def _is_count(field: Any) -> bool:
-    return field is not None and field.kind in ("int", "uint")  # NUMINGROUP, and INT in early versions
+def _has_dictionary(m: Any) -> bool:
+    try:
+        _ = m.dictionary
+    except DictionaryError:
+        return False
+    return True
 
 
 def _value(m: Any, tag: int) -> object:
@@ -57,7 +67,7 @@ def mapping(data: bytes) -> None:
     assert said == slow.to_dict(), f"compiled: {said}, reference: {slow.to_dict()}"
     assert json.loads(m.to_json()) == said
     assert m.pretty() == slow.pretty()
-    if m.begin_string == "FIX.4.4" or m.begin_string.startswith("FIXT"):
+    if _has_dictionary(m):
         for tag in {tag for tag, _ in m}:
             assert _value(m, tag) == _value(slow, tag), f"tag {tag}: {_value(m, tag)}, reference: {_value(slow, tag)}"
     try:
@@ -68,3 +78,45 @@ def mapping(data: bytes) -> None:
     if not _repeats(said) and not m.begin_string.startswith("FIX.5"):
         assert _fields(back) == _fields(m), f"{m} came back as {back}"
         assert ff.from_dict(back.to_dict()).to_dict() == back.to_dict()
+
+
+def _disguised(fields: list[tuple[int, Any]], m: Any, random: Random) -> list[tuple[Any, Any]]:
+    """Return fields as a program may give them: names for tags, values by type for text, entries in any order."""
+    found: list[tuple[Any, Any]] = []
+    for tag, value in fields:
+        field = m.dictionary.fields.get(tag)
+        key: Any = field.name if field is not None and random.random() < 0.5 else tag
+        if isinstance(value, list):
+            entries = [_disguised(entry, m, random) for entry in value]
+            for entry in entries:
+                random.shuffle(entry)
+            found.append((key, [dict(entry) if random.random() < 0.2 else entry for entry in entries]))
+            continue
+        if random.random() < 0.3:
+            with suppress(MessageError):
+                value = m.value(tag)  # of the first such field: any value of the type will do
+        found.append((key, value))
+    return found
+
+
+def _encoded(codec: Any, fields: list[tuple[Any, Any]], m: Any) -> tuple[str, object]:
+    try:
+        return "bytes", codec.encode(m.begin_string, m.msg_type, fields, dictionary=m.dictionary)
+    except EncodeError as error:
+        return "refused", type(error).__name__
+
+
+def written(data: bytes) -> None:
+    """Write a message's fields again, by its dictionary."""
+    try:
+        m = FAST.parse(data)
+    except GarbledMessage:
+        return
+    if not _has_dictionary(m):
+        return
+    fields = _disguised(m.body(nested=True), m, Random(zlib.crc32(data)))
+    found, expected = _encoded(FAST, fields, m), _encoded(SLOW, fields, m)
+    assert found[0] == expected[0], f"compiled: {found}, reference: {expected} for {fields}"
+    if found[0] == "bytes":
+        assert found == expected, f"compiled: {found}, reference: {expected} for {fields}"
+        assert FAST.parse(found[1]).msg_type == m.msg_type

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import codecs, readers, validators
+from tests.fuzz import codecs, mappings, readers, validators
 from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.sessions import session
 
@@ -31,4 +31,6 @@ TARGETS: dict[str, Target] = {
     "blob": Target(validators.blob, KINDS["blob"]),
     "dictionary": Target(validators.dictionary, KINDS["xml"]),
     "validate": Target(validators.validate, KINDS["fields"]),
+    "mapping": Target(mappings.mapping, KINDS["fields"]),
+    "written": Target(mappings.written, KINDS["fields"]),
 }

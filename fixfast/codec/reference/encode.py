@@ -227,13 +227,15 @@ def _extend(wire: Wire, fields: Iterable[Any], rules: _Rules, depth: int) -> Non
     if depth >= _MAX_DEPTH:
         raise EncodeError(wire[-1][0], f"groups nest deeper than {_MAX_DEPTH}")
     fields = list(fields)
+    tag = 0
     for i, item in enumerate(fields):
+        before = tag
         tag, value = _pair(item)
         _check_tag(tag, rules.owned)
         if (isinstance(value, list) or type(value) is tuple) and not (_are_words(value) and tag not in COUNT_TAGS):
             _extend_group(wire, tag, value, rules, depth)
         elif tag in _LENGTH_TAGS:
-            _append_data(wire, tag, value)
+            _append_data(wire, tag, value, before == _LENGTH_TAGS[tag])
         elif isinstance(value, Verbatim):
             wire.append((int(tag), value.data))
         else:
@@ -282,15 +284,15 @@ def _check_flat_group(tag: int, count: bytes, following: list[Any]) -> None:
         raise EncodeError(tag, f"says {int(count)} entries, {found} follow")
 
 
-def _append_data(wire: Wire, tag: int, value: Any) -> None:
-    """Append a data field behind its length, which is written, or checked when it is there."""
+def _append_data(wire: Wire, tag: int, value: Any, announced: bool) -> None:
+    """Append a data field behind its length, which is written, or checked when it is there, in the same level."""
     if not isinstance(value, (str, bytes)):
         raise EncodeTypeError(tag, f"data is bytes or str, not {type(value).__name__}")
     data = _scalar(tag, value, 3)
     if not data:
         raise EncodeError(tag, "the value is empty")
     length_tag = _LENGTH_TAGS[tag]
-    if wire and wire[-1][0] == length_tag:
+    if announced:
         given = wire.pop()[1]
         if not given.isdigit() or int(given) != len(data):
             raise EncodeError(length_tag, f"the data in {tag} has {len(data)} bytes")
@@ -300,7 +302,9 @@ def _append_data(wire: Wire, tag: int, value: Any) -> None:
 
 def _pair(item: Any) -> tuple[Any, Any]:
     if isinstance(item, Slot):
-        raise EncodeTypeError(item.tag if isinstance(item.tag, int) else 0, "a Slot can only stand at the top of a Template")
+        raise EncodeTypeError(
+            item.tag if isinstance(item.tag, int) else 0, "a Slot can only stand at the top of a Template"
+        )
     try:
         tag, value = item
     except (TypeError, ValueError):
