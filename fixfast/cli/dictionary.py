@@ -78,6 +78,12 @@ def _load(source: str, transport: str | None = None) -> Dictionary:
         raise _fail(error) from error
 
 
+def _over(dictionary: Dictionary) -> str:
+    """Return the name of the standard's dictionary beside which one stands: "FIX.4.4", "FIX.4.4+FIXT.1.1"."""
+    version, begin_string = dictionary.version, dictionary.begin_string
+    return version if begin_string == load_dictionary(version).begin_string else f"{version}+{begin_string}"
+
+
 def _show(lines: Iterable[str], plain: bool) -> None:
     write("\n".join(lines) + "\n", styles=_STYLES, plain=plain)
 
@@ -193,7 +199,7 @@ def check(
     Exit status: 0 without warnings, 1 with warnings, 2 when it cannot be read: one line names file, line and element.
     """
     loaded = _load(dictionary, transport)
-    standard = load_dictionary(loaded.version) if loaded.version in VERSIONS else None
+    standard = load_dictionary(_over(loaded)) if loaded.version in VERSIONS else None
     remarks = look_at(loaded, standard, load_dictionary("FIX.5.0SP2"))
     warned = any(remark.severity == "warning" and not remark.standard for remark in remarks)
     if as_json:

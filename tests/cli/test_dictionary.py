@@ -174,7 +174,8 @@ def test_names_alone_may_be_left_out(tmp_path: Path) -> None:
 
 
 def test_the_standard_is_clean_and_all_shows_its_oddities() -> None:
-    assert "nothing looks wrong" in good("check", "FIX.4.4")
+    for name in ("FIX.4.4", "FIX.5.0SP2", "FIXT.1.1", "FIX.4.4+FIXT.1.1"):
+        assert "nothing looks wrong" in good("check", name)
     assert "delimiter" in good("check", "FIX.4.4", "--all")
 
 
@@ -259,6 +260,39 @@ def test_control_bytes_in_a_name_never_reach_the_terminal(tmp_path: Path) -> Non
         good("diff", "FIX.4.2", path, status=1),
     ):
         assert all(line.isprintable() for line in text.splitlines())
+
+
+# --- whatever is a dictionary ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source", ["FIX.4.2+auth", "fix42+auth", "FIX.4.4+FIXT.1.1", "FIX.5.0SP2", "own.toml", "own.xml"]
+)
+def test_every_command_takes_names_overlays_and_files(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edited(tmp_path, name="own.xml")
+    (tmp_path / "own.toml").write_text(
+        'base = "FIX.4.2"\n[fields.Note]\ntag = 5001\ntype = "STRING"\n', encoding="utf-8"
+    )
+    log = tmp_path / "empty.log"
+    log.write_bytes(b"")
+    assert "Logon" in good("show", source)
+    assert "HeartBtInt" in good("show", source, "Logon")
+    assert "BUY" in good("field", source, "54")
+    assert "no difference" in good("diff", source, source)
+    assert good("check", source)
+    assert "no FIX message" in good("validate", source, str(log), status=1)
+
+
+def test_an_overlay_that_is_wrong_names_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('base = "FIX.4.2"\n[messages.NewOrderSingle]\nadd = ["Nonsense"]\n', encoding="utf-8")
+    line = refused("check", str(path))
+    assert str(path) in line
+    assert "Nonsense" in line
+    assert "auth" in refused("show", "FIX.4.2+aut")
 
 
 # --- the installed command -----------------------------------------------------------------------------------
