@@ -57,7 +57,7 @@ cdef int put_decimal(Out* o, int tag, object value) except -1
 cdef int put_datetime(Out* o, int tag, object value) except -1
 # a value of any type
 cdef int put_other(Out* o, int tag, object value, int kind) except -1
-# a date, time, MonthYear, Tenor or a list of str
+# what is seldom written, or cannot be: dates, times of day, MonthYear, Tenor, a tuple of str ...
 cdef int put_formatted(Out* o, int tag, object value) except -1
 cdef int no_form(int tag, object value) except -1
 # the value of an Enum member; anything else as it is

@@ -33,7 +33,7 @@ from decimal import Decimal
 from enum import Enum
 
 from fixfast.errors import EncodeError, EncodeTypeError
-from fixfast.types import MonthYear, Scaled, Tenor
+from fixfast.types import Scaled
 
 from fixfast.codec.verbatim import Verbatim
 from fixfast.codec.convert cimport big_scaled, decimal_text
@@ -44,7 +44,8 @@ __all__: list = []
 
 import_datetime()
 
-cdef tuple FORMATTED = (date, time, MonthYear, Tenor)
+# Scaled is a tuple, too, but has been written by then.
+cdef tuple FORMATTED = (date, time, tuple)
 
 cdef enum:
     MAX_EXPONENT = 1000         # of a Scaled, either way: bounds the zeros it makes
@@ -180,15 +181,15 @@ cdef int put_other(Out* o, int tag, object value, int kind) except -1:
         return put_decimal(o, tag, value)
     if PyDateTime_Check(value):
         return put_datetime(o, tag, value)
-    if type(value) is Verbatim:
-        return _put_verbatim(o, value.data)
-    if isinstance(value, FORMATTED):
-        return put_formatted(o, tag, value)
-    return no_form(tag, value)
+    return put_formatted(o, tag, value)
 
 
 cdef int put_formatted(Out* o, int tag, object value) except -1:
-    """Dates, times of day, MonthYear, Tenor and lists of str."""
+    """Dates, times of day, MonthYear, Tenor, tuples of str, Verbatim; anything else has no form."""
+    if type(value) is Verbatim:
+        return _put_verbatim(o, value.data)
+    if not isinstance(value, FORMATTED):
+        return no_form(tag, value)
     # here: it compiles patterns, and most programs write none of these
     from fixfast.codec.formatting import format_value
 

@@ -189,8 +189,7 @@ cdef int put_fields(Out* o, object fields, int part, int depth) except -1:
                 put_int(o, tag, value)
                 p = o.p
         elif type(value) is list or type(value) is tuple:
-            if not _put_words(o, tag, value, kind):
-                _put_group(o, tag, value, depth)
+            _put_group(o, tag, value, depth)
             continue
         else:
             o.p = p
@@ -266,12 +265,9 @@ cdef int _tag_size(int tag) noexcept nogil:
     return <int>(put_tag(text, tag) - text)
 
 
-cdef bint _put_words(Out* o, int tag, object values, int kind) except -1:
+cdef bint _put_words(Out* o, int tag, tuple values) except -1:
     """The values of a MULTIPLE... field, given as a list or tuple of str. Returns 0 if it is a group instead."""
-    if kind & COUNT or not values:
-        return False
-    first = values[0]
-    if not PyUnicode_Check(plain(tag, first)):
+    if kind_of(tag) & COUNT or not PyUnicode_Check(plain(tag, values[0])):
         return False
     room(o, 10)
     o.p = put_tag(o.p, tag)
@@ -289,7 +285,7 @@ cdef int _put_group(Out* o, int tag, object entries, int depth) except -1:
     if depth >= MAX_DEPTH:
         refuse(tag, f"groups in groups deeper than {MAX_DEPTH}")
     entries = tuple(entries)            # of its own: the count must stay true whatever a value's code does
-    if not entries:
+    if not entries or _put_words(o, tag, entries):
         return 0
     room(o, 10 + MAX_INT + 1)
     o.p = put_tag(o.p, tag)
