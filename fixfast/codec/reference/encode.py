@@ -34,7 +34,7 @@ _OWNED = frozenset({8, 9, 10, 35})
 _SESSION_OWNED = _OWNED | {34, 43, 49, 52, 56, 122}
 #: fields of the standard header that applications set; the hop group last
 _APPLICATION_HEADER = frozenset(
-    {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 1128, 1129, 1156}
+    {50, 57, 90, 91, 97, 115, 116, 128, 129, 142, 143, 144, 145, 212, 213, 347, 369, 370, 1128, 1129, 1156}
     | {627, 628, 629, 630}
 )
 
