@@ -8,8 +8,8 @@
     state.py  events.py  config.py  stats.py  gate.py        what a program sees
     wire.py       the one place that imports the codec
 
-Session <- Pipeline <- AdminHandlers <- LogonHandlers <- Recovery <- SessionCore is one object in six files, so that
-each file is one idea; nobody else sub-classes them.
+Session <- Pipeline <- AdminHandlers <- LogonHandlers <- Recovery <- Validity <- SessionCore is one object in seven
+files, so that each file is one idea; nobody else sub-classes them.
 """
 
 __all__: list[str] = []

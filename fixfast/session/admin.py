@@ -15,6 +15,8 @@ __all__ = ["AdminHandlers"]
 
 #: EndSeqNo(16) that means infinity beside 0, up to FIX 4.2 (P04)
 _INFINITY = 999_999
+#: numbers that handlers judge themselves, more closely than a dictionary can
+_JUDGED_BY_HANDLER = {"2": (7, 16), "4": (36,)}
 _SENTINEL_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
 
 
@@ -33,9 +35,14 @@ class AdminHandlers(LogonHandlers):
         if fault is not None:
             self._reject_and_count(message, fault.reason, fault.tag, now)
         elif msg_type not in ADMIN:
-            self._inbox.deliver([message])
+            if self._is_deliverable(message, now):
+                self._inbox.deliver([message])
         elif poss_dup and msg_type != "4":
             self._inbox.count()  # S16: a resent session message counts, and that is all
+        elif (fault := self._fault_of_admin(message, msg_type)) is not None and not self._tolerates(
+            message, fault, now
+        ):
+            pass  # rejected
         elif msg_type == "0":
             self._on_heartbeat(message, now)
         elif msg_type == "1":
@@ -50,6 +57,16 @@ class AdminHandlers(LogonHandlers):
             # L27: a second Logon that resets nothing
             self._inbox.count()
             self._end(CloseReason.UNEXPECTED_LOGON, "Logon on an established session", now)
+
+    def _tolerates_admin(self, message: Message, msg_type: str, now: Now) -> bool:
+        """Judge a session message by the dictionary, where its handler does not judge the same more closely.
+
+        A Logout is followed whatever is wrong with it: not to would keep a dead session open.
+        """
+        fault = message.fault
+        if fault is None or msg_type == "5" or fault.tag in _JUDGED_BY_HANDLER.get(msg_type, ()):
+            return True
+        return self._tolerates(message, fault, now)
 
     def _drain(self, now: Now) -> None:
         """After NIN moved: let held messages have their turn, strictly in order (S22)."""

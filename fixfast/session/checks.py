@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from fixfast.dictionary.validation import Fault
 from fixfast.errors import FieldFormatError, FieldMissing
 from fixfast.session.config import APPL_VER_IDS, SessionConfig
 from fixfast.session.liveness import SECOND
@@ -12,7 +11,6 @@ from fixfast.types import Now
 
 __all__ = [
     "MAX_SEQ_NUM",
-    "Fault",
     "asks_for_reset",
     "comp_id_fault",
     "logon_fault",
@@ -24,14 +22,6 @@ __all__ = [
 
 #: Sequence numbers stay below what a signed 64-bit integer holds (S19).
 MAX_SEQ_NUM = (1 << 63) - 2
-
-
-class Fault(NamedTuple):
-    """What is wrong with a message: SessionRejectReason(373), RefTagID(371), and Text(58) beyond the standard one."""
-
-    reason: int
-    tag: int
-    text: str = ""
 
 
 def seq_num(message: Message) -> int | None:

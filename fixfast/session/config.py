@@ -7,6 +7,8 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.validation import Fault, Validation
+from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import ConfigError
 from fixfast.session.wire import Message
 from fixfast.types import SessionID
@@ -14,13 +16,17 @@ from fixfast.types import SessionID
 if TYPE_CHECKING:
     from fixfast.session.session import Session
 
-__all__ = ["APPL_VER_IDS", "BEGIN_STRINGS", "LogonContext", "LogonHook", "ResendHook", "SessionConfig"]
+__all__ = ["APPL_VER_IDS", "BEGIN_STRINGS", "LogonContext", "LogonHook", "MessageCheck", "ResendHook", "SessionConfig"]
 
 #: BeginString(8) of the versions fixfast speaks. FIX 5.0 and later run over FIXT.1.1.
 BEGIN_STRINGS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
 
 #: ApplVerID codes (1128, 1137) of FIX 4.0 to FIX Latest.
 APPL_VER_IDS = frozenset(str(code) for code in range(2, 11))
+
+#: What is checked by default: of application messages, and of session messages.
+OBSERVE = Validation("observe")
+REJECT = Validation("reject", unknown_tags=False, user_defined_tags=False)
 
 _SECRET_OPTIONS = frozenset({"password", "new_password"})
 
@@ -46,6 +52,7 @@ class LogonContext:
 
 LogonHook: TypeAlias = Callable[[LogonContext], Iterable[tuple[int, Any]]]
 ResendHook: TypeAlias = "Callable[[Session, Message, int], bool]"
+MessageCheck: TypeAlias = Callable[[Message], Fault | None]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -84,7 +91,19 @@ class SessionConfig:
         queue_limit, queue_bytes: inbound messages kept while older ones are missing; more are asked for again (S21).
         max_garbled: garbled messages in a row, then the session is ended (F11).
         max_sequence_jump: how far a SequenceReset may move the inbound number (Z12).
-        dictionary: for repeating groups of received messages: a name, a path, a Dictionary, or None (by message).
+        dictionary: what describes received messages: a name or path for load_dictionary(), a Dictionary, a
+            DictionarySet, or None: the standard's. Over FIXT.1.1, a DictionarySet or None follows the peer's Logon.
+        validation: of application messages; None: none. By default they are delivered whatever is wrong with them,
+            with `message.fault` set: no fill is lost because a tag was unknown.
+        session_validation: of session messages; None: none. By default they are rejected if a field is missing,
+            malformed or in the wrong place; tags that are not theirs pass, because venues put their own into Logons.
+        supported_msg_types: application messages that the application handles; others are answered with
+            BusinessMessageReject (B01) and not delivered. None: all are delivered.
+        check: the application's own rules, asked for each application message at its turn: returns None, or a Fault,
+            with which the message is rejected; may raise BusinessReject. Any other exception lets the message pass.
+        max_rejects, reject_window: more Rejects than that in so many seconds end the session (V25).
+        reject_text: Text(58) of our Rejects: "standard", or "verbose" with the field's name and value (X01).
+        reject_ref_tag: "sent", or "quickfix": RefTagID is left out of rejects 9 and 10, as QuickFIX does (X09).
 
     Raises: ConfigError: names the option, its value and what is allowed.
     """
@@ -125,7 +144,15 @@ class SessionConfig:
     queue_bytes: int = 16 << 20
     max_garbled: int = 10
     max_sequence_jump: int = 1_000_000
-    dictionary: str | Dictionary | None = None
+    dictionary: str | Dictionary | DictionarySet | None = None
+    validation: Validation | None = OBSERVE
+    session_validation: Validation | None = REJECT
+    supported_msg_types: frozenset[str] | None = None
+    check: MessageCheck | None = None
+    max_rejects: int = 100
+    reject_window: float = 10
+    reject_text: Literal["standard", "verbose"] = "standard"
+    reject_ref_tag: Literal["sent", "quickfix"] = "sent"
 
     def __post_init__(self) -> None:
         if self.begin_string not in BEGIN_STRINGS:
@@ -139,8 +166,9 @@ class SessionConfig:
             raise ConfigError("default_appl_ver_id", self.default_appl_ver_id, "an ApplVerID code, '2' to '10'")
         if self.timestamp_digits not in (0, 3, 6, 9):
             raise ConfigError("timestamp_digits", self.timestamp_digits, "0, 3, 6 or 9")
-        if self.offline not in ("refuse", "store"):
-            raise ConfigError("offline", self.offline, "'refuse' or 'store'")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(name, getattr(self, name), " or ".join(map(repr, allowed)))
 
     def _check(self, name: str, value: object) -> None:
         if name in _TEXTS:
@@ -156,7 +184,15 @@ class SessionConfig:
         elif name in _SECONDS and not (value is None and _SECONDS[name]):
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
                 raise ConfigError(name, value, "seconds above 0" + (" or None" if _SECONDS[name] else ""))
-        elif name in ("logon", "on_resend") and value is not None and not callable(value):
+        elif name in ("validation", "session_validation") and not isinstance(value, Validation | None):
+            raise ConfigError(name, value, "a Validation or None")
+        elif name == "dictionary" and not isinstance(value, str | Dictionary | DictionarySet | None):
+            raise ConfigError(name, value, "a name, a path, a Dictionary, a DictionarySet or None")
+        elif name == "supported_msg_types" and value is not None:
+            if isinstance(value, str) or not isinstance(value, Iterable) or not all(isinstance(t, str) for t in value):
+                raise ConfigError(name, value, "MsgTypes, or None for all")
+            object.__setattr__(self, name, frozenset(value))
+        elif name in ("logon", "on_resend", "check") and value is not None and not callable(value):
             raise ConfigError(name, value, "a function or None")
 
     def __repr__(self) -> str:
@@ -178,8 +214,15 @@ _TEXTS = frozenset(
     "target_location_id default_appl_ver_id username password new_password".split()
 )
 _FLAGS = frozenset("manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency".split())
+#: option -> what it may be
+_CHOICES = {
+    "offline": ("refuse", "store"),
+    "reject_text": ("standard", "verbose"),
+    "reject_ref_tag": ("sent", "quickfix"),
+}
 #: option -> its lowest value
 _COUNTS = {
+    "max_rejects": 1,
     "heart_bt_int": 0,
     "max_resend_requests": 1,
     "timestamp_digits": 0,
@@ -195,5 +238,6 @@ _SECONDS = {
     "decision_timeout": False,
     "logout_timeout": False,
     "resend_timeout": True,
+    "reject_window": False,
     "sending_time_tolerance": False,
 }

@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from fixfast.dictionary.load import load_dictionary
-from fixfast.dictionary.validation import REJECT_TEXT
+from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Alarm, Disconnected, LogonRefused, Rejected, SequenceReset, StateChanged
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
-from fixfast.session.reject import reject_fields
+from fixfast.session.reject import RejectLimit, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
 from fixfast.session.wire import Message, StreamDecoder
@@ -60,6 +60,7 @@ class SessionCore:
         "_deadline",
         "_decoder",
         "_decoder_dictionary",
+        "_deliverable_at_once",
         "_early_logout",
         "_end_reason",
         "_eof",
@@ -76,7 +77,9 @@ class SessionCore:
         "_logout_answered",
         "_now",
         "_outbox",
+        "_peer_version",
         "_refused",
+        "_reject_limit",
         "_requests",
         "_reset",
         "_scratch",
@@ -84,7 +87,10 @@ class SessionCore:
         "_store",
         "_test_count",
         "_tolerance",
+        "_validate",
+        "_validate",
         "_waiting_bytes",
+        "_warned",
         "close_requested",
         "config",
         "role",
@@ -97,7 +103,16 @@ class SessionCore:
         state = self._store.load()
         dictionary = config.dictionary
         self._decoder_dictionary = load_dictionary(dictionary) if isinstance(dictionary, str) else dictionary
-        self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed)
+        self._validate = (config.validation, config.session_validation)
+        self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
+        self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
+        #: PERF: for the receive path: whether faults do not matter there, and which MsgTypes are delivered (None: all)
+        self._deliverable_at_once = (
+            (config.validation is None or config.validation.mode == "observe") and config.check is None,
+            config.supported_msg_types if config.check is None else frozenset(),
+        )
+        #: kinds of faults that an alarm was raised about
+        self._warned: set[tuple[str, int, int | None]] = set()
         self._outbox = Outbox(config, self._store, state.next_out)
         self._hold = HoldQueue(config.queue_limit, config.queue_bytes)
         self._requests = RequestCounter(config.max_resend_requests)
@@ -118,7 +133,9 @@ class SessionCore:
     def _begin_connection(self, now: Now) -> None:
         """Forget everything that belongs to one connection (G10, G11, P18)."""
         self._now = now
-        self._decoder = StreamDecoder(self._decoder_dictionary, self.config.max_message_size)
+        self._decoder = self._new_decoder(self.config.max_message_size)
+        self._peer_version = ""  # DefaultApplVerID of the peer's Logon
+        self._reject_limit.clear()
         self._live = Liveness(0, now)
         self._gap: Gap | None = None
         self._reset: ResetInProgress | None = None
@@ -137,6 +154,9 @@ class SessionCore:
         self._garbled_run = 0
         self._waiting_bytes = 0
         self._scratch = False  # the buffer lent last is not the decoder's
+
+    def _new_decoder(self, max_message_size: int) -> StreamDecoder:
+        return StreamDecoder(self._decoder_dictionary, max_message_size, self._validate)
 
     # --- state ----------------------------------------------------------------------------------------------
 
@@ -173,12 +193,17 @@ class SessionCore:
 
     def _send_reject(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
         """Send a Reject(3), unless the message is one itself (O15)."""
-        text = text or REJECT_TEXT[reason]
-        self._counters["rejects_sent"] += 1
-        self._emit(Rejected(message, reason, ref_tag, text))
-        message.detach()
+        text = text or REJECT_TEXT.get(reason, REJECT_TEXT[99])
+        self._count_reject(message, reason, ref_tag, text, now)
         if message.get(35) != "3":
-            self._say("3", reject_fields(self.config.begin_string, message, reason, ref_tag, text), now)
+            self._say("3", reject_fields(self.config, message, Fault(reason, ref_tag, text)), now)
+
+    def _count_reject(self, message: Message, reason: int, ref_tag: int | None, text: str, now: Now) -> None:
+        """Tell the owner that a message of the peer is not delivered but rejected."""
+        self._counters["rejects_sent"] += 1
+        self._reject_limit.add(now.mono_ns)
+        message.detach()
+        self._emit(Rejected(message, reason, ref_tag, text))
 
     def _reject_and_count(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
         """Reject the message whose turn it is, and advance exactly once (V22).

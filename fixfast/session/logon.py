@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fixfast.dictionary.validation import REJECT_TEXT
+from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.session.checks import asks_for_reset, comp_id_fault, logon_fault, seq_num, status_of, time_fault
 from fixfast.session.config import LogonContext
 from fixfast.session.core import ResetInProgress
@@ -13,7 +13,7 @@ from fixfast.session.events import LoggedOn, LogonRequested, MessagesLost
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.recovery import Recovery
 from fixfast.session.state import CloseReason, State
-from fixfast.session.wire import Message
+from fixfast.session.wire import Message, shadowed
 from fixfast.types import Now, Role
 
 __all__ = ["RESET_UNANSWERED", "STATUS_SEQ_NUM_TOO_LOW", "LogonHandlers"]
@@ -105,7 +105,8 @@ class LogonHandlers(Recovery):
         config = self.config
         if message.get(35) != "A" or message.poss_dup:  # L28: a resent Logon is no logon
             self._close(CloseReason.NOT_LOGON, silently=True)
-        elif message.begin_string != config.begin_string or comp_id_fault(message, config):
+        elif message.begin_string != config.begin_string or comp_id_fault(message, config) or shadowed(message):
+            # V30: who it is must not depend on who reads it
             self._close(CloseReason.IDENTITY, silently=True)
         elif time_fault(message, config, now):
             self._close(CloseReason.SENDING_TIME, silently=True)  # L07
@@ -131,9 +132,14 @@ class LogonHandlers(Recovery):
 
     def _is_faulty_logon(self, message: Message, n: int, now: Now) -> bool:
         """Refuse a Logon whose content is wrong: Reject where that has a reason, then Logout (L06, L14, L18)."""
-        fault = logon_fault(message, self.config)
+        fault = logon_fault(message, self.config) or self._validity_fault(message)
         if fault is not None:
-            text = fault.text or f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
+            # of the dictionary's faults the text is the standard's, which names no tag
+            text = (
+                fault.text
+                if fault.text not in ("", REJECT_TEXT[fault.reason])
+                else f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
+            )
             if fault.reason != 99 and n == self._inbox.next_in:
                 self._reject_and_count(message, fault.reason, fault.tag, now, fault.text)
             self._end(CloseReason.LOGON_INVALID, text, now)
@@ -144,6 +150,16 @@ class LogonHandlers(Recovery):
             self._end(CloseReason.LOGON_INVALID, f"ResetSeqNumFlag needs MsgSeqNum 1, received {n}", now)
             return True
         return False
+
+    def _validity_fault(self, message: Message) -> Fault | None:
+        """Return the fault that the dictionary finds in a Logon, if such are refused."""
+        fault, validation = message.fault, self.config.session_validation
+        if fault is None or validation is None or validation.mode == "observe":
+            return None
+        if validation.mode == "warn":
+            self._warn("A", fault)
+            return None
+        return fault
 
     def _accept(self, extra: Iterable[tuple[int, Any]], now: Now) -> None:
         """Acceptor: the Logon is good. Only now may it change anything in the store (T1)."""
@@ -175,6 +191,8 @@ class LogonHandlers(Recovery):
             self._end(CloseReason.IDENTITY, REJECT_TEXT[9], now)
         elif msg_type == "5":
             self._on_refusal(message, n)
+        elif shadowed(message):
+            self._end(CloseReason.LOGON_INVALID, REJECT_TEXT[13], now)  # V30
         elif msg_type != "A" or message.poss_dup:
             self._end(CloseReason.NOT_LOGON, "The first message is not a Logon", now)
         elif time_fault(message, config, now):
@@ -243,6 +261,7 @@ class LogonHandlers(Recovery):
     def _take_terms(self, message: Message, now: Now) -> None:
         """Go by what the peer's Logon says: HeartBtInt (L15, I08), MaxMessageSize (L24)."""
         self._live = Liveness(message.int(108) * SECOND, now)
+        self._learn_versions(message)
         size = message.get(383) or ""
         bounded = size.isascii() and size.isdigit() and 0 < len(size) < 10 and int(size) > 0
         self._outbox.max_size = int(size) if bounded else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fixfast.dictionary.validation import REJECT_TEXT
+from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import FieldFormatError
 from fixfast.session.admin import AdminHandlers
-from fixfast.session.checks import Fault, asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
+from fixfast.session.checks import asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
 from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
 from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.outbox import ADMIN
 from fixfast.session.state import CloseReason, State
-from fixfast.session.wire import Message, getter
+from fixfast.session.wire import Message, getter, shadowed
 from fixfast.types import Garbled, GarbledReason, Now
 
 __all__ = ["Pipeline"]
@@ -39,6 +39,10 @@ class Pipeline(AdminHandlers):
             if item is None:
                 return
             self._step(item, now)
+            if self._reject_limit.exceeded and self._state.active:
+                limit = self.config.max_rejects
+                self._alarm(f"more than {limit} messages of the peer were rejected in {self.config.reject_window} s")
+                self._end(CloseReason.TOO_MANY_REJECTS, "Too many rejected messages", now)  # V25
 
     def _run_in_sequence(self, now: Now) -> Message | Garbled | None:
         """THE COMMON CASE, first and fast: logged on, nothing missing, application messages with the expected numbers.
@@ -50,6 +54,7 @@ class Pipeline(AdminHandlers):
         begin, sender, target = self._identity
         oldest, newest = now.wall_ns - self._tolerance, now.wall_ns + self._tolerance
         expected = self._inbox.next_in
+        observed, supported = self._deliverable_at_once
         run: list[Message] = []
         item: Message | Garbled | None = None
         try:
@@ -66,6 +71,9 @@ class Pipeline(AdminHandlers):
                     and poss_dup != "Y"
                     and sent is not None
                     and oldest <= sent <= newest
+                    and (observed or item.fault is None)
+                    and (supported is None or msg_type in supported)
+                    and not shadowed(item)
                 ):
                     run.append(item)
                     expected += 1
@@ -120,6 +128,11 @@ class Pipeline(AdminHandlers):
         msg_type = message.get(35)
         if n is None:
             self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10
+            return
+        shadow = shadowed(message)
+        if shadow:
+            self._reject_shadowed(message, shadow, n, now)
+            self._drain(now)
             return
         if msg_type == "5" and (self._state is State.LOGOUT_SENT or self._logout_answered):
             if n == self._inbox.next_in:

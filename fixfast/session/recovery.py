@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fixfast.session.core import SessionCore
 from fixfast.session.events import GapDetected, GapFilled, Resent
 from fixfast.session.gap import Gap
 from fixfast.session.liveness import SECOND
 from fixfast.session.resend import Replay
 from fixfast.session.state import CloseReason, State
+from fixfast.session.validity import Validity
 from fixfast.session.wire import Message
 from fixfast.types import Now
 
@@ -24,7 +24,7 @@ _MAX_RANGES = 16
 _MIN_PROGRESS = 10 * SECOND
 
 
-class Recovery(SessionCore):
+class Recovery(Validity):
     """Gaps and replays."""
 
     __slots__ = ()

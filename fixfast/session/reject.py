@@ -1,19 +1,49 @@
-"""Reject(3) and BusinessMessageReject(j): what goes into them, by version (requirements A12, A13, X01)."""
+"""Reject(3) and BusinessMessageReject(j): what goes into them by version, and how many (A12, A13, X01, V25)."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
-from fixfast.dictionary.validation import REJECT_TEXT
-from fixfast.session.wire import Message
+from fixfast.dictionary.validation import REJECT_TEXT, Fault
+from fixfast.errors import DictionaryError
+from fixfast.session.config import SessionConfig
+from fixfast.session.liveness import SECOND
+from fixfast.session.wire import Message, is_secret
 
-__all__ = ["business_reject_fields", "reject_fields"]
+__all__ = ["RejectLimit", "business_reject_fields", "reject_fields"]
 
 #: FIX 4.2 ends with this SessionRejectReason; 4.0 and 4.1 have none.
 _LAST_REASON_42 = 11
+#: Characters of a value in a verbose text.
+_MAX_SHOWN = 40
 _PLAIN = ("FIX.4.0", "FIX.4.1")
 #: what came from -> where the answer goes (C06): OnBehalfOf and DeliverTo change places
 _REVERSED = ((115, 128), (128, 115), (116, 129), (129, 116), (144, 145), (145, 144))
+
+
+class RejectLimit:
+    """Counts Rejects in a sliding window (V25)."""
+
+    __slots__ = ("_most", "_times", "_window")
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._window = int(seconds * SECOND)
+        self._times: deque[int] = deque()
+
+    def add(self, mono_ns: int) -> None:
+        times = self._times
+        times.append(mono_ns)
+        while times and times[0] <= mono_ns - self._window:
+            times.popleft()
+
+    @property
+    def exceeded(self) -> bool:
+        return len(self._times) > self._most
+
+    def clear(self) -> None:
+        self._times.clear()
 
 
 def _reverse_route(message: Message) -> list[tuple[int, Any]]:
@@ -21,28 +51,48 @@ def _reverse_route(message: Message) -> list[tuple[int, Any]]:
     return [(tag, value) for tag, value in route if value]
 
 
-def reject_fields(
-    begin_string: str, message: Message, reason: int, ref_tag: int | None, text: str
-) -> list[tuple[int, Any]]:
+def reject_fields(config: SessionConfig, message: Message, fault: Fault) -> list[tuple[int, Any]]:
     """Return the fields of a Reject(3) of `message`.
 
-    Args:
-        reason: SessionRejectReason(373), written where the version has it.
-        ref_tag: RefTagID(371); in FIX 4.0 and 4.1 it is named at the end of the text instead.
-        text: Text(58); empty: the reason's own.
+    SessionRejectReason(373) is written where the version has it; RefTagID(371) from FIX 4.2 on, before that the tag
+    stands at the end of the text. `reject_ref_tag="quickfix"` leaves the tag out of rejects 9 and 10 (X09),
+    `reject_text="verbose"` adds name and value of the field (X01).
     """
-    text = text or REJECT_TEXT.get(reason, REJECT_TEXT[99])
+    begin_string, tag, text = (
+        config.begin_string,
+        fault.tag,
+        fault.text or REJECT_TEXT.get(fault.reason, REJECT_TEXT[99]),
+    )
+    if config.reject_text == "verbose" and tag is not None:
+        text = f"{text}: {_described(message, tag)}"
+    if config.reject_ref_tag == "quickfix" and (fault.reason in (9, 10) or (fault.reason, tag) == (5, 36)):
+        tag = None
     fields = [*_reverse_route(message), (45, message.msg_seq_num)]
     if begin_string in _PLAIN:
-        return [*fields, (58, f"{text} ({ref_tag})" if ref_tag is not None else text)]
-    if ref_tag is not None:
-        fields.append((371, ref_tag))
+        return [*fields, (58, f"{text} ({tag})" if tag is not None else text)]
+    if tag is not None:
+        fields.append((371, tag))
     msg_type = message.get(35) or ""
     if msg_type:
         fields.append((372, msg_type))
-    if begin_string != "FIX.4.2" or reason <= _LAST_REASON_42:
-        fields.append((373, reason))
+    if begin_string == "FIXT.1.1" and (version := message.get(1128)):
+        fields.append((1130, version))
+    if begin_string != "FIX.4.2" or fault.reason <= _LAST_REASON_42:
+        fields.append((373, fault.reason))
     return [*fields, (58, text)]
+
+
+def _described(message: Message, tag: int) -> str:
+    """Return a field's name and the beginning of its value, which is left out where it may be a secret."""
+    try:
+        field = message.dictionary.fields.get(tag)
+    except DictionaryError:
+        field = None
+    name = str(tag) if field is None else f"{field.name} ({tag})"
+    value = message.get(tag)
+    if value is None or is_secret(tag, message.get(35) or ""):
+        return name
+    return f"{name} = {value[:_MAX_SHOWN]}"
 
 
 def business_reject_fields(

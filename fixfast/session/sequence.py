@@ -39,7 +39,12 @@ class Inbox:
     )
 
     def __init__(
-        self, store: Store, state: StoreState, manual: bool, failed: Callable[[StoreError], None] | None = None
+        self,
+        store: Store,
+        state: StoreState,
+        manual: bool,
+        failed: Callable[[StoreError], None] | None = None,
+        new_decoder: Callable[[int], StreamDecoder] = lambda size: StreamDecoder(max_message_size=size),
     ) -> None:
         self._store = store
         self._manual = manual
@@ -51,12 +56,12 @@ class Inbox:
         self._acked: Message | None = None  #: the last one that is done, the store not told yet
         self._stale = 0  #: so many events at the head of the queue are of an earlier epoch
         self._fresh: list[Message] = []  #: delivered in this wake-up, still views of the decoder's chunk
-        self._redeliver(state)
+        self._redeliver(state, new_decoder)
 
-    def _redeliver(self, state: StoreState) -> None:
+    def _redeliver(self, state: StoreState, new_decoder: Callable[[int], StreamDecoder]) -> None:
         """Queue again what was received and not done when the last owner stopped."""
         for _, _, data in state.pending_in:
-            decoder = StreamDecoder(max_message_size=len(data) + 1)
+            decoder = new_decoder(len(data) + 1)
             decoder.feed(data)
             for message in decoder:
                 assert isinstance(message, Message), "a store gives back what it was given"

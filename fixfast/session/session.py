@@ -303,6 +303,8 @@ class Session(Pipeline):
         if message.msg_type in ("3", "j"):
             raise LocalProtocolError("a reject is never answered with a reject")
         msg_type, fields = business_reject_fields(self.config.begin_string, message, reason, text, ref_id)
+        if msg_type == "j" and self._peer_version:
+            fields.append((1137, self._peer_version))  # X11
         return self.send(msg_type, fields, now)
 
     def logout(self, text: str, now: Now) -> None:

@@ -120,6 +120,7 @@ class CloseReason(StrEnum):
     HEARTBEAT_TIMEOUT = "the peer is silent"
     RESEND_TIMEOUT = "missing messages were not resent"
     RESET_REFUSED = "the sequence reset was not answered with one"
+    TOO_MANY_REJECTS = "too many messages of the peer had to be rejected"
     UNEXPECTED_LOGON = "a second Logon"
     STORE = "the message store failed"
 

@@ -7,5 +7,18 @@ from fixfast.codec.encode import Template, encode, encode_session
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message, getter
 from fixfast.codec.parse import parse
+from fixfast.codec.present import is_secret
+from fixfast.codec.validate import shadowed
 
-__all__ = ["Message", "StreamDecoder", "Template", "encode", "encode_session", "format_time", "getter", "parse"]
+__all__ = [
+    "Message",
+    "StreamDecoder",
+    "Template",
+    "encode",
+    "encode_session",
+    "format_time",
+    "getter",
+    "is_secret",
+    "parse",
+    "shadowed",
+]

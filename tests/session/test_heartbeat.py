@@ -124,8 +124,18 @@ def test_H08_wall_clock_step_changes_no_timer(version: str) -> None:
     assert desk.hear() == []
 
 
-def test_H10_test_request_without_id_gets_a_bare_heartbeat(version: str) -> None:
+def test_H10_test_request_without_id_is_rejected_by_the_dictionary(version: str) -> None:
     desk = Desk(version)
+    desk.logon()
+    desk.say("1")
+    [reject] = desk.hear()
+    assert reject.msg_type == "3"
+    assert "112" in (reject.get(371) or reject[58])
+    assert desk.session.next_in == 3
+
+
+def test_H10_test_request_without_id_gets_a_bare_heartbeat_where_no_dictionary_judges(version: str) -> None:
+    desk = Desk(version, session_validation=None)
     desk.logon()
     desk.say("1")
     [heartbeat] = desk.hear()

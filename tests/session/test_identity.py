@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from fixfast.dictionary.validation import Fault
 from fixfast.errors import LocalProtocolError
 from fixfast.session.events import Alarm, GarbledReceived, Rejected
 from fixfast.session.state import CloseReason, State
-from tests.session.harness import Desk
+from tests.session.harness import Desk, config
 
 ALL = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
 
@@ -210,8 +211,8 @@ def test_A12_fix42_has_no_reason_above_11() -> None:
     desk.logon()
     desk.app("x")
     [got] = desk.take_messages()
-    assert 373 not in dict(reject_fields("FIX.4.2", got, 13, 55, ""))
-    assert dict(reject_fields("FIX.4.3", got, 13, 55, ""))[373] == 13
+    assert 373 not in dict(reject_fields(config("FIX.4.2"), got, Fault(13, 55)))
+    assert dict(reject_fields(config("FIX.4.3"), got, Fault(13, 55)))[373] == 13
 
 
 def test_C06_rejects_go_back_the_way_the_message_came(desk: Desk) -> None:
