@@ -122,13 +122,20 @@ def test_a_tree_opens_components_and_groups_in_order() -> None:
     assert (side.type, side.required, side.codes) == ("CHAR", True, len(FIX44.fields[54].codes))
 
 
+def every_tag(group: GroupDef) -> set[int]:
+    """Return the tags of a group and of those nested in it."""
+    return {*group.tags}.union(*map(every_tag, group.groups.values()))
+
+
 @pytest.mark.parametrize("version", ["FIX.4.2", "FIX.4.4", "FIX.5.0SP2"])
 def test_a_tree_has_every_tag_of_every_message(version: str) -> None:
     d = load_dictionary(version)
     common = {item.tag for part in (d.header, d.trailer) for item in flat(tree(part))}
     for msg_type in [*d.messages][:: 1 if len(d.messages) < 100 else 12]:
         tags = {item.tag for item in flat(tree(d.messages[msg_type].members)) if item.tag}
-        assert tags | common - {None} == set(d.tags(str(msg_type))), msg_type
+        counts = {tag: d.group(str(msg_type), tag) for tag in d.members(str(msg_type))}
+        inner = {tag for group in counts.values() if group for tag in every_tag(group)}
+        assert tags | common - {None} == {*counts, *inner}, msg_type
 
 
 def test_depth_closes_what_is_below() -> None:

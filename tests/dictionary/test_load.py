@@ -173,20 +173,19 @@ def test_header_groups_belong_to_every_message() -> None:
         assert group.delimiter == 628
 
 
-def test_tags_of_all_levels() -> None:
+def test_a_message_of_an_unknown_type_has_header_and_trailer_only() -> None:
     d = load_dictionary("FIX.4.4")
-    tags = d.tags("D")
-    assert {8, 9, 35, 10, 627, 628, 11, 55, 453, 448, 802, 523} <= tags
-    assert 268 not in tags
-    assert d.tags("U99") == d.tags("n") >= {8, 9, 35, 628, 10}
+    assert d.members("U99") == d.members("n")
+    assert {8, 9, 35, 627, 10} <= set(d.members("U99"))
+    assert not {11, 55, 628} & set(d.members("U99"))
 
 
 def test_what_a_peer_makes_up_fills_no_cache() -> None:
     d = load_dictionary("FIX.4.1")
     for number in range(1000):
-        d.tags(f"U{number}")
+        d.members(f"U{number}")
+        d.group(f"U{number}", 627)
     assert len(d._members) <= len(d.messages) + 1
-    assert len(d._tags) <= len(d.messages) + 1
 
 
 def test_dictionaries_are_frozen() -> None:
@@ -204,7 +203,7 @@ def test_a_pickled_dictionary_answers_alike() -> None:
     copy = pickle.loads(pickle.dumps(d))
     assert (copy.version, len(copy.fields)) == (d.version, len(d.fields))
     for msg_type in d.messages:
-        assert copy.tags(msg_type) == d.tags(msg_type)
+        assert copy.members(msg_type) == d.members(msg_type)
         for tag in d.members(msg_type):
             assert copy.group(msg_type, tag) == d.group(msg_type, tag)
 
