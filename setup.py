@@ -272,7 +272,7 @@ def force_checks() -> None:
 
 setup(
     packages=find_packages(include=["fixfast", "fixfast.*"]),
-    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml", "blobs/*.bin"]},
+    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml", "overlays/*.toml", "blobs/*.bin"]},
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={
