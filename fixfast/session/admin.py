@@ -39,9 +39,7 @@ class AdminHandlers(LogonHandlers):
                 self._inbox.deliver([message])
         elif poss_dup and msg_type != "4":
             self._inbox.count()  # S16: a resent session message counts, and that is all
-        elif (fault := self._fault_of_admin(message, msg_type)) is not None and not self._tolerates(
-            message, fault, now
-        ):
+        elif not self._tolerates_admin(message, msg_type, now):
             pass  # rejected
         elif msg_type == "0":
             self._on_heartbeat(message, now)
