@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["from_dict", "to_dict", "to_json"]
 
 _TAG = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_SIZE = re.compile(rb"[0-9]{1,9}")  # a length that the parser goes by
 _FRAME = {8: "BeginString", 9: "BodyLength", 10: "CheckSum", 35: "MsgType"}
 _FRAME_TAGS = {name: tag for tag, name in _FRAME.items()}
 _LIMIT = 99_999_999  # what eight digits of BodyLength can say
@@ -200,15 +201,17 @@ class _Fields:
     def length(self, tag: int, value: Any, raw: bytes, last: tuple[int, bytes]) -> Iterator[tuple[int, bytes]]:
         """Yield the length of a data field that needs one; check one that is there.
 
-        Text without a length may have been received so: venues do send a bare RawData.
+        Text without a length, or with one that no reader believes, may have been received so: venues do send a bare
+        RawData.
         """
         length = self.lengths.get(tag)
         if length is None:
             return
+        bare = isinstance(value, str) and b"\x01" not in raw
         if last[0] != length:
-            if isinstance(value, bytes) or b"\x01" in raw:
+            if not bare:
                 yield length, b"%d" % len(raw)
-        elif not last[1].isdigit() or int(last[1][:20]) != len(raw):
+        elif int(last[1]) != len(raw) if _SIZE.fullmatch(last[1]) else not bare:
             raise EncodeError(length, f"not the length of the data in {tag}: leave it out, it is computed")
 
 

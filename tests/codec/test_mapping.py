@@ -196,6 +196,9 @@ def test_the_version_chooses_the_dictionary() -> None:
     ):  # fmt: skip
         m = from_dict({"BeginString": begin_string, "MsgType": "D", **extra, "ClOrdID": "x"})
         assert (m.begin_string, m[11]) == (wire, "x")
+    own_set = ff.DictionarySet(default="6")
+    over_fixt = from_dict({"BeginString": "FIXT.1.1", "MsgType": "D", "ClOrdID": "x"}, own_set)
+    assert over_fixt.dictionary.version.startswith("FIX.4.4")
     own = load_dictionary("FIX.4.2")
     assert from_dict({"BeginString": "FIX.4.2", "MsgType": "D", "ClOrdID": "x"}, own).dictionary is own
     assert from_dict({8: "FIX.9.9", 35: "D", "11": "x"}).raw == message("35=D|11=x|", "FIX.9.9")
@@ -206,7 +209,11 @@ def test_a_bare_data_field_stays_bare_as_venues_send_it() -> None:
     m = ff.parse(message("35=A|96=abc|"))
     assert m.to_dict()["RawData"] == "abc"
     assert again(m) == [m.raw, m.raw]
+    odd = ff.parse(message("35=A|95=x|96=abc|"))  # nobody can go by this length
+    assert again(odd) == [odd.raw, odd.raw]
     d = {"BeginString": "FIX.4.4", "MsgType": "A"}
+    with pytest.raises(EncodeError):
+        from_dict({**d, "RawDataLength": "x", "RawData": "a\x01"})
     assert from_dict({**d, "RawData": b"abc"}).raw == message("35=A|95=3|96=abc|")
     assert from_dict({**d, "RawDataLength": "003", "RawData": "abc"}).raw == message("35=A|95=003|96=abc|")
 
