@@ -461,10 +461,7 @@ cdef class Message:
         return _present().pretty(self)
 
     def to_dict(self, mask=False):
-        """Return {name: text}, groups as lists of dicts; tags that the dictionary does not know keep their number.
-
-        Args: mask: replace secrets by ***.
-        """
+        """Return {name: text}, groups as lists of dicts; unknown tags keep their number. Args: mask: *** for secrets."""
         from fixfast.codec.mapping import to_dict
 
         return to_dict(self, mask)
