@@ -14,28 +14,20 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from struct import Struct
 from types import MappingProxyType
 from typing import NoReturn, TypeAlias, get_args
 
+from fixfast.dictionary.blob import FORMAT, HEADER, HEADER_SIZE, MAGIC
 from fixfast.dictionary.model import Component, ComponentRef, Dictionary, Field, Group, GroupRef, Kind, Member
 from fixfast.errors import DictionaryError
-from fixfast.types import Buffer
 
-__all__ = ["COMPILER", "FORMAT", "HEADER_SIZE", "MAX_DEPTH", "MAX_MEMBERS", "compile_dictionary", "is_blob"]
+__all__ = ["COMPILER", "HEADER_SIZE", "MAX_DEPTH", "MAX_MEMBERS", "compile_dictionary"]
 
-#: The form of the bytes (FF_SCHEMA_FORMAT).
-FORMAT = 1
 #: To be raised when the same model comes to give other bytes, so that no cache hands out what an older compiler made.
 COMPILER = 1
 #: Groups in groups, and members of one message or group (FF_SCHEMA_DEPTH, FF_SCHEMA_MEMBERS).
 MAX_DEPTH = 16
 MAX_MEMBERS = 4096
-
-_MAGIC = 0x42444646
-_HEADER = Struct("=3I32s7I")
-#: Bytes in front of what the digest covers.
-HEADER_SIZE = _HEADER.size
 
 _KINDS: Mapping[str, int] = MappingProxyType({kind: number for number, kind in enumerate(get_args(Kind))})
 _LITTLE = sys.byteorder == "little"
@@ -59,11 +51,6 @@ def compile_dictionary(dictionary: Dictionary) -> bytes:
             empty MsgType, a member that is not a field of the dictionary, an empty group.
     """
     return _Compiler(dictionary).blob()
-
-
-def is_blob(data: Buffer) -> bool:
-    """Tell whether this looks like a whole blob of this format and kind of machine; Schema looks closer."""
-    return len(data) >= HEADER_SIZE and _HEADER.unpack_from(data)[:3] == (_MAGIC, FORMAT, len(data))
 
 
 class _Compiler:
@@ -100,7 +87,7 @@ class _Compiler:
         size = len(self.out)
         digest = sha256(memoryview(self.out)[HEADER_SIZE:]).digest()
         numbers = (messages, message_mask, fields, field_mask, pairs_at, len(pairs) // 2, common)
-        _HEADER.pack_into(self.out, 0, _MAGIC, FORMAT, size, digest, *numbers)
+        HEADER.pack_into(self.out, 0, MAGIC, FORMAT, size, digest, *numbers)
         return bytes(self.out)
 
     # --- fields and codes ------------------------------------------------------------------------------------

@@ -17,16 +17,18 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fixfast.dictionary.compile import COMPILER, FORMAT, compile_dictionary, is_blob
-from fixfast.dictionary.load import VERSIONS, load_dictionary
-from fixfast.dictionary.model import ComponentRef, Dictionary, GroupRef, Member
+from fixfast.dictionary.blob import FORMAT, is_blob
+from fixfast.dictionary.versions import VERSIONS
+
+if TYPE_CHECKING:  # what is shipped needs neither models nor a compiler: see versions.py
+    from fixfast.dictionary.model import Dictionary, Member
 
 __all__ = ["BLOB_DIR", "CACHED_FROM", "MAX_FILES", "blob_of", "cache_folder", "fingerprint"]
 
@@ -57,7 +59,11 @@ def blob_of(source: str | Dictionary) -> bytes | mmap.mmap:
         shipped = _shipped(source)
         if shipped is not None:
             return shipped
+        from fixfast.dictionary.load import load_dictionary
+
         source = load_dictionary(source)
+    from fixfast.dictionary.compile import compile_dictionary
+
     folder = cache_folder() if len(source.fields) >= CACHED_FROM else None
     if folder is None:
         return compile_dictionary(source)
@@ -86,6 +92,9 @@ def _shipped(name: str) -> mmap.mmap | None:
 
 def fingerprint(dictionary: Dictionary) -> bytes:
     """Return the SHA-256 of all that the compiled form of a dictionary is a function of, the compiler included."""
+    from fixfast.dictionary.compile import COMPILER
+    from fixfast.dictionary.model import ComponentRef, GroupRef
+
     parts: list[object] = [FORMAT, COMPILER, sys.byteorder, sorted(dictionary.data_pairs.items())]
     for field in (dictionary.fields[tag] for tag in dictionary.fields):
         parts.append((field.tag, field.kind, field.open, [code.value for code in field.codes]))
@@ -148,7 +157,7 @@ def _read(path: Path, key: bytes) -> bytes | None:
 
 def _write(path: Path, key: bytes, blob: bytes) -> None:
     """Put a blob into the cache, if that can be done: whole or not at all, and for this user only."""
-    part = path.with_name(f"{secrets.token_hex(8)}.part")
+    part = path.with_name(f"{os.urandom(8).hex()}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_ours(path.parent.stat()):

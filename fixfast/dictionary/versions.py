@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from fixfast.dictionary.load import APPL_VERSIONS, VERSIONS
-from fixfast.dictionary.model import Dictionary
 from fixfast.errors import DictionaryError
 
-__all__ = ["Choice", "DictionarySet"]
+if TYPE_CHECKING:  # PERF: the first group of a message needs no model, and no reader of one: 4 instead of 31 ms
+    from fixfast.dictionary.model import Dictionary
+
+__all__ = ["APPL_VERSIONS", "SPEC_DIR", "VERSIONS", "Choice", "DictionarySet", "versions_in"]
+
+#: The folder with the standard's dictionaries.
+SPEC_DIR = Path(__file__).parent / "spec"
+
+_STEM = re.compile(r"(FIXT?)(\d)(\d)(SP\d)?")
+
+
+def versions_in(folder: Path) -> dict[str, str]:
+    """Return {version: file name without ".xml"} of the dictionaries in a folder: FIX50SP2.xml is FIX.5.0SP2."""
+    found = {}
+    for path in sorted(folder.glob("*.xml")):
+        match = _STEM.fullmatch(path.stem)
+        if match is None:
+            raise DictionaryError("a specification is named FIX or FIXT, two digits, perhaps SP and a digit", path.name)
+        kind, major, minor, pack = match.groups()
+        found[f"{kind}.{major}.{minor}{pack or ''}"] = path.stem
+    return found
+
+
+#: Version -> file name without ".xml", which is also how generated modules are named, in lower case. What lies in the
+#: folder is what there is.
+VERSIONS = MappingProxyType(versions_in(SPEC_DIR))
+
+#: ApplVerID(1128) and DefaultApplVerID(1137) -> version. 0 and 1 (FIX 2.7 and 3.0) have no dictionary.
+APPL_VERSIONS = MappingProxyType(
+    {
+        "2": "FIX.4.0",
+        "3": "FIX.4.1",
+        "4": "FIX.4.2",
+        "5": "FIX.4.3",
+        "6": "FIX.4.4",
+        "7": "FIX.5.0",
+        "8": "FIX.5.0SP1",
+        "9": "FIX.5.0SP2",
+    }
+)
 
 _FIXT = "FIXT.1.1"
 _ASSUMED = "FIX.5.0SP2"

@@ -45,7 +45,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[Dictionary]:
         seen.append(dictionary)
         return compile_dictionary(dictionary)
 
-    monkeypatch.setattr(compiled, "compile_dictionary", note)
+    monkeypatch.setattr("fixfast.dictionary.compile.compile_dictionary", note)
     return seen
 
 
@@ -336,7 +336,7 @@ def test_whatever_changes_the_blob_changes_the_name() -> None:
 
 def test_the_compilers_number_is_in_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     before = fingerprint(broker())
-    monkeypatch.setattr(compiled, "COMPILER", COMPILER + 1)
+    monkeypatch.setattr("fixfast.dictionary.compile.COMPILER", COMPILER + 1)
     assert fingerprint(broker()) != before
 
 
