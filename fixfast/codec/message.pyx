@@ -385,8 +385,8 @@ cdef class Message:
     def value(self, tag, default=_MISSING):
         """Return a value by its type in the dictionary; see reading.py and datatypes.py.
 
-        Returns: int, Decimal, bool, datetime, date, time, MonthYear, Tenor, bytes (data), str; for a field with codes the
-            member of its enum; for a MULTIPLE... field a tuple.
+        Returns: int, Decimal, bool, datetime, date, time, MonthYear, Tenor, bytes (data), str; for a field with codes
+            the member of its enum; for a MULTIPLE... field a tuple.
         Raises: FieldMissing: absent, no default; FieldFormatError; DictionaryError: no dictionary for this version.
         """
         if default is not _MISSING and not contains(self, 0, self.count, tag):
@@ -461,7 +461,7 @@ cdef class Message:
         return _present().pretty(self)
 
     def to_dict(self, mask=False):
-        """Return {name: text}, groups as lists of dicts; unknown tags keep their number. Args: mask: *** for secrets."""
+        """Return {name: text}, groups as lists of dicts, unknown tags by number. Args: mask: *** for secrets."""
         from fixfast.codec.mapping import to_dict
 
         return to_dict(self, mask)

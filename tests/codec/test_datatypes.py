@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
 from typing import Any, get_args
@@ -28,6 +28,19 @@ class Side(StrEnum):
 
 class Number(IntEnum):
     SEVEN = 7
+
+
+class Nowhere(tzinfo):
+    """A time zone that does not say how far it is from UTC."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+    def dst(self, _: datetime | None) -> None:
+        return None
+
+    def tzname(self, _: datetime | None) -> None:
+        return None
 
 
 class Price(Enum):
@@ -226,8 +239,10 @@ OTHER_FORMS: list[tuple[Kind, Any, str]] = [
 REFUSED: list[tuple[Kind, Any, type[Exception], str]] = [
     *((kind, 1.5, TypeError, "Decimal") for kind in get_args(Kind) if kind not in ("data", "xml")),
     *((kind, None, TypeError, "") for kind in get_args(Kind)), ("data", 5, TypeError, "bytes or str"),
-    ("str", object(), TypeError, "object"), ("str", {"a": 1}, TypeError, "dict"), ("str",
-    "\ud800", ValueError, "surrogate"),
+    ("str", object(), TypeError, "object"), ("str", {"a": 1}, TypeError, "dict"),
+    ("str", "\ud800", ValueError, "surrogate"),
+    ("int", Scaled(10**5000, 0), ValueError, "too many digits"),
+    ("tztime", time(1, tzinfo=Nowhere()), ValueError, "no offset"),
     ("decimal", True, ValueError, "bool"), ("decimal", Decimal("NaN"), ValueError, "NaN"),
     ("decimal", Decimal("Infinity"), ValueError, "Infinity"), ("decimal", Decimal("1E+999999"), ValueError, "1024"),
     ("decimal", Decimal("1E-999999"), ValueError, "1024"), ("decimal", Scaled(1, 1001), ValueError, "1000"),
@@ -265,7 +280,7 @@ def test_a_value_is_written_by_the_type_of_its_field(kind: Kind, value: Any, tex
     assert format_value(kind, value) == text.encode()
 
 
-@pytest.mark.parametrize(("kind", "value", "error", "word"), REFUSED)
+@pytest.mark.parametrize(("kind", "value", "error", "word"), REFUSED, ids=[f"{row[0]}-{row[3]}" for row in REFUSED])
 def test_a_value_that_does_not_fit_its_field_is_refused(
     kind: Kind, value: Any, error: type[Exception], word: str
 ) -> None:

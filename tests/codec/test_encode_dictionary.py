@@ -289,6 +289,10 @@ def test_a_slot_of_an_own_data_field_takes_any_byte(codec: Codec, broker: Dictio
             with pytest.raises(EncodeError) as caught:
                 template.encode(len(data) + 1, value, "z")
             assert caught.value.tag == 6000
+        for wrong in ("", "\ud800", 5):
+            with pytest.raises(EncodeError) as caught:
+                template.encode(*lengths, wrong, "z")
+            assert caught.value.tag == 6001
     fixed = codec.Template("FIX.4.4", "UX", [(6001, value), Slot("After")], dictionary=broker)
     assert fixed.encode("z") == message(b"35=UX\x016000=%d\x016001=%b\x016002=z\x01" % (len(data), data))
 

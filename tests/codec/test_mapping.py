@@ -21,7 +21,7 @@ from fixfast.codec.mapping import from_dict
 from fixfast.codec.nesting import Nested, nested
 from fixfast.codec.present import is_secret
 from fixfast.dictionary.load import load_dictionary
-from fixfast.errors import EncodeError, EncodeTypeError
+from fixfast.errors import DictionaryError, EncodeError, EncodeTypeError
 from tests.codec.generate import Generator
 from tests.codec.samples import EXECUTION_REPORT, LOGON, SAMPLES
 from tests.codec.support import Codec, message
@@ -260,9 +260,11 @@ def test_a_dict_that_holds_itself_ends_somewhere() -> None:
         from_dict({**BASE, "9000": [entry]})
 
 
-def test_an_unfitting_dictionary_is_said(codec: Codec) -> None:
+def test_an_unfitting_dictionary_is_said() -> None:
     with pytest.raises(TypeError):
         from_dict(BASE, "FIX.4.4")  # type: ignore[arg-type]
+    with pytest.raises(DictionaryError):
+        from_dict({"BeginString": "FIX.9.9", "MsgType": "D"}, ff.DictionarySet())
 
 
 # --- secrets -------------------------------------------------------------------------------------------------
