@@ -44,7 +44,6 @@ cdef extern from "walk.h" nogil:
         ff_fault* fault, uint32_t* xml, uint32_t* xml_count
     ) noexcept
 
-from xml.parsers import expat
 
 from fixfast.dictionary.validation import REJECT_TEXT, Fault, Validation
 from fixfast.errors import DictionaryError
@@ -175,6 +174,8 @@ def _refuse(*_):
 
 cdef bint _is_xml(bytes value) except -1:
     """Whether a value is a well-formed document without a DTD (V12, C13)."""
+    from xml.parsers import expat       # here: reading a message needs no XML
+
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _refuse
     try:
