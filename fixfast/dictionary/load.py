@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from fixfast.dictionary.markup import MAX_BYTES
+from fixfast.dictionary.markup import MAX_BYTES, root_element
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.orchestra_xml import ROOTS, read_orchestra_xml
 from fixfast.dictionary.overlay import Overlay, apply, parse_overlay
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.raw import Spec
@@ -144,7 +145,9 @@ def _is_toml(source: str | os.PathLike[str], data: bytes) -> bool:
 
 def _is_whole(spec: Spec) -> bool:
     """Tell whether a spec has what every message needs, or leaves it to a transport (FIX 5.0 and later)."""
-    return not spec.version.startswith("FIX.5") or (spec.header is not None and bool(spec.header.members))
+    if not spec.version.startswith("FIX.5"):
+        return True
+    return spec.header is not None and bool(spec.header.members) and "A" in spec.messages
 
 
 def _read(source: str | os.PathLike[str]) -> Spec:
@@ -153,7 +156,7 @@ def _read(source: str | os.PathLike[str]) -> Spec:
 
 def _spec_of(data: bytes, file: str) -> Spec:
     """Read XML of either format: the root element tells them apart."""
-    return read_quickfix_xml(data, file)
+    return read_orchestra_xml(data, file) if root_element(data, file) in ROOTS else read_quickfix_xml(data, file)
 
 
 def _read_bytes(source: str | os.PathLike[str]) -> tuple[bytes, str]:
