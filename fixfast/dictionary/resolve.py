@@ -70,7 +70,8 @@ def _merged_fields(ours: Spec, theirs: Spec) -> dict[int, RawField]:
     for tag in sorted({*ours.fields, *theirs.fields}):
         our, their = ours.fields.get(tag), theirs.fields.get(tag)
         if our is not None and their is not None:
-            our = our._replace(codes={**our.codes, **{k: v for k, v in their.codes.items() if k not in our.codes}})
+            codes = {**our.codes, **{k: v for k, v in their.codes.items() if k not in our.codes}}
+            our = our._replace(codes=codes, open=our.open or their.open)
         fields[tag] = cast("RawField", our or their)
     by_name: dict[str, RawField] = {}
     for raw in fields.values():
