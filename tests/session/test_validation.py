@@ -206,7 +206,8 @@ def test_V25_too_many_rejects_end_the_session() -> None:
 
 @pytest.mark.parametrize("tag", [34, 49, 56, 52])
 def test_V30_a_header_field_that_comes_twice_is_refused_in_every_mode(tag: int) -> None:
-    for options in ({}, {"validation": None, "session_validation": None}):
+    modes: list[dict[str, Any]] = [{}, {"validation": None, "session_validation": None}]
+    for options in modes:
         desk = desk_of("FIX.4.4", **options)
         value = {34: "99", 49: "OTHER", 56: "OTHER", 52: desk.time()}[tag]
         body = f"35=F\x0149=THEM\x0156=US\x0134=2\x0152={desk.time()}\x01{tag}={value}\x0111=x\x01".encode()
