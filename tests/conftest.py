@@ -1,10 +1,15 @@
-"""Hypothesis profiles, for all tests. A failure prints the blob that reproduces it; examples are random on purpose."""
+"""For all tests: no cache of compiled dictionaries in the developer's home, and Hypothesis profiles.
+
+A failure prints the blob that reproduces it; examples are random on purpose.
+"""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+os.environ["FIXFAST_CACHE"] = "0"  # tests of the cache name a folder of their own
 
 _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 
