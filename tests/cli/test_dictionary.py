@@ -262,6 +262,34 @@ def test_control_bytes_in_a_name_never_reach_the_terminal(tmp_path: Path) -> Non
         assert all(line.isprintable() for line in text.splitlines())
 
 
+ORCHESTRA = """<?xml version="1.0"?>
+<fixr:repository xmlns:fixr="http://fixprotocol.io/2020/orchestra/repository" name="Venue" version="FIX.4.4">
+  <fixr:datatypes>
+    <fixr:datatype name="String"/><fixr:datatype name="char"/><fixr:datatype name="Length"/>
+  </fixr:datatypes>
+  <fixr:codeSets>
+    <fixr:codeSet name="SideCodeSet" id="54" type="char">
+      <fixr:code name="Buy" id="54001" value="1"/><fixr:code name="Sell" id="54002" value="2"/>
+    </fixr:codeSet>
+  </fixr:codeSets>
+  <fixr:fields>
+    <fixr:field id="8" name="BeginString" type="String"/><fixr:field id="9" name="BodyLength" type="Length"/>
+    <fixr:field id="35" name="MsgType" type="String"/><fixr:field id="10" name="CheckSum" type="String"/>
+    <fixr:field id="54" name="Side" type="SideCodeSet"/><fixr:field id="5001" name="DeskNote" type="String"/>
+  </fixr:fields>
+  <fixr:components>
+    <fixr:component id="1024" name="StandardHeader"><fixr:fieldRef id="8" presence="required"/>
+      <fixr:fieldRef id="9" presence="required"/><fixr:fieldRef id="35" presence="required"/></fixr:component>
+    <fixr:component id="1025" name="StandardTrailer"><fixr:fieldRef id="10" presence="required"/></fixr:component>
+  </fixr:components>
+  <fixr:messages>
+    <fixr:message id="14" name="NewOrderSingle" msgType="D"><fixr:structure>
+      <fixr:componentRef id="1024"/><fixr:fieldRef id="54" presence="required"/><fixr:fieldRef id="5001"/>
+      <fixr:componentRef id="1025"/>
+    </fixr:structure></fixr:message>
+  </fixr:messages>
+</fixr:repository>"""
+
 # --- whatever is a dictionary ---------------------------------------------------------------------------------
 
 
@@ -284,6 +312,19 @@ def test_every_command_takes_names_overlays_and_files(
     assert "no difference" in good("diff", source, source)
     assert good("check", source)
     assert "no FIX message" in good("validate", source, str(log), status=1)
+
+
+def test_orchestra_is_a_dictionary_too(tmp_path: Path) -> None:
+    path = tmp_path / "venue.xml"
+    path.write_text(ORCHESTRA, encoding="utf-8")
+    assert "*   54  Side              CHAR, 2 codes" in good("show", str(path), "D").splitlines()
+    assert "  1  Buy" in good("field", str(path), "Side").splitlines()
+    rules = [one["rule"] for one in as_json("check", str(path), status=1)["remarks"] if not one["standard"]]
+    assert rules == ["header"] * 4 + ["session-messages"] * 7
+    path.write_text(ORCHESTRA.replace('fieldRef id="5001"', 'fieldRef id="5002"'), encoding="utf-8")
+    line = refused("check", str(path))
+    before = ORCHESTRA.partition('<fixr:fieldRef id="5001"')[0]
+    assert line.startswith(f"{path}:{1 + before.count(chr(10))} <fieldRef>: ")
 
 
 def test_an_overlay_that_is_wrong_names_its_key(tmp_path: Path) -> None:
