@@ -51,17 +51,18 @@ cdef class Context:
 
 
 cdef Context _STANDARD = Context(None)
-# Pure, so the caches change nothing but time. They keep some dictionaries alive, of which a program has few.
+# Pure, so the caches change nothing but time. This one keeps some dictionaries alive, of which a program has few.
 cdef object _context_of = lru_cache(maxsize=16)(Context)
 
 
-def _chosen_context(source, assumed, supported):
-    cdef Context context = Context(None, source) if isinstance(source, str) else Context(source)
+def _context_of_name(source, assumed, supported):
+    cdef Context context = Context(None, source)
     context.assumed, context.supported = assumed, supported
     return context
 
 
-cdef object _chosen = lru_cache(maxsize=64)(_chosen_context)
+# By names, of which there are fewer than places. Contexts of one name share its Schema.
+cdef object _named = lru_cache(maxsize=64)(_context_of_name)
 
 
 def _schema_of(source):
@@ -70,7 +71,7 @@ def _schema_of(source):
     return Schema(blob_of(source))
 
 
-cdef object _schemas = lru_cache(maxsize=32)(_schema_of)
+cdef object _schema_of_name = lru_cache(maxsize=64)(_schema_of)
 
 
 cdef Context context_of(object dictionary):
@@ -78,12 +79,20 @@ cdef Context context_of(object dictionary):
 
 
 cdef Context chosen_context(object source, bint assumed, bint supported):
-    return <Context?>_chosen(source, assumed, supported)
+    cdef Context context
+    if isinstance(source, str):
+        return <Context?>_named(source, assumed, supported)
+    context = context_of(source)
+    if assumed or not supported:        # of a dictionary that somebody gave: not what the set that we know says
+        context = Context(source)
+        context.assumed, context.supported = assumed, supported
+    return context
 
 
 cdef Schema schema_of(Context context):
     if context.schema is None:
-        context.schema = <Schema?>_schemas(context.source)
+        make = _schema_of_name if isinstance(context.source, str) else _schema_of
+        context.schema = <Schema?>make(context.source)
     return context.schema
 
 

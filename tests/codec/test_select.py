@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -177,3 +179,22 @@ def test_a_peer_cannot_make_us_remember_what_it_makes_up(made_up: str, given: Di
     finally:
         tracemalloc.stop()
     assert kept < 20_000, "2,000 keys would be ten times as much"
+
+
+def test_dictionaries_that_come_and_go_do_not_stay() -> None:
+    """A program may make one for each connection: of how many of them something is kept is bounded."""
+    codec = Codec("compiled")
+    raw = message("35=D|453=1|9001=x|", "FIX.9")
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(item, Dictionary) for item in gc.get_objects())
+
+    before = alive()
+    for _ in range(60):
+        dictionary = copy(own())
+        given = DictionarySet(dictionaries={"FIX.9": dictionary})
+        assert len(codec.parse(raw, dictionary=dictionary).group(453)) == 1
+        assert len(codec.parse(raw, dictionary=given).group(453)) == 1
+    del dictionary, given
+    assert alive() <= before + 16
