@@ -144,10 +144,10 @@ def _is_toml(source: str | os.PathLike[str], data: bytes) -> bool:
 
 
 def _is_whole(spec: Spec) -> bool:
-    """Tell whether a spec has what every message needs, or leaves it to a transport (FIX 5.0 and later)."""
+    """Tell whether a spec has a session layer of its own, or leaves it to a transport (FIX 5.0 and later)."""
     if not spec.version.startswith("FIX.5"):
         return True
-    return spec.header is not None and bool(spec.header.members) and "A" in spec.messages
+    return "A" in spec.messages and spec.header is not None and bool(spec.header.members)
 
 
 def _read(source: str | os.PathLike[str]) -> Spec:

@@ -1,288 +1,269 @@
-"""Read a dictionary in FIX Orchestra's XML (repository schemas of 2016 and 2020) into a `Spec`.
+"""Read a dictionary in FIX Orchestra's XML into a `Spec`: what the file says, names not yet resolved.
 
-The XML may be hostile: see markup.py. Of all that an Orchestra file can say, what validation and typing need is taken:
-code sets, fields, components, groups, messages and what they are made of; documentation, rules, work flows, actors
-and everything unknown is passed over. Differences to QuickFIX's schema:
+The XML may be hostile: see markup.py. Errors name file, line and element.
 
-- what refers to something does so by id, and may stand before it;
-- header and trailer are components that each message refers to: StandardHeader and StandardTrailer;
-- a group is defined apart and referred to; here it becomes a component that holds the group, as QuickFIX has it;
-- a field's type is a data type, perhaps a kind of another one, or a code set; one with a `unionDataType` takes other
-  values than its codes, too;
-- definitions may come in several scenarios: the base one counts, without it the first;
-- presence "required" is required, "forbidden" is no member, everything else is optional.
+Orchestra is the FIX Trading Community's own format, of the standard itself and of venues' rules of engagement. Read are
+its editions 2016 (`numInGroupId` on a group, groups among the components), 2020 and the later ones (a field's
+`codeSet`), in any order of sections. What becomes what:
+
+    field, type="..."       a Field; the type is a datatype (a new one: what its baseType is) or the name of a code set
+    code "FillOrKill"       Code name FILL_OR_KILL, as in QuickFIX's files
+    unionDataType           Field.open: values beyond the codes are right, too
+    lengthId                which field holds the length, where no field stands right before the data. (In the published
+                            session file it names Account: what is no length is not believed.)
+    component, group        Components; a group's holds the group. A group named as its count field is no component,
+                            but stands in its owner's own members.
+    StandardHeader, ...     header and trailer; references to them in messages say nothing more
+    presence="required"     required. "forbidden" is no member at all, everything else is optional.
+    category="Session"      an admin message, as are the session's own; every other one is the application's
+    scenarios               the base's definition counts. Where there is none, all scenarios' together: the members of
+                            any, required if all of them require it; the codes of all. So no legal message is refused.
+    version                 FIX.Latest and extension packs are FIX.5.0SP2; the name FIXT is FIXT.1.1
+
+Annotations, rules, assignments, flows, actors and the like are passed over. Nothing is included from other files.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn
 
 from fixfast.dictionary.markup import MarkupReader
-from fixfast.dictionary.model import KINDS, is_session
-from fixfast.dictionary.raw import RawField, RawMember, RawOwner, Spec
-from fixfast.errors import DictionaryError
+from fixfast.dictionary.model import is_session
+from fixfast.dictionary.orchestra_link import Block, CodeSet, FieldSource, Ref, Repository, link
+from fixfast.dictionary.raw import Spec
 
 __all__ = ["ROOTS", "read_orchestra_xml"]
 
-#: The first element, in the schema of 2020 and in that of 2016.
+#: The first element; drafts of the edition of 2016 have the second.
 ROOTS = ("repository", "fixRepository")
 
-_NAMESPACE = "http://fixprotocol.io/"
-_VERSION = re.compile(r"FIX(T?)\.([0-9])\.([0-9])(SP[0-9])?|FIX\.?Latest", re.IGNORECASE)
-_HEADER, _TRAILER = "StandardHeader", "StandardTrailer"
-_REFERENCES = ("fieldRef", "groupRef", "componentRef")
-#: element -> the elements inside it that are looked at
+_NAMESPACE = re.compile(r"http://fixprotocol\.io/20[0-9]{2}/(?:orchestra/repository|fixrepository)")
+_XINCLUDE = "http://www.w3.org/2001/XInclude"
+_PRESENCE = ("optional", "required", "forbidden", "ignored", "constant")
+
+_REFERENCES = {"fieldRef": "field", "componentRef": "component", "groupRef": "group"}
+#: element -> the elements inside that say something; None: what stands inside says nothing
 _CHILDREN: dict[str, tuple[str, ...]] = {
     "repository": ("datatypes", "codeSets", "fields", "components", "groups", "messages"),
     "datatypes": ("datatype",),
     "codeSets": ("codeSet",),
     "codeSet": ("code",),
     "fields": ("field",),
-    "components": ("component", "group"),  # groups stand among the components in the schema of 2016
-    "groups": ("group",),
-    "component": _REFERENCES,
-    "group": ("numInGroup", *_REFERENCES),
+    "components": ("component", "group"),
+    "groups": ("group", "component"),
     "messages": ("message",),
     "message": ("structure",),
-    "structure": _REFERENCES,
+    "component": tuple(_REFERENCES),
+    "group": ("numInGroup", *_REFERENCES),
+    "structure": tuple(_REFERENCES),
 }
-
-
-class _Reference(NamedTuple):
-    """A member by the id of what it refers to."""
-
-    kind: str
-    id: str
-    presence: str
-    line: int
-
-
-class _Owner(NamedTuple):
-    """A component, group or message; the id of a message is its MsgType."""
-
-    element: str
-    id: str
-    name: str
-    line: int
-    references: list[_Reference]
-
-
-class _CodeSet(NamedTuple):
-    type: str
-    codes: dict[str, str]
-    open: bool
-
-
-class _Field(NamedTuple):
-    tag: int
-    name: str
-    type: str
-    open: bool
-    line: int
+#: What may stand beside members; anything else there is an error, so that a slip of the pen loses no member.
+_PASSED_OVER = ("annotation", "rule", "assign", "fieldUnref", "componentUnref", "groupUnref")
 
 
 def read_orchestra_xml(data: bytes, file: str) -> Spec:
     """Read one dictionary.
 
-    Args: data: the XML. file: its name, for error messages.
+    Args:
+        data: the XML.
+        file: its name, for error messages.
+
+    Returns:
+        the definitions; names are not resolved yet.
 
     Raises:
-        DictionaryError: not XML, a DTD or entity, too large or deep, a missing attribute, a definition given twice, a
-            reference to nothing. Names file, line and element.
+        DictionaryError: not XML, not Orchestra's, a DTD or entity, too large or deep, a bad or missing attribute, a
+            definition given twice, or a reference to none.
     """
     reader = _Reader(file)
     reader.parse(data)
-    return reader.spec()
+    return link(reader.repository)
 
 
 class _Reader(MarkupReader):
-    """What is open, and what was read."""
+    """What the file says, references not followed: sections may stand in any order."""
 
     def __init__(self, file: str) -> None:
         super().__init__(file, separator=" ")
-        self.path: list[str] = []
-        self.skipped = 0  # levels of what is not looked at
-        self.version = ""
-        self.bases: dict[str, str] = {}  # data type -> what it is a kind of
-        self.code_sets: dict[str, _CodeSet] = {}
-        self.fields: dict[str, _Field] = {}  # by id, as the next three
-        self.components: dict[str, _Owner] = {}
-        self.groups: dict[str, _Owner] = {}
-        self.messages: dict[str, _Owner] = {}
-        self.scenarios: dict[tuple[str, str], str] = {}  # element, id -> the scenario that counts so far
-        self.codes: dict[str, str] = {}  # of the code set that is open
-        self.owner = _Owner("", "", "", 0, [])  # the component, group or message that is open
+        self.path = [""]
+        self.skip = 0  # levels inside of what is passed over
+        self.repository = Repository(file)
+        self.blocks = {
+            "component": self.repository.components,
+            "group": self.repository.groups,
+            "message": self.repository.messages,
+        }
+        # Of the code set that is open: its codes, and the values given so far.
+        self.codes: dict[str, str] = {}
+        self.values: set[str] = set()
+        # Of the block that is open: its references so far, and how often each was referred to.
+        self.block = Block("", "", "", 0, base=True)
+        self.found: dict[tuple[str, int | str, int], Ref] = {}
+        self.times: dict[tuple[str, int | str], int] = {}
+        self.counted = False
 
     # --- elements -------------------------------------------------------------------------------------------
 
     def start(self, element: str, attributes: dict[str, str]) -> None:
-        space, _, name = element.rpartition(" ")
-        if not self.path:
-            if name not in ROOTS or not space.startswith(_NAMESPACE):
-                self.fail(name, "the first element must be <repository> of FIX Orchestra")
+        if self.skip:
+            self.skip += 1
+            return
+        namespace, _, name = element.rpartition(" ")
+        parent = self.path[-1]
+        if namespace == _XINCLUDE:
+            self.fail(name, "nothing is included from other files")
+        if not parent:
+            if name not in ROOTS or not _NAMESPACE.fullmatch(namespace):
+                self.fail(name, "the first element must be <repository> in a namespace of FIX Orchestra")
+            self.repository.version = attributes.get("version", "")
+            self.repository.name = attributes.get("name", "")
             self.path.append("repository")
-            self.version = self.version_of(attributes)
-            return
-        if self.skipped or not space.startswith(_NAMESPACE) or name not in _CHILDREN.get(self.path[-1], ()):
-            self.skipped += 1
-            return
-        self.path.append(name)
-        if name in _REFERENCES or name == "numInGroup":
-            identity, presence = self.text(name, attributes, "id"), attributes.get("presence", "optional")
-            self.owner.references.append(_Reference(name, identity, presence, self.line))
-        elif name == "datatype":
-            self.bases[self.text(name, attributes, "name")] = attributes.get("baseType", "")
-        elif name == "code":
-            self.start_code(attributes)
-        elif name == "codeSet":
-            self.start_code_set(attributes)
-        elif name == "field":
-            self.start_field(attributes)
-        elif name in ("component", "group", "message"):
-            self.start_owner(name, attributes)
+        elif name in _CHILDREN.get(parent, ()) and _NAMESPACE.fullmatch(namespace):
+            self.path.append(name)
+            self.open(name, attributes)
+        elif parent in ("component", "group", "structure") and name not in _PASSED_OVER:
+            self.fail(name, f"not known in <{parent}>")
+        else:
+            self.skip = 1
 
     def end(self, element: str) -> None:
-        if self.skipped:
-            self.skipped -= 1
-        else:
-            self.path.pop()
+        if self.skip:
+            self.skip -= 1
+            return
+        name = self.path.pop()
+        if name in ("component", "group", "message"):
+            self.close_block()
 
-    def version_of(self, attributes: dict[str, str]) -> str:
-        if attributes.get("name", "").upper().startswith("FIXT"):
-            return "FIXT.1.1"  # the version of the session layer's file is that of the application it comes with
-        for name in ("version", "name"):
-            match = _VERSION.search(attributes.get(name, ""))
-            if match is not None:
-                if match[2] is None:
-                    return "FIX.5.0SP2"  # FIX Latest is what became of it
-                return f"FIX{match[1]}.{match[2]}.{match[3]}{match[4] or ''}".upper()
-        detail = "neither version nor name says which version of FIX it is, as FIX.4.4 or FIX.5.0SP2 do"
-        return self.fail("repository", detail)
+    def open(self, name: str, attributes: dict[str, str]) -> None:
+        if name in _REFERENCES:
+            self.reference(name, attributes)
+        elif name == "code":
+            self.code(attributes)
+        elif name == "field":
+            self.field(attributes)
+        elif name == "codeSet":
+            self.code_set(attributes)
+        elif name in self.blocks:
+            self.open_block(name, attributes)
+        elif name == "numInGroup":
+            if self.counted:
+                self.fail(name, "given twice")
+            self.counted = True
+            self.block.count = self.ref(name, "field", attributes)
+        elif name == "datatype":
+            self.repository.base_types.setdefault(self.text(name, attributes, "name"), attributes.get("baseType", ""))
 
-    def counts(self, element: str, key: str, attributes: dict[str, str]) -> bool:
-        """Tell whether a definition counts: the first, but the base scenario before all others."""
-        scenario = attributes.get("scenario", "base")
-        known = self.scenarios.get((element, key))
-        if known == scenario:
-            self.fail(element, f"{element} {key} is defined twice")
-        if known is not None and scenario != "base":
-            return False
-        self.scenarios[element, key] = scenario
-        return True
+    def scenario(self, attributes: dict[str, str]) -> tuple[str, bool]:
+        """Return a scenario's name, and whether it is the base."""
+        number = attributes.get("scenarioId", "1")
+        name = attributes.get("scenario") or ("base" if number == "1" else number)
+        return name, name == "base"
 
-    def start_code_set(self, attributes: dict[str, str]) -> None:
-        name = self.text("codeSet", attributes, "name")
-        self.codes = {}
-        if self.counts("codeSet", name, attributes):
-            is_open = bool(attributes.get("unionDataType"))
-            self.code_sets[name] = _CodeSet(self.text("codeSet", attributes, "type"), self.codes, is_open)
+    def again(self, element: str, what: str, scenario: str, seen: set[str]) -> None:
+        if scenario in seen:
+            self.fail(element, f"{what} is defined twice" + ("" if scenario == "base" else f" for {scenario}"))
+        seen.add(scenario)
 
-    def start_code(self, attributes: dict[str, str]) -> None:
-        value = self.text("code", attributes, "value")
-        if value in self.codes:
-            self.fail("code", f"value {value!r} is defined twice")
-        self.codes[value] = self.text("code", attributes, "name")
+    # --- fields and codes -----------------------------------------------------------------------------------
 
-    def start_field(self, attributes: dict[str, str]) -> None:
+    def field(self, attributes: dict[str, str]) -> None:
         tag = self.tag("field", attributes, "id")
-        name, kind = self.text("field", attributes, "name"), self.text("field", attributes, "type")
-        if self.counts("field", str(tag), attributes):
-            self.fields[str(tag)] = _Field(tag, name, kind, bool(attributes.get("unionDataType")), self.line)
+        name = self.text("field", attributes, "name")
+        scenario, base = self.scenario(attributes)
+        known = self.repository.fields.get(tag)
+        scenarios = known.scenarios if known is not None else set()
+        self.again("field", f"field {name} ({tag})", scenario, scenarios)
+        is_open = bool(attributes.get("unionDataType"))
+        if known is not None and not base:
+            # One scenario's field is open: another's list of codes must not close it.
+            self.repository.fields[tag] = known._replace(open=known.open or (is_open and not known.base))
+            return
+        code_set = attributes.get("codeSet", "")
+        type_name = attributes.get("type", "") if code_set else self.text("field", attributes, "type")
+        length = self.tag("field", attributes, "lengthId") if "lengthId" in attributes else 0
+        self.repository.fields[tag] = FieldSource(
+            tag, name, type_name, code_set, self.line, is_open, length, base, scenarios
+        )
 
-    def start_owner(self, element: str, attributes: dict[str, str]) -> None:
-        name = self.text(element, attributes, "name")
-        key = self.text(element, attributes, "msgType" if element == "message" else "id")
-        self.owner = _Owner(element, key, name, self.line, [])
-        if self.counts(element, key, attributes):
-            {"component": self.components, "group": self.groups, "message": self.messages}[element][key] = self.owner
-
-    # --- what it all means ----------------------------------------------------------------------------------
-
-    def spec(self) -> Spec:
-        spec = Spec(self.file, self.version)
-        names: dict[str, int] = {}
-        for field in self.fields.values():
-            if names.setdefault(field.name, field.tag) != field.tag:
-                detail = f"field {field.name} is tag {field.tag} here and {names[field.name]} before"
-                raise DictionaryError(detail, self.file, field.line, "field")
-            spec.fields[field.tag] = self.raw_field(field)
-        for owner in (*self.components.values(), *self.groups.values()):
-            raw = RawOwner("component", owner.name, self.file, owner.line, self.members(owner))
-            if owner.name == _HEADER:
-                spec.header = raw._replace(element="header", name="header")
-            elif owner.name == _TRAILER:
-                spec.trailer = raw._replace(element="trailer", name="trailer")
-            elif owner.name in spec.components:
-                self.fail_at(owner, f"{owner.element} {owner.name} is defined twice")
-            else:
-                spec.components[owner.name] = raw
-        names_of_messages = set()
-        for owner in self.messages.values():
-            if owner.name in names_of_messages:
-                self.fail_at(owner, f"message {owner.name} is defined twice")
-            names_of_messages.add(owner.name)
-            category = "admin" if is_session(owner.id) else "app"
-            members = self.members(owner)
-            spec.messages[owner.id] = RawOwner(
-                "message", owner.name, self.file, owner.line, members, owner.id, category
+    def code_set(self, attributes: dict[str, str]) -> None:
+        name = self.text("codeSet", attributes, "name")
+        scenario, base = self.scenario(attributes)
+        known = self.repository.code_sets.get(name)
+        scenarios = known.scenarios if known is not None else set()
+        self.again("codeSet", f"code set {name}", scenario, scenarios)
+        self.values = set()
+        if known is None or base:
+            known = self.repository.code_sets[name] = CodeSet(
+                self.text("codeSet", attributes, "type"), base, {}, scenarios
             )
-        return spec
+        # Of a scenario that is not the base, beside a base: read for its errors, and forgotten.
+        self.codes = known.codes if base or not known.base else {}
 
-    def raw_field(self, field: _Field) -> RawField:
-        codes = self.code_sets.get(field.type, _CodeSet(field.type, {}, False))
-        kind, is_open = self.standard_type(codes.type), field.open or codes.open
-        return RawField(field.tag, field.name, kind, self.file, field.line, codes.codes, is_open)
+    def code(self, attributes: dict[str, str]) -> None:
+        value = self.text("code", attributes, "value")
+        if value in self.values:
+            self.fail("code", f"value {value!r} is defined twice")
+        self.values.add(value)
+        self.codes.setdefault(value, _code_name(attributes.get("name") or value))
 
-    def standard_type(self, name: str) -> str:
-        """Return the type of the standard that a data type is, or is a kind of; one that is unknown as it is."""
-        seen: set[str] = set()
-        kind = name
-        while kind.upper() not in KINDS and kind not in seen and self.bases.get(kind):
-            seen.add(kind)
-            kind = self.bases[kind]
-        return kind.upper() if kind.upper() in KINDS else name.upper()
+    # --- components, groups, messages -----------------------------------------------------------------------
 
-    def members(self, owner: _Owner) -> list[RawMember]:
-        """Return the members of a component or message; of a group, the one group that it is."""
-        count: _Reference | None = None
-        members = []
-        for reference in owner.references:
-            if reference.kind == "numInGroup":
-                count = count or reference
-            elif reference.presence not in ("forbidden", "ignored"):
-                member = self.member(owner, reference)
-                if member is not None:
-                    members.append(member)
-        if owner.element != "group":
-            return members
-        if count is None:
-            self.fail_at(owner, f"group {owner.name} has no numInGroup")
-        if not members:
-            self.fail_at(owner, f"group {owner.name} has no members")
-        return [RawMember("group", self.field_name(count), True, count.line, members)]
+    def open_block(self, element: str, attributes: dict[str, str]) -> None:
+        name = self.text(element, attributes, "name")
+        key: int | str
+        key = self.text(element, attributes, "msgType") if element == "message" else self.tag(element, attributes, "id")
+        scenario, base = self.scenario(attributes)
+        blocks = self.blocks[element]
+        block = blocks.get(key)
+        if block is None or (base and not block.base):
+            scenarios = block.scenarios if block is not None else set()
+            block = blocks[key] = Block(element, key, name, self.line, base, scenarios=scenarios)
+        elif block.base and not base:  # read for its errors, and forgotten
+            block = Block(element, key, name, self.line, base, scenarios=block.scenarios)
+        self.again(element, f"{element} {name} ({key})", scenario, block.scenarios)
+        if attributes.get("category", "").lower() == "session" or is_session(str(key)):
+            block.category = "admin"
+        self.block, self.found, self.times, self.counted = block, {}, {}, "numInGroupId" in attributes
+        if self.counted:  # the edition of 2016
+            block.count = Ref("field", self.tag(element, attributes, "numInGroupId"), False, self.line)
 
-    def member(self, owner: _Owner, reference: _Reference) -> RawMember | None:
-        """Return what a reference means, None for header and trailer, which every message has."""
-        required = reference.presence == "required"
-        if reference.kind == "fieldRef":
-            return RawMember("field", self.field_name(reference), required, reference.line, [])
-        known = self.groups if reference.kind == "groupRef" else self.components
-        # The schema of 2016 refers to groups as to components.
-        target = known.get(reference.id) or self.groups.get(reference.id)
-        if target is None:
-            self.fail_reference(reference)
-        if target.name in (_HEADER, _TRAILER) and owner.element == "message":
+    def close_block(self) -> None:
+        block = self.block
+        if block.element == "group" and not self.found:
+            self.fail("group", f"group {block.name} has no members")
+        if block.element == "group" and block.count is None:
+            self.fail("group", f"group {block.name} has no numInGroup")
+        block.merged += 1
+        for key, ref in self.found.items():
+            block.refs.setdefault(key, ref)
+            block.required[key] += ref.required
+
+    def reference(self, element: str, attributes: dict[str, str]) -> None:
+        ref = self.ref(element, _REFERENCES[element], attributes)
+        if ref is None:
+            return
+        # The same one again (which the resolver warns of) is another member.
+        times = self.times[ref.kind, ref.key] = self.times.get((ref.kind, ref.key), 0) + 1
+        self.found[ref.kind, ref.key, times] = ref
+
+    def ref(self, element: str, kind: str, attributes: dict[str, str]) -> Ref | None:
+        presence = attributes.get("presence") or "optional"
+        if presence not in _PRESENCE:
+            self.fail(element, f"presence={presence!r}: one of {', '.join(_PRESENCE)}")
+        if "forbidden" in (presence, attributes.get("supported")):
             return None
-        return RawMember("component", target.name, required, reference.line, [])
+        key: int | str
+        key = self.tag(element, attributes, "id") if "id" in attributes else self.text(element, attributes, "name")
+        return Ref(kind, key, presence == "required", self.line)
 
-    def field_name(self, reference: _Reference) -> str:
-        field = self.fields.get(reference.id)
-        return self.fail_reference(reference) if field is None else field.name
 
-    def fail_reference(self, reference: _Reference) -> NoReturn:
-        what = reference.kind.removesuffix("Ref")
-        raise DictionaryError(f"there is no {what} {reference.id!r}", self.file, reference.line, reference.kind)
+_WORDS = (re.compile(r"(?<=[a-z0-9])(?=[A-Z])"), re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])"))
 
-    def fail_at(self, owner: _Owner, detail: str) -> NoReturn:
-        raise DictionaryError(detail, self.file, owner.line, owner.element)
+
+def _code_name(name: str) -> str:
+    """Return the name of a code in upper case: FillOrKill is FILL_OR_KILL, OKToCross OK_TO_CROSS."""
+    if name.upper() == name:
+        return name
+    for boundary in _WORDS:
+        name = boundary.sub("_", name)
+    return name.upper()

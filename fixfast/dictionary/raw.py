@@ -37,7 +37,10 @@ class RawOwner(NamedTuple):
 
 
 class RawField(NamedTuple):
-    """A field definition as written; codes are {value: name}. `open`: other values are allowed, too."""
+    """A field definition as written; codes are {value: name}. `open`: other values are allowed, too.
+
+    `length`: the tag of the field that holds a data field's length, 0 where the file does not say.
+    """
 
     tag: int
     name: str
@@ -46,6 +49,7 @@ class RawField(NamedTuple):
     line: int
     codes: dict[str, str]
     open: bool = False
+    length: int = 0
 
 
 @dataclass(slots=True)
@@ -65,10 +69,12 @@ def spec_of(dictionary: Dictionary) -> Spec:
     """Return what a file would say that gave this dictionary: a copy, free to be edited."""
     file = dictionary.version
     spec = Spec(file, dictionary.version)
+    lengths = {data: length for length, data in dictionary.data_pairs.items()}
     for tag in dictionary.fields:
         item = dictionary.fields[tag]
         codes = {code.value: code.name for code in item.codes}
-        spec.fields[item.tag] = RawField(item.tag, item.name, item.type, file, 0, codes, item.open)
+        length = lengths.get(item.tag, 0)
+        spec.fields[item.tag] = RawField(item.tag, item.name, item.type, file, 0, codes, item.open, length)
     for component in dictionary.components.values():
         spec.components[component.name] = RawOwner("component", component.name, file, 0, _raw(component.members))
     for msg_type in dictionary.messages:

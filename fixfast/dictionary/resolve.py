@@ -45,9 +45,13 @@ def merge(application: Spec, transport: Spec) -> Spec:
     5.0 and later have none, or in a broker's file that of the transport with changes: what they have counts. Of any
     other definition that both have, the application's counts, and a field keeps the codes of both.
 
+    Of a transport that is a whole version of FIX, only header, trailer and session messages are taken, with the fields
+    that stand in them.
+
     Raises:
         DictionaryError: one name stands for two tags.
     """
+    transport = _session_part(transport)
     merged = Spec(application.file, application.version)
     theirs_first = application.version.startswith("FIX.4")
     ours = application
@@ -63,6 +67,26 @@ def merge(application: Spec, transport: Spec) -> Spec:
     merged.components = {**first.components, **second.components}
     merged.fields = _merged_fields(ours, transport)
     return merged
+
+
+def _session_part(spec: Spec) -> Spec:
+    """Return what a version of FIX says about sessions; FIXT says nothing else."""
+    if spec.version.startswith("FIXT"):
+        return spec
+    part = Spec(spec.file, spec.version, spec.header, spec.trailer)
+    part.messages = {key: owner for key, owner in spec.messages.items() if is_session(key)}
+    owners = [owner for owner in (spec.header, spec.trailer, *part.messages.values()) if owner is not None]
+    waiting, names = [owner.members for owner in owners], {"MsgType"}
+    while waiting:
+        for member in waiting.pop():
+            if member.kind != "component":
+                names.add(member.name)
+                waiting.append(member.members)
+            elif member.name in spec.components and member.name not in part.components:
+                part.components[member.name] = spec.components[member.name]
+                waiting.append(spec.components[member.name].members)
+    part.fields = {tag: raw for tag, raw in spec.fields.items() if raw.name in names}
+    return part
 
 
 def _merged_fields(ours: Spec, theirs: Spec) -> dict[int, RawField]:
@@ -98,10 +122,9 @@ def resolve(spec: Spec, transport: Spec | None = None) -> Dictionary:
         DictionaryError: an unknown field, type or component, a component inside itself, a group that is empty
             once expanded, or too much of anything. Names file, line and element.
     """
-    if transport is not None:
-        return _Resolver(merge(spec, transport)).dictionary(transport.version)
-    begin_string = "FIXT.1.1" if spec.version.startswith("FIX.5") else spec.version
-    return _Resolver(spec).dictionary(begin_string)
+    merged = spec if transport is None else merge(spec, transport)
+    begin_string = (transport or spec).version
+    return _Resolver(merged).dictionary("FIXT.1.1" if begin_string.startswith("FIX.5") else begin_string)
 
 
 class _Resolver:
@@ -124,7 +147,8 @@ class _Resolver:
         by_tag = {raw.tag: self._field(raw, old) for raw in spec.fields.values()}
         self.fields = {item.name: item for item in by_tag.values()}
         if spec.version.startswith("FIX.4") and not _has_members(spec.header):
-            raise DictionaryError("no <header> with members", spec.file)
+            hint = f'no <header> with members; one can be borrowed: load_dictionary(..., transport="{spec.version}")'
+            raise DictionaryError(hint, spec.file)
         for owner in spec.components.values():
             self._component(owner)
         messages = {
@@ -138,6 +162,7 @@ class _Resolver:
         }
         header = self._members(spec.header, spec.header.members) if spec.header else ()
         trailer = self._members(spec.trailer, spec.trailer.members) if spec.trailer else ()
+        self._pairs_by_name(by_tag)
         self._check_expansions(header, messages, trailer)
         return Dictionary(
             version=spec.version,
@@ -213,6 +238,16 @@ class _Resolver:
         if self.data_pairs.setdefault(length.tag, data.tag) != data.tag:
             detail = f"{length.name} is already the length of tag {self.data_pairs[length.tag]}, not of {data.name}"
             self.warnings.append(DictionaryWarning(owner.name, data.tag, detail))
+
+    def _pairs_by_name(self, by_tag: dict[int, Field]) -> None:
+        """Pair data fields that no length stands before with the length that their definitions name."""
+        paired = set(self.data_pairs.values())
+        for raw in self.spec.fields.values():
+            length = by_tag.get(raw.length)
+            if length is None or length.kind not in ("int", "uint") or by_tag[raw.tag].kind not in ("data", "xml"):
+                continue
+            if raw.tag not in paired and length.tag not in self.data_pairs:
+                self.data_pairs[length.tag] = raw.tag
 
     def _check_expansions(
         self, header: tuple[Member, ...], messages: dict[str, Message], trailer: tuple[Member, ...]

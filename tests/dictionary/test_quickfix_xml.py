@@ -317,7 +317,8 @@ def test_a_category_or_version_that_cannot_be() -> None:
 
 
 def test_a_header_is_needed_before_fix_5() -> None:
-    assert error(b'<fix type="FIX" major="4" minor="4"/>').detail == "no <header> with members"
+    bad = error(b'<fix type="FIX" major="4" minor="4"/>')
+    assert bad.detail == 'no <header> with members; one can be borrowed: load_dictionary(..., transport="FIX.4.4")'
     assert load(b'<fix type="FIX" major="5" minor="0"/>').begin_string == "FIXT.1.1"
 
 
