@@ -13,7 +13,16 @@ from xml.parsers import expat
 
 from fixfast.errors import DictionaryError
 
-__all__ = ["MAX_ATTRIBUTE", "MAX_BYTES", "MAX_DEPTH", "MAX_TAG_DIGITS", "MIN_EXPAT", "MarkupReader", "root_element"]
+__all__ = [
+    "MAX_ATTRIBUTE",
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_TAG_DIGITS",
+    "MIN_EXPAT",
+    "MarkupReader",
+    "is_digits",
+    "root_element",
+]
 
 #: Twice the largest dictionary there is.
 MAX_BYTES = 32 << 20
