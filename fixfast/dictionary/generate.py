@@ -20,10 +20,10 @@ from fixfast.dictionary.render import (
     data_pairs,
     render_header,
     render_module,
-    render_stub,
-    render_typed,
     time_tags,
 )
+from fixfast.dictionary.render_stub import render_stub
+from fixfast.dictionary.render_typed import render_typed
 
 __all__ = ["GENERATED_PACKAGES", "compile_all", "generate", "render_all"]
 

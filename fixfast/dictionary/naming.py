@@ -6,14 +6,29 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from fixfast.dictionary.model import Code, Dictionary, Field
 from fixfast.errors import DictionaryError
 
-__all__ = ["enum_members", "enum_name", "identifier", "msg_type_members"]
+if TYPE_CHECKING:
+    from fixfast.dictionary.model import Code, Dictionary, Field
+
+__all__ = [
+    "RESERVED_ATTRIBUTES",
+    "attribute",
+    "component_name",
+    "enum_members",
+    "enum_name",
+    "identifier",
+    "msg_type_members",
+]
 
 #: What an enum's member cannot be called: "mro" is a method that every class needs.
 _NO_MEMBER = frozenset({"", "mro"})
+#: What typed messages have beside their fields (fixfast/codec/typed.py).
+RESERVED_ATTRIBUTES = frozenset(
+    {"body", "encode", "extra", "frame", "from_message", "kept", "layout", "msg_type", "value_ns"}
+)
 
 
 def identifier(name: str) -> str:
@@ -22,6 +37,29 @@ def identifier(name: str) -> str:
     if name[:1].isdigit():
         name = f"N{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def attribute(name: str) -> str:
+    """Return the attribute of a field: its name in snake case.
+
+    A word begins at a capital that follows a small letter or a digit, and at the last of several capitals that a small
+    letter follows: MDEntryPx is md_entry_px. A plural s belongs to the capitals before it (NoPartyIDs: no_party_ids),
+    and IOI is a word of its own before ID (IOIID, and IOIid of FIX 4.2: ioi_id). A keyword, and what every typed
+    message has, gets "_" at its end (Yield: yield_).
+    """
+    name = re.sub(r"IOI[Ii][Dd]", "IoiId", name)
+    name = re.sub(r"([A-Z])([A-Z]+)s(?![a-z])", lambda match: f"{match[1]}{match[2].lower()}s", name)
+    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
+    name = identifier(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
+    if name.startswith("_"):
+        name = f"n{name}"
+    return f"{name}_" if name in RESERVED_ATTRIBUTES else name
+
+
+def component_name(dictionary: Dictionary, name: str) -> str:
+    """Return the name of a component's class: its own, with Block behind it where a message has it."""
+    message = dictionary.messages.get(name)
+    return identifier(name) + ("Block" if message is not None and message.name == name else "")
 
 
 def enum_name(dictionary: Dictionary, item: Field) -> str:

@@ -1,30 +1,20 @@
-"""The text of every generated file: a function of the dictionaries alone. `generate.py` writes it to disk."""
+"""The tables of the codec, as text: a function of the dictionaries alone. `generate.py` writes it to disk.
+
+Typed modules and their stubs come from render_typed.py and render_stub.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fixfast.dictionary.model import ComponentRef, Dictionary, Field, GroupRef, Member
-from fixfast.dictionary.naming import enum_members, enum_name, identifier, msg_type_members
+from fixfast.dictionary.model import ComponentRef, Dictionary, GroupRef, Member
 
-__all__ = [
-    "count_tags",
-    "data_pairs",
-    "enums",
-    "render_header",
-    "render_module",
-    "render_stub",
-    "render_typed",
-    "time_tags",
-]
+__all__ = ["count_tags", "data_pairs", "note", "render_header", "render_module", "time_tags", "wrapped"]
 
 
 def note(spec: str) -> str:
     """Return the text of the first line of a file generated from one file in spec/, or from all ("")."""
     return f"Generated from fixfast/dictionary/spec/{spec} by fixfast/dictionary/generate.py: do not edit."
-
-
-# --- for the codec ------------------------------------------------------------------------------------------
 
 
 def data_pairs(dictionaries: Iterable[Dictionary]) -> dict[int, int]:
@@ -106,13 +96,14 @@ def _c_array(name: str, size: str, values: list[int]) -> str:
         "__attribute__((unused))",
         "#endif",
         f"static const int32_t {name}[{size}] = {{",
-        *_wrapped([f"{value}," for value in values]),
+        *wrapped([f"{value}," for value in values]),
         "};",
     ]
     return "\n".join(lines)
 
 
-def _wrapped(words: Iterable[str], width: int = 110, indent: str = "    ") -> list[str]:
+def wrapped(words: Iterable[str], width: int = 110, indent: str = "    ") -> list[str]:
+    """Return lines of words."""
     lines: list[str] = []
     line = indent
     for word in words:
@@ -149,100 +140,16 @@ def render_module(pairs: dict[int, int], times: list[int], counts: list[int]) ->
             "#: tags whose value is a UTC timestamp",
             "TIME_TAGS: frozenset[int] = frozenset(",
             "    {",
-            *_wrapped([f"{tag}," for tag in times], indent=" " * 8),
+            *wrapped([f"{tag}," for tag in times], indent=" " * 8),
             "    }",
             ")",
             "",
             "#: tags that count the entries of a group",
             "COUNT_TAGS: frozenset[int] = frozenset(",
             "    {",
-            *_wrapped([f"{tag}," for tag in counts], indent=" " * 8),
+            *wrapped([f"{tag}," for tag in counts], indent=" " * 8),
             "    }",
             ")",
             "",
         ]
     )
-
-
-# --- typed modules ------------------------------------------------------------------------------------------
-
-
-def enums(dictionary: Dictionary) -> dict[str, tuple[Field, dict[str, str]]]:
-    """Return {name of the enum: (its field, {member: value})}, sorted by name, as a typed module has them.
-
-    MsgType(35) is not among them: its members are the messages. A message or a component keeps the name it shares
-    with a coded field, and the enum is called ...Code.
-    """
-    result: dict[str, tuple[Field, dict[str, str]]] = {}
-    for item in dictionary.fields.values():
-        if not item.codes or item.name == "MsgType":
-            continue
-        name = enum_name(dictionary, item)
-        if name in result or name in ("Tag", "MsgType"):
-            raise ValueError(f"{dictionary.version}: two enums of the name {name}")
-        result[name] = (item, enum_members(item.codes))
-    return dict(sorted(result.items()))
-
-
-def render_typed(dictionary: Dictionary, spec: str) -> str:
-    """Return __init__.py of a typed module."""
-    lines = []
-    for name, (item, members) in enums(dictionary).items():
-        if any(mark in value for value in members.values() for mark in '|\\\n"'):
-            raise ValueError(f"{item.name} ({item.tag}) has a value that the table cannot hold")
-        lines.append("|".join([name, *(f"{member}={value}" for member, value in members.items())]))
-    return "\n".join(
-        [
-            f"# {note(spec)}",
-            f'"""{dictionary.version}: `Tag`, `MsgType` and a StrEnum for each coded field, built on first access."""',
-            "",
-            "from fixfast.dictionary.typed import lazy_names",
-            "",
-            '_TAGS = """',
-            *_wrapped((f"{identifier(item.name)}={item.tag}" for item in _by_name(dictionary)), indent=""),
-            '"""',
-            "",
-            '_MSG_TYPES = """',
-            *_wrapped((f"{name}={value}" for name, value in msg_type_members(dictionary).items()), indent=""),
-            '"""',
-            "",
-            '_ENUMS = """\\',
-            *lines,
-            '"""',
-            "",
-            "__all__, __getattr__, __dir__ = lazy_names(globals(), _TAGS, _MSG_TYPES, _ENUMS)",
-            "",
-        ]
-    )
-
-
-def render_stub(dictionary: Dictionary, spec: str) -> str:
-    """Return __init__.pyi of a typed module."""
-    coded = enums(dictionary)
-    text = [
-        f"# {note(spec)}",
-        "from enum import StrEnum",
-        "from typing import Final",
-        "",
-        "__all__ = [",
-        *(f'    "{name}",' for name in ("Tag", "MsgType", *coded)),
-        "]",
-        "",
-        "class Tag:",
-        f'    """Tags of {dictionary.version} by field name."""',
-        "",
-        *(f"    {identifier(item.name)}: Final = {item.tag}" for item in _by_name(dictionary)),
-        "",
-        "class MsgType(StrEnum):",
-        f'    """MsgType (35) of the messages of {dictionary.version}."""',
-        "",
-        *(f'    {name} = "{value}"' for name, value in msg_type_members(dictionary).items()),
-    ]
-    for name, (item, members) in coded.items():
-        text += ["", f"class {name}(StrEnum):", f'    """{item.name} ({item.tag})."""', ""]
-        text += [f'    {member} = "{value}"' for member, value in members.items()]
-    return "\n".join([*text, ""])
-
-
-def _by_name(dictionary: Dictionary) -> list[Field]:
-    return sorted(dictionary.fields.values(), key=lambda item: item.name)

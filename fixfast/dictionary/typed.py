@@ -1,4 +1,4 @@
-"""What the generated modules fixfast.fix40 ... fixt11 run on: classes out of tables of text, on first access.
+"""Enums of coded fields, and modules whose names are built on first access, as fixfast.fix40 ... fixt11 are.
 
 FIX 5.0 SP2 has 6,000 fields and 700 enums; building them all takes 100 ms, and a program uses a handful.
 
@@ -8,20 +8,22 @@ found by what they are made of, here, and no dictionary has to be loaded to know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from importlib import import_module
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from fixfast.dictionary.load import VERSIONS
-from fixfast.dictionary.model import Dictionary
-from fixfast.dictionary.naming import enum_members, enum_name, msg_type_members
+if TYPE_CHECKING:
+    from fixfast.dictionary.model import Dictionary
 
-__all__ = ["CodeEnum", "code_enum", "lazy_names", "module_name"]
+__all__ = ["BUILD_LOCK", "CodeEnum", "code_enum", "lazy_names", "make_enum", "module_name"]
 
 _MSG_TYPE = 35
+
+#: Of two threads that ask for a class for the first time, both get the same.
+BUILD_LOCK = RLock()
 
 
 class CodeEnum(StrEnum):
@@ -48,12 +50,11 @@ class _Classes:
     """Every enum class in use, by what it is made of. Held weakly: a broker's dictionary takes its own along."""
 
     def __init__(self) -> None:
-        self.lock = RLock()  # of two threads that ask for a class for the first time, both get the same
         self.known: WeakValueDictionary[tuple[str, str, tuple[str, ...]], type[StrEnum]] = WeakValueDictionary()
 
     def get(self, module: str, name: str, members: Mapping[str, str]) -> type[StrEnum]:
         key = (module, name, (*members, *members.values()))
-        with self.lock:
+        with BUILD_LOCK:
             found = self.known.get(key)
             if found is None:
                 make: Any = CodeEnum  # mypy wants literals in the functional form
@@ -66,6 +67,8 @@ _CLASSES = _Classes()
 
 def module_name(version: str) -> str:
     """Return the name of the generated module of a version; of this module for one that is not the standard's."""
+    from fixfast.dictionary.load import VERSIONS  # here: the generated modules need none of it, and it costs 35 ms
+
     stem = VERSIONS.get(version)
     return __name__ if stem is None else f"fixfast.{stem.lower()}"
 
@@ -79,6 +82,8 @@ def code_enum(dictionary: Dictionary, tag: int) -> type[StrEnum] | None:
 
     Returns: None for a field without codes, or that the dictionary does not have.
     """
+    from fixfast.dictionary.naming import enum_members, enum_name, msg_type_members
+
     field = dictionary.fields.get(tag)
     if field is None:
         return None
@@ -91,38 +96,31 @@ def code_enum(dictionary: Dictionary, tag: int) -> type[StrEnum] | None:
 
 
 def lazy_names(
-    namespace: dict[str, Any], tags: str, msg_types: str, enums: str
+    namespace: dict[str, Any], names: Sequence[str], build: Callable[[str], Any]
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """Make `__all__`, `__getattr__` and `__dir__` of a generated module.
+    """Make `__all__`, `__getattr__` and `__dir__` of a module whose names are built on first access.
 
     Args:
-        namespace: the module's globals(), where built classes are kept.
-        tags: "Account=1 AdvId=2 ...", separated by white space.
-        msg_types: "Heartbeat=0 ...", separated by white space.
-        enums: one line for each enum: "Side|BUY=1|SELL=2"; values may contain spaces.
+        namespace: the module's globals(), where what is built is kept.
+        names: what the module has.
+        build: makes one of them. It may ask for others, by the `__getattr__` that is returned.
     """
-    module = str(namespace["__name__"])
-    lines = dict(line.split("|", 1) for line in enums.splitlines())
-    names = ["Tag", "MsgType", *lines]
+    known = frozenset(names)
 
     def get(name: str) -> Any:
-        if name == "Tag":
-            pairs = (item.split("=") for item in tags.split())
-            built: type = type("Tag", (), {key: int(value) for key, value in pairs} | {"__module__": module})
-        elif name == "MsgType":
-            built = _enum(module, name, msg_types.split())
-        elif name in lines:
-            built = _enum(module, name, lines[name].split("|"))
-        else:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        # Two threads may get here at a time: both must see the same class.
-        return namespace.setdefault(name, built)
+        if name not in known:
+            raise AttributeError(f"module {namespace['__name__']!r} has no attribute {name!r}")
+        with BUILD_LOCK:
+            if name not in namespace:
+                namespace[name] = build(name)
+            return namespace[name]
 
     def names_of_module() -> list[str]:
         return sorted({*namespace, *names})
 
-    return names, get, names_of_module
+    return list(names), get, names_of_module
 
 
-def _enum(module: str, name: str, items: list[str]) -> type[StrEnum]:
-    return _CLASSES.get(module, name, {key: value for key, _, value in (item.partition("=") for item in items)})
+def make_enum(module: str, name: str, members: Mapping[str, str]) -> type[StrEnum]:
+    """Return the enum of a module that has these {member: value}: the one that is there already, or a new one."""
+    return _CLASSES.get(module, name, members)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import gc
 import importlib
@@ -12,21 +13,26 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import fixfast
 from fixfast import fix40, fix42, fix44, fix50, fix50sp2, fixt11
+from fixfast.codec.typed import Typed, TypedComponent, TypedGroup, TypedMessage
+from fixfast.codec.typed_build import typed_module
+from fixfast.codec.typed_fields import FieldAttribute, GroupAttribute
 from fixfast.dictionary.generate import GENERATED_PACKAGES, compile_all, generate, render_all
 from fixfast.dictionary.load import VERSIONS, load_dictionary
 from fixfast.dictionary.model import Code, Dictionary, Field, Index
 from fixfast.dictionary.naming import enum_members, identifier
-from fixfast.dictionary.render import enums
-from fixfast.dictionary.typed import code_enum, lazy_names
+from fixfast.dictionary.render_typed import enums
+from fixfast.dictionary.typed import code_enum
 
 ROOT = Path(fixfast.__file__).parents[1]
 
@@ -34,6 +40,16 @@ ROOT = Path(fixfast.__file__).parents[1]
 @pytest.fixture(params=GENERATED_PACKAGES)
 def module(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(request.param)
+
+
+@cache
+def texts() -> dict[str, str]:
+    return render_all()
+
+
+@cache
+def blobs() -> dict[str, bytes]:
+    return compile_all()
 
 
 def wire(value: str) -> str:
@@ -56,10 +72,10 @@ def version_of(module: ModuleType) -> str:
 
 
 def test_what_is_installed_is_what_the_generator_makes() -> None:
-    for name, text in render_all().items():
+    for name, text in texts().items():
         if (ROOT / name).suffix != ".h" or (ROOT / name).exists():  # headers are not in the wheel
             assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: generate again"
-    for name, data in compile_all().items():
+    for name, data in blobs().items():
         assert (ROOT / name).read_bytes() == data, f"{name}: generate again"
 
 
@@ -80,7 +96,7 @@ def test_output_does_not_depend_on_the_run() -> None:
 
 
 def test_every_file_says_where_it_comes_from() -> None:
-    for name, text in render_all().items():
+    for name, text in texts().items():
         first = text.split("\n", 1)[0]
         assert "Generated from fixfast/dictionary/spec/" in first, name
         assert "fixfast/dictionary/generate.py: do not edit" in first, name
@@ -90,7 +106,7 @@ def test_every_file_says_where_it_comes_from() -> None:
 
 def test_files_are_written_only_if_they_changed(tmp_path: Path) -> None:
     written = generate(tmp_path)
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == sorted([*render_all(), *compile_all()])
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in written) == sorted([*texts(), *blobs()])
     before = {path: path.stat().st_mtime_ns for path in written}
     assert generate(tmp_path) == []
     written[0].write_text("changed")
@@ -121,8 +137,9 @@ def test_the_names_users_write() -> None:
 def test_a_message_keeps_a_name_it_shares_with_an_enum() -> None:
     assert wire(fix50sp2.MsgType.SecurityStatus) == "f"
     assert wire(fix50sp2.SecurityStatusCode.ACTIVE) == "1"
-    assert not hasattr(fix50sp2, "SecurityStatus")
-    assert wire(fix50sp2.RateSourceCode.BLOOMBERG) == "0"  # RateSource is a component
+    assert issubclass(fix50sp2.SecurityStatus, TypedMessage)
+    assert wire(fix50sp2.RateSourceCode.BLOOMBERG) == "0"
+    assert issubclass(fix50sp2.RateSource, TypedComponent)
     assert fix50sp2.Tag.RateSource == 1446
 
 
@@ -159,7 +176,7 @@ def test_every_coded_field_has_its_enum(module: ModuleType) -> None:
 
 def test_all_and_dir(module: ModuleType) -> None:
     assert module.__all__[:2] == ["Tag", "MsgType"]
-    assert module.__all__[2:] == sorted(module.__all__[2:])
+    assert len(set(module.__all__)) == len(module.__all__)
     assert set(module.__all__) <= set(dir(module))
     assert all(hasattr(module, name) for name in module.__all__)
     with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'Nope'"):
@@ -173,21 +190,29 @@ def test_classes_are_built_once_and_know_their_home() -> None:
     assert copy.deepcopy(fix44.MsgType.Logon) is fix44.MsgType.Logon
 
 
+def small_module(name: str = "example") -> tuple[dict[str, object], Callable[[str], Any]]:
+    """Return the namespace and the __getattr__ of a module with two fields and a message."""
+    namespace: dict[str, object] = {"__name__": name}
+    enums = "Side|BUY=1|SELL=2\nCode|ISO=ISO Country Code"
+    names, get, directory = typed_module(namespace, "FIX.4.4", "A=1 Side=54:c*", "News=B", enums, "News|B|54!")
+    assert names == ["Tag", "MsgType", "News", "Side", "Code"]
+    assert directory() == ["Code", "MsgType", "News", "Side", "Tag", "__name__"]
+    return namespace, get
+
+
 def test_names_are_built_on_first_access() -> None:
-    namespace: dict[str, object] = {"__name__": "example"}
-    names, get, directory = lazy_names(namespace, "A=1\nB=2", "News=B", "Side|BUY=1|SELL=2\nCode|ISO=ISO Country Code")
-    assert names == ["Tag", "MsgType", "Side", "Code"]
+    namespace, get = small_module()
     assert set(namespace) == {"__name__"}
     assert get("Side").SELL == "2"
     assert get("Code").ISO == "ISO Country Code"
-    assert get("Tag").B == 2
+    assert get("Tag").Side == 54
     assert get("MsgType").News == "B"
-    assert directory() == ["Code", "MsgType", "Side", "Tag", "__name__"]
+    assert set(namespace) == {"__name__", "Side", "Code", "Tag", "MsgType"}
+    assert get("News")(side="2").side is get("Side").SELL
 
 
 def test_threads_see_one_class() -> None:
-    namespace: dict[str, object] = {"__name__": "fixfast.dictionary.typed"}  # where enums of unknown versions live
-    _, get, _ = lazy_names(namespace, "", "", "Side|BUY=1|SELL=2")
+    _, get = small_module("fixfast.dictionary.typed")  # where enums of unknown versions live
     dictionary = coded("Side", [Code("1", "BUY"), Code("2", "SELL")])
     barrier = threading.Barrier(4)
     found = []
@@ -297,20 +322,48 @@ def test_any_codes_become_members(names: str, expected: str) -> None:
 # --- stubs ------------------------------------------------------------------------------------------------
 
 
+def classes_of(body: list[ast.stmt]) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+
+
+def assigned(node: ast.ClassDef) -> dict[str, object]:
+    """Return {name: value} of the plain values in a class of a stub."""
+    found: dict[str, object] = {}
+    for item in node.body:
+        if isinstance(item, ast.Assign):
+            found[ast.unparse(item.targets[0])] = ast.literal_eval(item.value)
+        elif isinstance(item, ast.AnnAssign) and item.value is not None:
+            found[ast.unparse(item.target)] = ast.literal_eval(item.value)
+    return found
+
+
+def check_class(node: ast.ClassDef, kind: type[Typed]) -> None:
+    """The stub of a class names its bases, attributes and nested classes."""
+    roots = {"_Message": TypedMessage, "TypedComponent": TypedComponent, "TypedGroup": TypedGroup}
+    names = [ast.unparse(base) for base in node.bases]
+    assert [base.__name__ for base in kind.__bases__] == [getattr(roots.get(name), "__name__", name) for name in names]
+    listed = {ast.unparse(item.target) for item in node.body if isinstance(item, ast.AnnAssign)}
+    own = {name for name, item in vars(kind).items() if isinstance(item, FieldAttribute | GroupAttribute)}
+    assert own <= listed
+    assert listed <= set(kind.layout.attributes)
+    for name, inner in classes_of(node.body).items():
+        check_class(inner, getattr(kind, name))
+
+
 def test_stubs_name_what_the_modules_have(module: ModuleType) -> None:
-    stub: dict[str, object] = {}
-    text = Path(str(module.__file__)).with_suffix(".pyi").read_text(encoding="utf-8")
-    exec(compile(text, "stub", "exec"), stub)
-    assert stub["__all__"] == module.__all__
-    for name in module.__all__:
-        ours, theirs = getattr(module, name), stub[name]
-        assert isinstance(theirs, type)
+    tree = ast.parse(Path(str(module.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
+    listed = next(node.value for node in tree.body if isinstance(node, ast.Assign))
+    assert ast.literal_eval(listed) == module.__all__
+    classes = classes_of(tree.body)
+    assert set(classes) == set(module.__all__)
+    for name, node in classes.items():
+        ours = getattr(module, name)
         if name == "Tag":
-            listed = {key: value for key, value in vars(theirs).items() if not key.startswith("__")}
-            assert listed == {key: value for key, value in vars(ours).items() if not key.startswith("__")}
+            assert assigned(node) == {key: value for key, value in vars(ours).items() if not key.startswith("__")}
+        elif issubclass(ours, StrEnum):
+            assert assigned(node) == {member.name: member.value for member in ours}
         else:
-            assert issubclass(theirs, StrEnum)
-            assert [(m.name, m.value) for m in theirs] == [(m.name, m.value) for m in ours]
+            check_class(node, ours)
 
 
 def test_mypy_strict_reads_the_stubs(tmp_path: Path) -> None:
