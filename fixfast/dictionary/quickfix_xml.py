@@ -2,12 +2,22 @@
 
 The XML may be hostile: see markup.py. Errors name file, line and element.
 
-Dialects that are read, as found in files of QuickFIX, QuickFIX/J, QuickFIX/n, QuickFIX/Go and of venues: sections in
-any order or absent (a file without <components>; FIX 5.0 files whose <header> is empty or missing); components inside
-groups and components, groups inside components; a message or field definition that is empty; required="Y", "y", "N",
-"n" or absent; msgcat in any case or absent; servicepack="2", "SP2", "" or absent, or the pack inside minor="0SP2";
-types in any case ("String", "Qty"); allowOtherValues="Y" or "true" on a field; values without a description;
-attributes that are not known here (they are ignored); comments, CDATA, a BOM.
+Dialects that are read, as found in public files:
+
+    QuickFIX, QuickFIX/n     sections in any order or absent (4.x without <components>); FIX 5.0 with an empty <header>
+                             and <trailer>; apostrophes or quotation marks; messages without members (XMLnonFIX)
+    QuickFIX/J               a default namespace; allowOtherValues="true" on a field, as others write it "Y"; minor="0"
+                             with servicepack="2", elsewhere servicepack="SP2" or minor="0SP2"; none in 4.x
+    made from Orchestra      <group> without `required`; a name on <fix>
+    venues, as Binance       the <trailer> behind the messages; types in any case ("char", "UTCTimestamp"); stray
+                             characters between elements; own messages ("XLQ"), header fields and groups; session
+                             messages left out; counts of type INT or NUMINGROUP
+    brokers and tools        required="y", "C" (conditionally: not required) or absent; msgcat in any case or absent; no
+                             `type` on <fix>; values without a description, or with a group; attributes beside those
+                             known here, such as a field's number where it is a member; components named as fields,
+                             groups or messages; an empty component; comments, CDATA, a BOM, other encodings
+
+What stays an error, because no reading is safe: an unknown element, type, field or component; a definition given twice.
 """
 
 from __future__ import annotations
@@ -70,9 +80,9 @@ class _Reader(MarkupReader):
 
     def flag(self, element: str, attributes: dict[str, str], name: str) -> bool:
         value = attributes.get(name)
-        if value is None or value in ("N", "n"):
+        if value is None or value in ("N", "n", ""):
             return False
-        if value.lower() not in ("y", "true", "1", "false", "0"):
+        if value.lower() not in ("y", "true", "1", "false", "0", "c"):
             self.fail(element, f"{name}={value!r}: Y or N")
         return value.lower() in ("y", "true", "1")
 
