@@ -13,6 +13,9 @@ In TOML (and the same tables as arguments of `Dictionary.overlay()`):
     [fields.OrdType]                            # a field that is there: codes are added
     codes = { Z = "PEGGED_TO_MARS" }
 
+    [fields.TimeInForce]
+    only = { 0 = "DAY", 3 = "IOC" }             # these codes and no others
+
     [fields.SecurityType]
     open = true                                 # other values than the codes are right, too
 
@@ -50,10 +53,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from fixfast.dictionary.markup import MAX_BYTES
+from fixfast.dictionary.markup import MAX_TAG_DIGITS, is_digits
 from fixfast.dictionary.model import KINDS, Dictionary
 from fixfast.dictionary.raw import RawField, RawMember, RawOwner, Spec, spec_of
-from fixfast.dictionary.resolve import resolve_as
+from fixfast.dictionary.resolve import MAX_NESTING, resolve_as
 from fixfast.errors import DictionaryError
 
 __all__ = ["Overlay", "apply", "make_overlay", "parse_overlay"]
@@ -61,11 +64,15 @@ __all__ = ["Overlay", "apply", "make_overlay", "parse_overlay"]
 _OPTIONS = ("base", "if_missing")
 _TABLES = ("fields", "messages", "components", "groups")
 _SECTIONS = ("header", "trailer")
-_FIELD_KEYS = frozenset({"tag", "type", "codes", "open"})
+_FIELD_KEYS = frozenset({"tag", "type", "codes", "only", "open"})
 _OWNER_KEYS = frozenset({"add", "after", "require", "relax", "remove", "groups", "members"})
 _MESSAGE_KEYS = _OWNER_KEYS | {"msg_type", "category"}
 _GROUP_KEYS = frozenset({"name", "members", "groups", "after", "required"})
-_MAX_TAG = 999_999_999
+_MAX_TAG = 10**MAX_TAG_DIGITS - 1
+#: A long overlay has 200 lines.
+MAX_BYTES = 1 << 20
+#: Of one message, component or group, components not expanded; the standard's largest has 150.
+MAX_MEMBERS = 4096
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,8 @@ class _Edit:
         self.tables = overlay.tables
         self.if_missing = overlay.if_missing
         self.tags = {raw.name: tag for tag, raw in spec.fields.items()}
+        self.messages = {owner.name: owner for owner in spec.messages.values()}
+        self.depth = 0  # of the new groups that are being made
 
     def run(self) -> None:
         for name, table in self.tables.get("fields", {}).items():
@@ -176,14 +185,17 @@ class _Edit:
     def field(self, key: str, name: str, table: Mapping[str, Any]) -> None:
         self.keys(key, table, _FIELD_KEYS)
         tag = self.tags.get(name)
-        if tag is None and name.isdigit() and int(name) in self.spec.fields:
+        if tag is None and is_digits(name, MAX_TAG_DIGITS) and int(name) in self.spec.fields:
             tag = int(name)
         codes = self.codes(f"{key}.codes", table.get("codes", {}))
+        only = self.codes(f"{key}.only", table.get("only", {}))
+        if "codes" in table and "only" in table:
+            self.fail(f"{key}.only", "either codes (added to those there are) or only (instead of them)")
         type_name = table.get("type")
         if type_name is not None and (not isinstance(type_name, str) or type_name.upper() not in KINDS):
             self.fail(f"{key}.type", f"{type_name!r} is no type: there are {', '.join(sorted(KINDS))}")
         if tag is None:
-            self.new_field(key, name, table, codes)
+            self.new_field(key, name, table, codes or only)
             return
         raw = self.spec.fields[tag]
         if table.get("tag", tag) != tag:
@@ -192,7 +204,7 @@ class _Edit:
             return
         self.spec.fields[tag] = raw._replace(
             type=raw.type if type_name is None else type_name.upper(),
-            codes={**raw.codes, **codes},
+            codes=only if "only" in table else {**raw.codes, **codes},
             open=self.flag(f"{key}.open", table.get("open", raw.open)),
         )
 
@@ -222,7 +234,7 @@ class _Edit:
 
     def message(self, key: str, name: str, table: Mapping[str, Any]) -> RawOwner:
         """Return the message that a table is about; a new one if it has a msg_type."""
-        found = next((o for o in self.spec.messages.values() if o.name == name), self.spec.messages.get(name))
+        found = self.messages.get(name) or self.spec.messages.get(name)
         msg_type = table.get("msg_type")
         if found is not None:
             if msg_type not in (None, found.msg_type):
@@ -235,12 +247,15 @@ class _Edit:
         category = table.get("category", "app")
         if category not in ("admin", "app"):
             self.fail(f"{key}.category", "'admin' or 'app'")
-        self.spec.messages[msg_type] = RawOwner("message", name, self.file, 0, [], msg_type, category)
-        return self.spec.messages[msg_type]
+        new = RawOwner("message", name, self.file, 0, [], msg_type, category)
+        self.spec.messages[msg_type] = self.messages[name] = new
+        return new
 
     def owner(self, key: str, owner: RawOwner, table: Mapping[str, Any], known: frozenset[str]) -> None:
         """Change the members of a message, component, group, header or trailer."""
         self.keys(key, table, known)
+        if "after" in table and "add" not in table:
+            self.fail(f"{key}.after", "says where the members of `add` go, and there is none")
         members = owner.members
         for name in self.names(f"{key}.remove", table.get("remove", ())):
             members.remove(self.member(f"{key}.remove", owner, name))
@@ -264,6 +279,8 @@ class _Edit:
             if (new.kind == "component", new.name) in have:
                 self.fail(key, f"{new.name} is a member of {owner.name} already")
             have.add((new.kind == "component", new.name))
+        if len(have) > MAX_MEMBERS:
+            self.fail(key, f"more than {MAX_MEMBERS} members of {owner.name}")
         at = len(owner.members)
         if after is not None:
             if not isinstance(after, str):
@@ -283,7 +300,7 @@ class _Edit:
         )
 
     def field_name(self, name: str) -> str | None:
-        if name.isdigit() and len(name) < 10 and int(name) in self.spec.fields:
+        if is_digits(name, MAX_TAG_DIGITS) and int(name) in self.spec.fields:
             return self.spec.fields[int(name)].name
         return name if name in self.tags else None
 
@@ -301,6 +318,9 @@ class _Edit:
 
     def new_group(self, key: str, table: Mapping[str, Any]) -> RawMember:
         self.keys(key, table, _GROUP_KEYS)
+        if self.depth >= MAX_NESTING:
+            self.fail(key, f"nested deeper than {MAX_NESTING} levels")
+        self.depth += 1
         name = table.get("name")
         found = self.field_name(name) if isinstance(name, str) else None
         if found is None:
@@ -311,6 +331,7 @@ class _Edit:
             self.insert(f"{key}.groups[{i}]", group, [self.new_group(f"{key}.groups[{i}]", inner)], inner.get("after"))
         if not group.members:
             self.fail(f"{key}.members", "a group has members, the first of them opens an entry")
+        self.depth -= 1
         return RawMember("group", found, self.flag(f"{key}.required", table.get("required", False)), 0, group.members)
 
     def group_at(self, key: str, path: str) -> RawMember:
@@ -325,10 +346,20 @@ class _Edit:
         for name in names:
             found = next((m for m in members if m.kind == "group" and m.name == (self.field_name(name) or name)), None)
             if found is None:
-                self.fail(key, f"there is no group {name} there")
+                self.fail(key, f"there is no group {name} there{self.hint(name)}")
             members = found.members
         assert found is not None
         return found
+
+    def hint(self, name: str) -> str:
+        """Say which components hold a group that was looked for elsewhere."""
+        plain = self.field_name(name)
+        holders = [
+            owner.name
+            for owner in self.spec.components.values()
+            if any(member.kind == "group" and member.name == plain for member in owner.members)
+        ]
+        return f"; it is {', '.join(f'{holder}.{plain}' for holder in holders[:3])}" if holders else ""
 
     # --- shapes ---------------------------------------------------------------------------------------------
 
