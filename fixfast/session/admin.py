@@ -8,14 +8,20 @@ from fixfast.session.events import LoggedOut, MessagesLost
 from fixfast.session.logon import LogonHandlers
 from fixfast.session.outbox import ADMIN
 from fixfast.session.state import CloseReason, State
-from fixfast.session.wire import Message
+from fixfast.session.wire import Message, shadowed
 from fixfast.types import Now
 
-__all__ = ["AdminHandlers"]
+__all__ = ["TWICE", "AdminHandlers"]
 
+#: SessionRejectReason "Tag appears more than once"
+TWICE = 13
 #: EndSeqNo(16) that means infinity beside 0, up to FIX 4.2 (P04)
 _INFINITY = 999_999
-#: numbers that handlers judge themselves, more closely than a dictionary can
+#: Followed whatever their dictionary says of them, as far as their handlers can read them: a Logout that is not
+#: answered keeps a dead session open, a GapFill that is not followed is asked for number by number, and a second Logon
+#: ends the session anyway (L27).
+_FOLLOWED = frozenset({"4", "5", "A"})
+#: Numbers that handlers judge themselves, more closely than a dictionary can.
 _JUDGED_BY_HANDLER = {"2": (7, 16), "4": (36,)}
 _SENTINEL_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
 
@@ -32,7 +38,10 @@ class AdminHandlers(LogonHandlers):
         fault = comp_id_fault(message, self.config)
         if fault is None and poss_dup:
             fault = poss_dup_fault(message)  # S07, S09
-        if fault is not None:
+        twice = shadowed(message)
+        if twice:
+            self._reject_and_count(message, TWICE, twice, now)  # V30: others may go by the other one
+        elif fault is not None:
             self._reject_and_count(message, fault.reason, fault.tag, now)
         elif msg_type not in ADMIN:
             if self._is_deliverable(message, now):
@@ -57,12 +66,15 @@ class AdminHandlers(LogonHandlers):
             self._end(CloseReason.UNEXPECTED_LOGON, "Logon on an established session", now)
 
     def _tolerates_admin(self, message: Message, msg_type: str, now: Now) -> bool:
-        """Judge a session message by the dictionary, where its handler does not judge the same more closely.
-
-        A Logout is followed whatever is wrong with it: not to would keep a dead session open.
-        """
+        """Judge a session message by the dictionary, where its handler does not judge the same more closely."""
         fault = message.fault
-        if fault is None or msg_type == "5" or fault.tag in _JUDGED_BY_HANDLER.get(msg_type, ()):
+        if fault is None or fault.reason == 11:  # these types are known here, whatever a broker's dictionary leaves out
+            return True
+        if fault.tag in _JUDGED_BY_HANDLER.get(msg_type, ()):
+            return True
+        if msg_type in _FOLLOWED:
+            if self._mode_of(msg_type) != "observe":
+                self._warn(msg_type, fault)
             return True
         return self._tolerates(message, fault, now)
 
@@ -81,8 +93,8 @@ class AdminHandlers(LogonHandlers):
             self._try_reset(now)
 
     def _listening(self) -> bool:
-        """Whether the sequence of the peer's messages still matters: not after an error, nor at the end."""
-        return self._end_reason is None and self._state.connected
+        """Whether the sequence of the peer's messages still matters: not after an error, nor at the end (V25)."""
+        return self._end_reason is None and self._state.connected and not self._reject_limit.exceeded
 
     # --- Heartbeat, TestRequest -----------------------------------------------------------------------------
 
@@ -212,7 +224,7 @@ class AdminHandlers(LogonHandlers):
     def _on_logout(self, message: Message, now: Now) -> None:
         """A Logout at its turn: the answer to ours (O02), or the peer's own (O03)."""
         self._inbox.count()
-        if self._state is State.LOGOUT_SENT or self._logout_answered:
+        if self._is_leaving():
             self._finish_logout(message)
         else:
             self._set_state(State.LOGOUT_RECEIVED, "Logout received")

@@ -7,14 +7,16 @@ from contextlib import suppress
 from typing import Any
 
 from fixfast.dictionary.load import load_dictionary
+from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
+from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Alarm, Disconnected, LogonRefused, Rejected, SequenceReset, StateChanged
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
-from fixfast.session.reject import RejectLimit, reject_fields
+from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
 from fixfast.session.wire import Message, StreamDecoder
@@ -38,6 +40,32 @@ _NOBODY_REFUSED = frozenset(
         CloseReason.STORE,
     }
 )
+
+
+def _first_dictionary(config: SessionConfig) -> Dictionary | DictionarySet | None:
+    """Return what describes messages until the peer's Logon says more.
+
+    Over FIXT.1.1 that matters for messages of an earlier process that are delivered again.
+    """
+    given = config.dictionary
+    if isinstance(given, str):
+        return load_dictionary(given)
+    if config.begin_string != "FIXT.1.1" or isinstance(given, Dictionary):
+        return given
+    if given is None:
+        return DictionarySet(config.default_appl_ver_id)
+    return DictionarySet(given.default or config.default_appl_ver_id, given.by_msg_type, given.dictionaries)
+
+
+def _deliverable_at_once(config: SessionConfig) -> tuple[bool, frozenset[str] | None]:
+    """PERF: for the receive path: whether faults change nothing there, and which MsgTypes are delivered (None: all)."""
+    if config.check is not None:
+        return False, frozenset()  # each message has a turn of its own
+    modes = (config.validation, config.session_validation)  # the latter for Reject(3)
+    acted_on = config.validation is not None and config.validation.mode == "reject"
+    acted_on = acted_on or any(option is not None and option.mode == "warn" for option in modes)
+    supported = config.supported_msg_types
+    return not acted_on, None if supported is None else supported | REJECTS
 
 
 class ResetInProgress:
@@ -88,7 +116,6 @@ class SessionCore:
         "_test_count",
         "_tolerance",
         "_validate",
-        "_validate",
         "_waiting_bytes",
         "_warned",
         "close_requested",
@@ -101,16 +128,11 @@ class SessionCore:
         self.role = role
         self._store: Store = MemoryStore() if store is None else store
         state = self._store.load()
-        dictionary = config.dictionary
-        self._decoder_dictionary = load_dictionary(dictionary) if isinstance(dictionary, str) else dictionary
+        self._decoder_dictionary = _first_dictionary(config)
         self._validate = (config.validation, config.session_validation)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
-        #: PERF: for the receive path: whether faults do not matter there, and which MsgTypes are delivered (None: all)
-        self._deliverable_at_once = (
-            (config.validation is None or config.validation.mode == "observe") and config.check is None,
-            config.supported_msg_types if config.check is None else frozenset(),
-        )
+        self._deliverable_at_once = _deliverable_at_once(config)
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
         self._outbox = Outbox(config, self._store, state.next_out)
@@ -192,26 +214,37 @@ class SessionCore:
         return outbox.commit(outbox.encode(msg_type, fields, now.wall_ns), now)
 
     def _send_reject(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
-        """Send a Reject(3), unless the message is one itself (O15)."""
+        """Send a Reject(3), unless the message is one itself (O15) or our Logout was the last we had to say (O01).
+
+        Raises: EncodeError: `text` cannot be written; nothing happened.
+        """
+        if self._is_leaving():
+            return
         text = text or REJECT_TEXT.get(reason, REJECT_TEXT[99])
-        self._count_reject(message, reason, ref_tag, text, now)
         if message.get(35) != "3":
             self._say("3", reject_fields(self.config, message, Fault(reason, ref_tag, text)), now)
+        self._note_reject(Rejected(message, reason, ref_tag, text), now)
 
-    def _count_reject(self, message: Message, reason: int, ref_tag: int | None, text: str, now: Now) -> None:
-        """Tell the owner that a message of the peer is not delivered but rejected."""
+    def _note_reject(self, event: Rejected, now: Now) -> None:
+        """Tell the owner that a message of the peer is not delivered but rejected; count it (V25)."""
         self._counters["rejects_sent"] += 1
         self._reject_limit.add(now.mono_ns)
-        message.detach()
-        self._emit(Rejected(message, reason, ref_tag, text))
+        event.message.detach()
+        self._emit(event)
 
     def _reject_and_count(self, message: Message, reason: int, ref_tag: int | None, now: Now, text: str = "") -> None:
         """Reject the message whose turn it is, and advance exactly once (V22).
 
         The Reject is stored first: a crash between the two rejects twice, but never counts what was not rejected.
+        After our Logout nothing is said, and so NIN stays: the peer resends the message in the next session.
         """
-        self._send_reject(message, reason, ref_tag, now, text)
-        self._inbox.count()
+        if not self._is_leaving():
+            self._send_reject(message, reason, ref_tag, now, text)
+            self._inbox.count()
+
+    def _is_leaving(self) -> bool:
+        """Whether a Logout of ours is out: nothing may follow it but what the peer wants resent."""
+        return self._state is State.LOGOUT_SENT or self._logout_answered
 
     def _send_logout(self, text: str, status: int | None, now: Now) -> None:
         fields: list[tuple[int, Any]] = []

@@ -102,12 +102,21 @@ class GarbledReceived:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """We rejected a message of the peer. `ref_tag` is None when no single tag is to blame."""
+    """A message of the peer was not delivered but rejected by us. Its number is used up, nothing else came of it.
+
+    Attributes:
+        message: the message, with its own bytes; `message.fault` is what the dictionary says of it.
+        reason: SessionRejectReason(373) of our Reject(3); with `business`, BusinessRejectReason(380).
+        ref_tag: RefTagID(371), None when no single tag is to blame.
+        text: what is wrong, without any value.
+        business: it was answered with BusinessMessageReject(j), in FIX 4.0 and 4.1 with a Reject(3).
+    """
 
     message: Message
     reason: int
     ref_tag: int | None
     text: str
+    business: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fixfast.session.liveness import SECOND
 from fixfast.session.state import CloseReason
-from fixfast.session.wire import Message, StreamDecoder
+from fixfast.session.wire import Message, StreamDecoder, shadowed
 from fixfast.types import Buffer, Garbled, Now, SessionID
 
 __all__ = ["LogonAttempt", "LogonGate"]
@@ -66,7 +66,8 @@ class LogonGate:
         if item.get(35) != "A":
             self._close(CloseReason.NOT_LOGON)
             return None
-        if not sender or not target:
+        if not sender or not target or shadowed(item):
+            # V30: who it is must not depend on who reads it
             self._close(CloseReason.IDENTITY)
             return None
         self._deadline = None

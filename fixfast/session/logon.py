@@ -132,14 +132,10 @@ class LogonHandlers(Recovery):
 
     def _is_faulty_logon(self, message: Message, n: int, now: Now) -> bool:
         """Refuse a Logon whose content is wrong: Reject where that has a reason, then Logout (L06, L14, L18)."""
-        fault = logon_fault(message, self.config) or self._validity_fault(message)
+        fault = logon_fault(message, self.config) or self._version_fault(message) or self._validity_fault(message)
         if fault is not None:
-            # of the dictionary's faults the text is the standard's, which names no tag
-            text = (
-                fault.text
-                if fault.text not in ("", REJECT_TEXT[fault.reason])
-                else f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
-            )
+            own_text = fault.text not in ("", REJECT_TEXT[fault.reason])  # the standard's names no tag
+            text = fault.text if own_text else f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
             if fault.reason != 99 and n == self._inbox.next_in:
                 self._reject_and_count(message, fault.reason, fault.tag, now, fault.text)
             self._end(CloseReason.LOGON_INVALID, text, now)
@@ -154,12 +150,11 @@ class LogonHandlers(Recovery):
     def _validity_fault(self, message: Message) -> Fault | None:
         """Return the fault that the dictionary finds in a Logon, if such are refused."""
         fault, validation = message.fault, self.config.session_validation
-        if fault is None or validation is None or validation.mode == "observe":
+        if fault is None or fault.reason == 11 or validation is None:  # 11: as in _tolerates_admin()
             return None
         if validation.mode == "warn":
             self._warn("A", fault)
-            return None
-        return fault
+        return fault if validation.mode == "reject" else None
 
     def _accept(self, extra: Iterable[tuple[int, Any]], now: Now) -> None:
         """Acceptor: the Logon is good. Only now may it change anything in the store (T1)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import FieldFormatError
-from fixfast.session.admin import AdminHandlers
+from fixfast.session.admin import TWICE, AdminHandlers
 from fixfast.session.checks import asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
 from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
 from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
@@ -129,15 +129,14 @@ class Pipeline(AdminHandlers):
         if n is None:
             self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10
             return
-        shadow = shadowed(message)
-        if shadow:
-            self._reject_shadowed(message, shadow, n, now)
-            self._drain(now)
-            return
-        if msg_type == "5" and (self._state is State.LOGOUT_SENT or self._logout_answered):
+        if msg_type == "5" and self._is_leaving():
             if n == self._inbox.next_in:
                 self._inbox.count()
             self._finish_logout(message)  # O02, O06: whatever else it says
+            return
+        twice = shadowed(message)
+        if twice:
+            self._on_shadowed(message, twice, n, now)
             return
         if message.begin_string != config.begin_string and msg_type != "5":
             self._end(CloseReason.BEGIN_STRING, "Incorrect BeginString", now)  # C01, C02
@@ -158,6 +157,17 @@ class Pipeline(AdminHandlers):
             self._refuse_header(message, n, fault, CloseReason.SENDING_TIME, now)  # C08, C09
             return
         self._check_sequence(message, n, msg_type or "", now)
+
+    def _on_shadowed(self, message: Message, tag: int, n: int, now: Now) -> None:
+        """A header field comes twice (V30): refused at its turn, and nothing in it is acted on before."""
+        expected = self._inbox.next_in
+        if n == expected:
+            self._in_turn(message, n, now)
+            self._drain(now)
+        elif n > expected and tag != 34 and self._reset is None and not self._is_leaving():
+            self._hold_message(message, n, now)
+        else:
+            self._send_reject(message, TWICE, tag, now)
 
     def _refuse_header(self, message: Message, n: int, fault: Fault, reason: CloseReason, now: Now) -> None:
         """Reject, advance where it was the expected number, Logout, disconnect."""
@@ -195,7 +205,7 @@ class Pipeline(AdminHandlers):
         held: Message | None = message
         if msg_type == "2" and self._answer_early(message, now):
             held = None
-        if self._state is State.LOGOUT_SENT or self._logout_answered:
+        if self._is_leaving():
             return  # nothing but resends after a Logout; the rest comes after the next logon
         if msg_type == "5" and self._state is not State.LOGOUT_RECEIVED:
             self._on_early_logout(message, now)

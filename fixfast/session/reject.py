@@ -11,7 +11,10 @@ from fixfast.session.config import SessionConfig
 from fixfast.session.liveness import SECOND
 from fixfast.session.wire import Message, is_secret
 
-__all__ = ["RejectLimit", "business_reject_fields", "reject_fields"]
+__all__ = ["REJECTS", "RejectLimit", "business_reject_fields", "reject_fields"]
+
+#: MsgTypes that are never answered with a BusinessMessageReject (B07), and delivered whatever is wrong with them.
+REJECTS = frozenset({"3", "j"})
 
 #: FIX 4.2 ends with this SessionRejectReason; 4.0 and 4.1 have none.
 _LAST_REASON_42 = 11
@@ -20,10 +23,12 @@ _MAX_SHOWN = 40
 _PLAIN = ("FIX.4.0", "FIX.4.1")
 #: what came from -> where the answer goes (C06): OnBehalfOf and DeliverTo change places
 _REVERSED = ((115, 128), (128, 115), (116, 129), (129, 116), (144, 145), (145, 144))
+#: ApplVerID, ApplExtID, CstmApplVerID of a message -> RefApplVerID, RefApplExtID, RefCstmApplVerID of its Reject
+_REF_VERSION = ((1128, 1130), (1156, 1406), (1129, 1131))
 
 
 class RejectLimit:
-    """Counts Rejects in a sliding window (V25)."""
+    """Counts Rejects in a sliding window (V25). Holds at most one more than the limit."""
 
     __slots__ = ("_most", "_times", "_window")
 
@@ -35,7 +40,7 @@ class RejectLimit:
     def add(self, mono_ns: int) -> None:
         times = self._times
         times.append(mono_ns)
-        while times and times[0] <= mono_ns - self._window:
+        while times[0] <= mono_ns - self._window or len(times) > self._most + 1:
             times.popleft()
 
     @property
@@ -55,28 +60,27 @@ def reject_fields(config: SessionConfig, message: Message, fault: Fault) -> list
     """Return the fields of a Reject(3) of `message`.
 
     SessionRejectReason(373) is written where the version has it; RefTagID(371) from FIX 4.2 on, before that the tag
-    stands at the end of the text. `reject_ref_tag="quickfix"` leaves the tag out of rejects 9 and 10 (X09),
+    stands at the end of the text. FIXT.1.1 says which version the message was of, where the message does.
+    `reject_ref_tag="quickfix"` leaves the tag out of rejects 9 and 10 and of NewSeqNo too low (X09),
     `reject_text="verbose"` adds name and value of the field (X01).
     """
-    begin_string, tag, text = (
-        config.begin_string,
-        fault.tag,
-        fault.text or REJECT_TEXT.get(fault.reason, REJECT_TEXT[99]),
-    )
-    if config.reject_text == "verbose" and tag is not None:
+    begin_string, tag = config.begin_string, fault.tag
+    text = fault.text or REJECT_TEXT.get(fault.reason, REJECT_TEXT[99])
+    verbose = config.reject_text == "verbose"
+    if verbose and tag is not None:
         text = f"{text}: {_described(message, tag)}"
     if config.reject_ref_tag == "quickfix" and (fault.reason in (9, 10) or (fault.reason, tag) == (5, 36)):
         tag = None
     fields = [*_reverse_route(message), (45, message.msg_seq_num)]
     if begin_string in _PLAIN:
-        return [*fields, (58, f"{text} ({tag})" if tag is not None else text)]
+        return [*fields, (58, text if verbose or tag is None else f"{text} ({tag})")]
     if tag is not None:
         fields.append((371, tag))
     msg_type = message.get(35) or ""
     if msg_type:
         fields.append((372, msg_type))
-    if begin_string == "FIXT.1.1" and (version := message.get(1128)):
-        fields.append((1130, version))
+    if begin_string == "FIXT.1.1":
+        fields += [(ref_tag, value) for tag, ref_tag in _REF_VERSION if (value := message.get(tag))]
     if begin_string != "FIX.4.2" or fault.reason <= _LAST_REASON_42:
         fields.append((373, fault.reason))
     return [*fields, (58, text)]
@@ -92,7 +96,8 @@ def _described(message: Message, tag: int) -> str:
     value = message.get(tag)
     if value is None or is_secret(tag, message.get(35) or ""):
         return name
-    return f"{name} = {value[:_MAX_SHOWN]}"
+    shown = "".join(char if char >= " " and char != "\x7f" else "?" for char in value[:_MAX_SHOWN])  # C9; data has SOH
+    return f"{name} = {shown}"
 
 
 def business_reject_fields(

@@ -11,7 +11,7 @@ from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
 from fixfast.session.outbox import ADMIN
 from fixfast.session.pipeline import Pipeline
-from fixfast.session.reject import business_reject_fields
+from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.stats import SessionStats
 from fixfast.session.wire import Message, Template
@@ -300,12 +300,9 @@ class Session(Pipeline):
 
         Raises: as send(); LocalProtocolError: the message is a reject itself (B07).
         """
-        if message.msg_type in ("3", "j"):
+        if message.msg_type in REJECTS:
             raise LocalProtocolError("a reject is never answered with a reject")
-        msg_type, fields = business_reject_fields(self.config.begin_string, message, reason, text, ref_id)
-        if msg_type == "j" and self._peer_version:
-            fields.append((1137, self._peer_version))  # X11
-        return self.send(msg_type, fields, now)
+        return self.send(*self._business_reject(message, reason, text, ref_id), now)
 
     def logout(self, text: str, now: Now) -> None:
         """Log out: the peer's resend requests are still answered, its answer is waited for, then close (O01).
