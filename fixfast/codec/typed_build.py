@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from fixfast.codec.typed import Frame, Layout, Typed, TypedComponent, TypedGroup, TypedMessage
 from fixfast.codec.typed_fields import Attribute, FieldAttribute, GroupAttribute
-from fixfast.dictionary.tables import FieldRow, MemberRow, read_fields, read_members
+from fixfast.dictionary.tables import FieldRow, FieldTable, MemberRow, read_members
 from fixfast.dictionary.typed import BUILD_LOCK, lazy_names, make_enum
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class _Module:
         )
 
     @cached_property
-    def fields(self) -> dict[int, FieldRow]:
-        return read_fields(self.fields_text)
+    def fields(self) -> FieldTable:
+        return FieldTable(self.fields_text)
 
     def field_name(self, tag: int) -> str:
         row = self.fields.get(tag)
@@ -63,8 +63,7 @@ class _Module:
 
     def build(self, name: str) -> Any:
         if name == "Tag":
-            tags = {row.name: row.tag for row in self.fields.values()}
-            return type("Tag", (), tags | {"__module__": self.name})
+            return type("Tag", (), self.fields.tags() | {"__module__": self.name})
         if name == "MsgType":
             return self.enum(name, self.msg_types.split())
         if name in self.enums:
@@ -99,7 +98,7 @@ class _Module:
                 bases.append(base)
                 places += [(item, row.required and required) for item, required in base.layout.places]
                 continue
-            field = self.fields[row.tag]
+            field = cast("FieldRow", self.fields.get(row.tag))
             attr = attribute(field.name)
             if row.members is None:
                 item: Attribute = self.field(field, attr)

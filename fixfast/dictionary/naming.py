@@ -25,6 +25,9 @@ __all__ = [
 
 #: What an enum's member cannot be called: "mro" is a method that every class needs.
 _NO_MEMBER = frozenset({"", "mro"})
+_PLURAL = re.compile(r"[A-Z]{2,}s(?![a-z])")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 #: What typed messages have beside their fields (fixfast/codec/typed.py).
 RESERVED_ATTRIBUTES = frozenset(
     {"body", "encode", "extra", "frame", "from_message", "kept", "layout", "msg_type", "value_ns"}
@@ -33,7 +36,8 @@ RESERVED_ATTRIBUTES = frozenset(
 
 def identifier(name: str) -> str:
     """Make a Python identifier of a name: other characters become "_", a keyword gets one at its end."""
-    name = re.sub(r"\W", "_", name, flags=re.ASCII)
+    if not (name.isidentifier() and name.isascii()):
+        name = re.sub(r"\W", "_", name, flags=re.ASCII)
     if name[:1].isdigit():
         name = f"N{name}"
     return f"{name}_" if keyword.iskeyword(name) else name
@@ -47,10 +51,10 @@ def attribute(name: str) -> str:
     and IOI is a word of its own before ID (IOIID, and IOIid of FIX 4.2: ioi_id). A keyword, and what every typed
     message has, gets "_" at its end (Yield: yield_).
     """
-    name = re.sub(r"IOI[Ii][Dd]", "IoiId", name)
-    name = re.sub(r"([A-Z])([A-Z]+)s(?![a-z])", lambda match: f"{match[1]}{match[2].lower()}s", name)
-    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
-    name = identifier(re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
+    if "IOI" in name:
+        name = re.sub(r"IOI[Ii][Dd]", "IoiId", name)
+    name = _PLURAL.sub(lambda match: match[0].title(), name)
+    name = identifier(_WORD.sub("_", name).lower())
     if name.startswith("_"):
         name = f"n{name}"
     return f"{name}_" if name in RESERVED_ATTRIBUTES else name
