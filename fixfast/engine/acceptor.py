@@ -13,7 +13,7 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
-from fixfast.engine.config import Limits
+from fixfast.engine.config import Limits, with_dictionary
 from fixfast.engine.door import Door
 from fixfast.engine.live import LiveSession
 from fixfast.engine.registry import Registry
@@ -96,7 +96,8 @@ def serve(
 
     Returns: a Server: await it, or use it as an async context manager.
 
-    Raises: ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened.
+    Raises: ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
+        DictionaryError: a dictionary that `configs` name cannot be loaded.
     """
     return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log)
 
@@ -219,10 +220,12 @@ class Server:
     async def add(self, config: SessionConfig) -> LiveSession:
         """Make a session known, and open its store; its peer may log on from now on.
 
-        Raises: ConfigError: there is one with this identity. StoreError: its store cannot be opened.
+        Raises: ConfigError: there is one with this identity. StoreError: its store cannot be opened. DictionaryError:
+            the dictionary that it names cannot be loaded.
         """
         if not isinstance(config, SessionConfig):
             raise ConfigError("config", type(config).__name__, "a SessionConfig")
+        config = await with_dictionary(config)
         if config.session_id in self._registry:
             raise ConfigError("config", str(config.session_id), "a session that is not there yet")
         store: Store | None = None

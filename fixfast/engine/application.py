@@ -41,7 +41,10 @@ class Application(Protocol):
         """Say that a logged-on session ended: by Logout, or because the connection was lost (O08)."""
 
     def on_message(self, session: LiveSession, message: Message) -> Awaitable[None] | None:
-        """Deal with an application message. It is acknowledged when this returns."""
+        """Deal with an application message. It is acknowledged when this returns.
+
+        `message.fault` is what the dictionary finds wrong with it, in the modes that deliver it all the same.
+        """
 
     def on_reject(self, session: LiveSession, message: Message) -> Awaitable[None] | None:
         """Deal with a Reject (3) or BusinessMessageReject (j) of the peer; without this, on_message gets them."""
@@ -50,7 +53,7 @@ class Application(Protocol):
         """Hear of a gap in the peer's numbers: GapDetected, GapFilled or MessagesLost."""
 
     def on_event(self, session: LiveSession, event: object) -> Awaitable[None] | None:
-        """Hear of everything that is not a message."""
+        """Hear of everything that is not a message; `Rejected` tells of those that we answered with a reject."""
 
     def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse | Awaitable[SessionConfig | Refuse]:
         """Decide on a Logon that reached an acceptor."""

@@ -1,15 +1,18 @@
-"""Where to connect, and how to come back: frozen, validated when built."""
+"""Where to connect, and how to come back: frozen, validated when built. And what of a session's options is in files."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from fixfast.dictionary.load import load_dictionary
 from fixfast.errors import ConfigError
+from fixfast.session.config import SessionConfig
 
-__all__ = ["ConnectionConfig", "Limits", "Reconnect"]
+__all__ = ["ConnectionConfig", "Limits", "Reconnect", "with_dictionary"]
 
 
 def _positive(name: str, value: float, *, zero: bool = False) -> None:
@@ -146,3 +149,16 @@ class ConnectionConfig:
         if isinstance(self.tls, ssl.SSLContext):
             return self.tls
         return ssl.create_default_context() if self.tls else None
+
+
+async def with_dictionary(config: SessionConfig) -> SessionConfig:
+    """Return the options of a session with the dictionary that they name, which is read in a worker thread.
+
+    A large file takes a second, in which other sessions of the loop must go on.
+
+    Raises: DictionaryError: there is no such version or file, or the file is wrong.
+    """
+    if not isinstance(config.dictionary, str):
+        return config
+    loop = asyncio.get_running_loop()
+    return replace(config, dictionary=await loop.run_in_executor(None, load_dictionary, config.dictionary))

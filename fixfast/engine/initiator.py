@@ -9,7 +9,7 @@ from types import TracebackType
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
-from fixfast.engine.config import ConnectionConfig
+from fixfast.engine.config import ConnectionConfig, with_dictionary
 from fixfast.engine.live import Failure, LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
@@ -49,6 +49,7 @@ def connect(
         LogonFailed: no logon: why, the peer's Text(58) and its SessionStatus(1409).
         GaveUp: with `retry_first`, when the attempts were used up.
         ConfigError: an argument is of the wrong kind.
+        DictionaryError: the dictionary that `config` names cannot be loaded.
     """
     return Initiator(config, connection, application, store, wire_log=wire_log)
 
@@ -81,8 +82,9 @@ class Initiator:
         if self._live is not None:
             raise RuntimeError("a connect() is good for one `async with`; call it again")
         try:
+            config = await with_dictionary(self._config)
             live = self._live = LiveSession(
-                self._config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+                config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
             )
         except BaseException:
             if self._store is not None:

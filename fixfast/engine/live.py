@@ -14,6 +14,7 @@ from fixfast.engine.delivery import Delivery, Ended, Stream
 from fixfast.engine.requests import Requests, match_by_id
 from fixfast.engine.syncing import Syncing
 from fixfast.engine.wirelog import WireLog
+from fixfast.engine.witness import Witness
 from fixfast.errors import (
     BusinessReject,
     ConcurrencyError,
@@ -24,7 +25,7 @@ from fixfast.errors import (
     StoreError,
 )
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset, StateChanged
+from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset
 from fixfast.session.session import Session
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message, Template
@@ -93,7 +94,7 @@ class LiveSession:
             patient=lambda: bool(self._requests),
         )
         self._syncing = Syncing(self._store, self._on_synced)
-        self._wire_log = wire_log
+        self._witness = Witness(self.id, wire_log)
         self._pump: Pump | None = None
         self._pressed = False
         self._logged_on = False
@@ -321,6 +322,8 @@ class LiveSession:
         """Take the session's events."""
         for event in self._session.events():
             if isinstance(event, Message):
+                if event.fault is not None:
+                    self._witness.fault(event, event.fault)
                 if not (self._requests and self._answers(event)):
                     self._delivery.message(event)
             else:
@@ -334,8 +337,7 @@ class LiveSession:
         """Forget the connection."""
         self._pump = None
         self._pressed = False
-        if self._wire_log is not None:
-            self._wire_log.note(self.id, reason)
+        self._witness.note(reason)
 
     # --- called by initiator and acceptor ------------------------------------------------------------------
 
@@ -362,8 +364,7 @@ class LiveSession:
         if self._pump is not None:
             raise ConcurrencyError(f"{self.id} is connected already")
         self._failure = None
-        tap = self._wire_log.tap(self.id, self.config.max_message_size) if self._wire_log is not None else None
-        self._pump = Pump(self._session, self, first=first, tap=tap)
+        self._pump = Pump(self._session, self, first=first, tap=self._witness.tap(self.config.max_message_size))
         return self._pump
 
     async def cut(self, reason: str) -> None:
@@ -419,10 +420,8 @@ class LiveSession:
             self._pump.soon()
 
     def _on_event(self, event: object) -> None:
-        if isinstance(event, StateChanged):
-            if self._wire_log is not None:
-                self._wire_log.note(self.id, f"{event.old.value} -> {event.new.value}: {event.reason}")
-        elif isinstance(event, LoggedOn):
+        self._witness.event(event)
+        if isinstance(event, LoggedOn):
             self._logged_on = True
             self.connections += 1
             self._wake()
