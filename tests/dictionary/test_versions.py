@@ -1,4 +1,4 @@
-"""Which dictionary describes a message: the choice itself, and FIX 4.x over FIXT (on messages: codec/test_select.py)."""
+"""Which dictionary describes a message: the choice itself, and FIX 4.x over FIXT. On messages: codec/test_select.py."""
 
 from __future__ import annotations
 

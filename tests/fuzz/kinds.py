@@ -102,6 +102,7 @@ KINDS = {
         Kind("message", ".", ".fix", _message),
         Kind("fields", "fields", ".fix", _repaired_message),
         Kind("xml", "xml", ".xml", broken_markup),
+        Kind("orchestra", "orchestra", ".xml", broken_markup),
         Kind("overlay", "overlay", ".toml", broken_lines),
         Kind("blob", "blob", ".bin", broken_words, compiled_seeds),
     )

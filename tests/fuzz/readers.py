@@ -3,6 +3,7 @@
 Each target takes bytes and raises AssertionError when its invariant breaks; any other exception is a finding too.
 
 quickfix_xml  A file in QuickFIX's schema.
+orchestra_xml A file in FIX Orchestra's.
 overlay       Changes in TOML to a small dictionary, which stays as it is.
 """
 
@@ -20,13 +21,14 @@ from pathlib import Path
 from fixfast.dictionary.compile import compile_dictionary
 from fixfast.dictionary.load import SPEC_DIR
 from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.orchestra_xml import read_orchestra_xml
 from fixfast.dictionary.overlay import apply, parse_overlay
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.resolve import resolve
 from fixfast.errors import DictionaryError
 from tests.fuzz.kinds import KINDS
 
-__all__ = ["explored", "overlay", "quickfix_xml", "read", "small"]
+__all__ = ["explored", "orchestra_xml", "overlay", "quickfix_xml", "read", "small"]
 
 #: Of processor time, for inputs of at most 64 KiB: a hundred times what the slowest seed takes.
 MAX_SECONDS = 2.0
@@ -126,3 +128,8 @@ def overlay(data: bytes) -> Dictionary | None:
 def quickfix_xml(data: bytes) -> Dictionary | None:
     """Read a file in QuickFIX's schema."""
     return read(lambda text: resolve(read_quickfix_xml(text, FILE)), data)
+
+
+def orchestra_xml(data: bytes) -> Dictionary | None:
+    """Read a file in FIX Orchestra's schema."""
+    return read(lambda text: resolve(read_orchestra_xml(text, FILE)), data)

@@ -27,6 +27,7 @@ TARGETS: dict[str, Target] = {
     "encode": Target(codecs.encode, KINDS["message"]),
     "session": Target(session, KINDS["message"]),
     "quickfix_xml": Target(readers.quickfix_xml, KINDS["xml"]),
+    "orchestra_xml": Target(readers.orchestra_xml, KINDS["orchestra"]),
     "overlay": Target(readers.overlay, KINDS["overlay"]),
     "blob": Target(validators.blob, KINDS["blob"]),
     "dictionary": Target(validators.dictionary, KINDS["xml"]),
