@@ -213,7 +213,7 @@ class TypedComponent(Typed):
 
     __slots__ = ()
 
-    def __init__(self, never: Never, /) -> None:
+    def __init__(self, /, **fields: Never) -> None:
         name = type(self).__qualname__
         raise TypeError(f"{name} is a component: its fields are keywords of the messages and groups that contain it")
 

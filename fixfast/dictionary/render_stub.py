@@ -238,10 +238,10 @@ class _Stub:
 
     def variant(self, component: str, required: bool, opener: int) -> str:
         """Write the TypedDict of a component, once for each way in which its fields are required; return its name."""
-        varies = self.varies(component)
-        key = (component, varies and required, opener if varies and opener in self.tags[component] else 0)
+        requires = self.requires(component)
+        key = (component, requires and required, opener if opener in self.tags[component] else 0)
         if key not in self.variants:
-            suffix = ("Required" if key[1] else "Optional") if varies else "Fields"
+            suffix = ("Required" if key[1] else "Optional") if requires else "Opening" if key[2] else "Fields"
             self.variants[key] = f"_{component}{suffix}{key[2] or ''}"
             self.write_variant(component, key[1], key[2], self.variants[key])
         return self.variants[key]
@@ -270,6 +270,13 @@ class _Stub:
             if item not in firm
         ]
         self.typed_dict(name, above, keys)
+
+    def requires(self, component: str) -> bool:
+        """Tell whether a component that is required requires a field."""
+        return any(
+            item.required and (not isinstance(item, BaseItem) or self.requires(item.name))
+            for item in self.owners[component].items
+        )
 
     def varies(self, component: str) -> bool:
         """Tell whether some owner of a component requires a field of it."""
