@@ -98,7 +98,7 @@ docs: install $(VENV)/.docs
 # What builds and tools leave behind; the environment stays (the next command builds again).
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* htmlcov
-	rm -rf fixfast/fix4[0-4] fixfast/fix50 fixfast/fix50sp1 fixfast/fix50sp2 fixfast/fixt11
+	rm -rf fixfast/fix[0-9]* fixfast/fixt[0-9]*
 	rm -rf fixfast/codec/_data_pairs.* fixfast/dictionary/blobs
 	rm -f $(PYX:.pyx=.c)
 	find fixfast -name '*.so' -o -name '*.pyd' | xargs rm -f
