@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 
 import pytest
@@ -19,7 +20,11 @@ from fixfast.dictionary.model import (
     Member,
     Message,
 )
+from fixfast.dictionary.naming import attribute
+from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.render import count_tags, data_pairs, time_tags
+from fixfast.dictionary.resolve import resolve
+from fixfast.errors import DictionaryError
 
 
 def every_dictionary() -> list[Dictionary]:
@@ -216,3 +221,45 @@ def test_codec_tables_hold_the_pairs() -> None:
     assert namespace["DATA_PAIRS"] == data_pairs(every_dictionary())
     assert namespace["TIME_TAGS"] == frozenset(time_tags(every_dictionary()))
     assert namespace["COUNT_TAGS"] == frozenset(count_tags(every_dictionary()))
+
+
+def broken(fields: str = "", body: str = "") -> DictionaryError:
+    text = f"""<fix major="4" minor="4">
+      <header><field name="BeginString"/></header><trailer><field name="CheckSum"/></trailer>
+      <messages><message name="Order" msgtype="D">{body}</message></messages>
+      <fields><field number="8" name="BeginString" type="STRING"/><field number="10" name="CheckSum" type="STRING"/>
+      {fields}</fields></fix>"""
+    with pytest.raises(DictionaryError) as caught:
+        resolve(read_quickfix_xml(text.encode(), "broker.xml"))
+    return caught.value
+
+
+def test_a_duplicate_definition_is_an_error() -> None:
+    """A duplicate member is not: see the first test."""
+    once = '<field number="54" name="Side" type="CHAR"><value enum="1"/></field>'
+    assert broken(once + once).detail == "field Side (54) is defined twice"
+    assert broken(once.replace("<value", '<value enum="1"/><value')).detail == "value '1' is defined twice"
+    twice = '</message><message name="Other" msgtype="D">'
+    assert broken(body=twice).detail == "message Other (D) is defined twice"
+
+
+def test_an_unknown_type_is_an_error_that_names_it() -> None:
+    bad = broken('<field number="9000" name="Own" type="Reserved100Plus"/>')
+    assert bad.detail == "field Own (9000) has the unknown type 'RESERVED100PLUS'"
+    assert (bad.file, bad.line, bad.element) == ("broker.xml", 5, "field")
+
+
+def test_a_name_that_is_a_keyword_in_lower_case() -> None:
+    """Yield (236): an attribute cannot be called so."""
+    assert load_dictionary("FIX.4.4").fields["Yield"].tag == 236
+    assert keyword.iskeyword("yield")
+    assert not keyword.iskeyword(attribute("Yield"))
+    assert attribute("Yield").isidentifier()
+
+
+def test_neither_name_nor_tag_is_a_rule_for_lengths() -> None:
+    fields = load_dictionary("FIX.5.0SP2").fields
+    pairs = load_dictionary("FIX.5.0SP2").data_pairs
+    odd = [(length, data) for length, data in pairs.items() if not fields[length].name.startswith(fields[data].name)]
+    assert odd, "a rule by name would miss these"
+    assert [pair for pair in pairs.items() if pair[1] != pair[0] + 1], "a rule by number would miss these"
