@@ -149,7 +149,8 @@ class _Reader(MarkupReader):
             if self.counted:
                 self.fail(name, "given twice")
             self.counted = True
-            self.block.count = self.ref(name, "field", attributes)
+            # Whether a group must be there is said where it is referred to, so its count must be if the group must.
+            self.block.count = self.ref(name, "field", {"presence": "required", **attributes})
         elif name == "datatype":
             self.repository.base_types.setdefault(self.text(name, attributes, "name"), attributes.get("baseType", ""))
 
@@ -225,7 +226,7 @@ class _Reader(MarkupReader):
             block.category = "admin"
         self.block, self.found, self.times, self.counted = block, {}, {}, "numInGroupId" in attributes
         if self.counted:  # the edition of 2016
-            block.count = Ref("field", self.tag(element, attributes, "numInGroupId"), False, self.line)
+            block.count = Ref("field", self.tag(element, attributes, "numInGroupId"), True, self.line)
 
     def close_block(self) -> None:
         block = self.block

@@ -109,10 +109,11 @@ class _Writer:
 
     def group(self, key: int, name: str, member: GroupRef, required: bool) -> None:
         inside = self.members(member.group.members)
-        if self.year == 2016 and not required:
+        if self.year == 2016 and required:
             self.groups.append(self.block("group", key, name, inside, f" numInGroupId='{member.tag}'"))
         else:
-            inside = f"<fixr:numInGroup id='{member.tag}'{self.presence(required)}>{NOTE}</fixr:numInGroup>{inside}"
+            optional = "" if required else " presence='optional'"
+            inside = f"<fixr:numInGroup id='{member.tag}'{optional}>{NOTE}</fixr:numInGroup>{inside}"
             self.groups.append(self.block("group", key, name, inside))
 
     def presence(self, required: bool) -> str:

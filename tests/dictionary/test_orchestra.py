@@ -134,7 +134,26 @@ def test_a_group_becomes_a_component_that_holds_it() -> None:
     assert (member.name, member.required) == ("Parties", True)
     [group] = member.component.members
     assert isinstance(group, GroupRef)
-    assert (group.tag, group.required) == (453, False)
+    assert (group.tag, group.required) == (453, True)
+    assert d.members("D")[453].required
+
+
+@pytest.mark.parametrize(
+    ("of_the_group", "of_the_count", "required"),
+    [
+        ("", "", False),
+        (' presence="required"', "", True),
+        (' presence="required"', ' presence="required"', True),
+        (' presence="required"', ' presence="optional"', False),
+        ("", ' presence="required"', False),
+    ],
+)
+def test_whether_a_group_must_be_there_is_said_where_it_is_referred_to(
+    of_the_group: str, of_the_count: str, required: bool
+) -> None:
+    group = PARTIES.replace('<fixr:numInGroup id="453"/>', f'<fixr:numInGroup id="453"{of_the_count}/>')
+    d = read(xml(f'<fixr:groupRef id="1012"{of_the_group}/>', groups=group))
+    assert d.members("D")[453].required is required
 
 
 def test_a_group_named_as_its_count_belongs_to_its_owner() -> None:
