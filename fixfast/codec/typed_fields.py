@@ -92,7 +92,7 @@ class FieldAttribute:
         if self.kind in ("chars", "strings"):
             return _values().accept_codes(self.kind, value, enum, self.open)
         if type(value) is enum:
-            # PERF: members are kept, and from now on without a call (1.1 -> 0.1 us)
+            # PERF: members are kept, and from now on without a call (0.4 -> 0.1 us)
             self.exact = frozenset({enum})
             self._final = enum
             return value

@@ -201,12 +201,12 @@ class _Stub:
             return f"tuple[{item.entry.path}, ...]"
         field = item.field
         kind = self.kind_of(field)
-        if kind is not None:
-            text = f"tuple[{kind}, ...]" if field.kind in ("chars", "strings") else kind
-            if field.open:
-                text = f"tuple[{kind} | str, ...]" if field.kind in ("chars", "strings") else f"{kind} | str"
-        else:
+        if kind is None:
             text = _TYPES[field.kind][0]
+        elif field.kind in ("chars", "strings"):
+            text = f"tuple[{kind}{' | str' if field.open else ''}, ...]"
+        else:
+            text = f"{kind} | {_TYPES[field.kind][0]}" if field.open else kind
         return text if certain else f"{text} | None"
 
     def kind_of(self, field: Field) -> str | None:

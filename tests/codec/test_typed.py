@@ -501,14 +501,20 @@ def test_copies_and_pickles_are_equal_and_apart() -> None:
 
 def test_open_fields_take_other_values_and_names_with_punctuation_work() -> None:
     module: dict[str, Any] = {"__name__": "example"}
-    fields = "Kind=9000:c*~ Yield=236:n Body=9001 Word=9002:S*~"
-    enums = "Kind|A=a|B=b\nWord|X=xx|Y=yy"
-    _, get, _ = typed_module(module, "FIX.4.4", fields, "News=B", enums, "News|B|9000 236 9001 9002")
+    fields = "Kind=9000:c*~ Yield=236:n Body=9001 Word=9002:S*~ Reason=9003:i*~"
+    enums = "Kind|A=a|B=b\nWord|X=xx|Y=yy\nReason|OTHER=99"
+    _, get, _ = typed_module(module, "FIX.4.4", fields, "News=B", enums, "News|B|9000 236 9001 9002 9003")
     news = get("News")
-    made = news(kind="z", yield_="1", body_="t", word=["xx", "zz"])
-    assert made.body() == [(9000, "z"), (236, "1"), (9001, "t"), (9002, "xx zz")]
+    made = news(kind="z", yield_="1", body_="t", word=["xx", "zz"], reason=150)
+    assert made.body() == [(9000, "z"), (236, "1"), (9001, "t"), (9002, "xx zz"), (9003, "150")]
     assert made.kind == "z"
     assert made.word == (get("Word").X, "zz")
+    assert made.reason == 150
+    made.reason = "99"
+    assert made.reason is get("Reason").OTHER
+    for name, value in [("reason", "x"), ("kind", "zz"), ("kind", ""), ("word", "a  b")]:
+        with pytest.raises(ff.EncodeError, match=f"{name.title()} .900.*: .* expected"):
+            setattr(made, name, value)
 
 
 def test_threads_build_one_class() -> None:
