@@ -137,15 +137,21 @@ class LogonHandlers(Recovery):
             own_text = fault.text not in ("", REJECT_TEXT[fault.reason])  # the standard's names no tag
             text = fault.text if own_text else f"{REJECT_TEXT[fault.reason]}: {fault.tag}"
             if fault.reason != 99 and n == self._inbox.next_in:
-                self._reject_and_count(message, fault.reason, fault.tag, now, fault.text)
+                self._reject_logon(message, fault, now)
+                self._inbox.count()
             self._end(CloseReason.LOGON_INVALID, text, now)
             return True
         if asks_for_reset(message, self.config) and n != 1:
             # R02: nothing is reset
-            self._send_reject(message, 5, 34, now)
+            self._reject_logon(message, Fault(5, 34), now)
             self._end(CloseReason.LOGON_INVALID, f"ResetSeqNumFlag needs MsgSeqNum 1, received {n}", now)
             return True
         return False
+
+    def _reject_logon(self, message: Message, fault: Fault, now: Now) -> None:
+        """Reject a Logon, if that may be said: before a session an initiator has only a Logout to say (I05, I11)."""
+        if self._state is not State.LOGON_SENT:
+            self._send_reject(message, fault.reason, fault.tag, now, fault.text)
 
     def _validity_fault(self, message: Message) -> Fault | None:
         """Return the fault that the dictionary finds in a Logon, if such are refused."""
