@@ -27,7 +27,7 @@ from fixfast.dictionary.model import (
 from fixfast.dictionary.raw import RawField, RawMember, RawOwner, Spec
 from fixfast.errors import DictionaryError
 
-__all__ = ["merge", "resolve", "resolve_as"]
+__all__ = ["MAX_NESTING", "merge", "resolve", "resolve_as"]
 
 #: Components and groups inside each other; the standard needs 14.
 MAX_NESTING = 64
