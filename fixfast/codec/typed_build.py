@@ -108,7 +108,9 @@ class _Module:
                 item = GroupAttribute(field, attr, entry.build)
             own[attr] = item
             places.append((item, row.required))
-        if root is TypedGroup:  # the field that opens an entry is required; its data, if it is a length
+        if (
+            root is TypedGroup and rows[0].name
+        ):  # the field that opens an entry is required: its data, if it is a length
             opener = DATA_PAIRS.get(places[0][0].tag, places[0][0].tag)
             places = [(item, required or item.tag == opener) for item, required in places]
         layout = Layout(places)

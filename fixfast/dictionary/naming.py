@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from fixfast.errors import DictionaryError
-
 if TYPE_CHECKING:
     from fixfast.dictionary.model import Code, Dictionary, Field
 
@@ -54,9 +52,8 @@ def attribute(name: str) -> str:
     if "IOI" in name:
         name = re.sub(r"IOI[Ii][Dd]", "IoiId", name)
     name = _PLURAL.sub(lambda match: match[0].title(), name)
-    name = identifier(_WORD.sub("_", name).lower())
-    if name.startswith("_"):
-        name = f"n{name}"
+    name = _WORD.sub("_", name).lower()
+    name = identifier(f"n{name}" if name.startswith("_") or name[:1].isdigit() else name)
     return f"{name}_" if name in RESERVED_ATTRIBUTES else name
 
 
@@ -74,7 +71,7 @@ def enum_name(dictionary: Dictionary, item: Field) -> str:
 
 
 def enum_members(codes: Iterable[Code]) -> dict[str, str]:
-    """Return {member: value} of the codes of a field, in their order.
+    """Return {member: value} of codes, in their order.
 
     A name that several values share gets each value as a suffix; what then is still not unique gets a number.
     """
@@ -95,11 +92,10 @@ def enum_members(codes: Iterable[Code]) -> dict[str, str]:
 
 def msg_type_members(dictionary: Dictionary) -> dict[str, str]:
     """Return {message: MsgType} in the order of the names: the members of the enum MsgType."""
+    from fixfast.dictionary.model import Code  # here: typed modules must not cost the import of the model
+
     messages = sorted(dictionary.messages.values(), key=lambda message: message.name)
-    members = {_member(message.name): message.msg_type for message in messages}
-    if len(members) != len(messages):
-        raise DictionaryError(f"{dictionary.version}: two messages whose names differ in punctuation only")
-    return members
+    return enum_members([Code(message.msg_type, message.name) for message in messages])
 
 
 def _member(name: str) -> str:

@@ -192,7 +192,7 @@ class _Stub:
         """Yield the fields of a component that are there wherever the component's owner is made."""
         for item in self.owners[base.name].items:
             if isinstance(item, BaseItem):
-                yield from self.required_in(BaseItem(item.name, base.required and item.required, item.opener))
+                yield from self.required_in(BaseItem(item.name, base.required and item.required, base.opener))
             elif isinstance(item, FieldItem) and ((base.required and item.required) or item.field.tag == base.opener):
                 yield item
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
-import threading
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -14,22 +11,7 @@ import pytest
 import fixfast as ff
 from fixfast import fix42, fix44, fix50sp2, fixt11
 from fixfast.codec.typed_build import typed_module
-
-NOW = datetime(2024, 1, 2, 3, 4, 5, 678000, UTC)
-NS = 1_704_164_645_678_901_234
-HEAD: dict[str, Any] = {"sender_comp_id": "A", "target_comp_id": "B", "msg_seq_num": 7, "sending_time": NOW}
-
-
-def order(**more: Any) -> fix44.NewOrderSingle:
-    fields: dict[str, Any] = {
-        "cl_ord_id": "x",
-        "symbol": "EUR/USD",
-        "side": fix44.Side.BUY,
-        "transact_time": NOW,
-        "ord_type": fix44.OrdType.LIMIT,
-        "price": Decimal("1.50"),
-    }
-    return fix44.NewOrderSingle(**(fields | more))
+from tests.codec.orders import HEAD, NOW, NS, order
 
 
 def tags(item: fix44.NewOrderSingle) -> list[int]:
@@ -153,6 +135,10 @@ def test_values_are_taken_in_every_sensible_form(name: str, given: Any, wire: st
         ("no_party_ids", "x", TypeError, "NoPartyIDs (453): a list of Parties.NoPartyIDs expected"),
         ("no_party_ids", [{"party_id": "A"}], TypeError, "NoPartyIDs (453): entry 1: Parties.NoPartyIDs expected"),
         ("no_party_ids", 5, TypeError, "NoPartyIDs (453): a list of"),
+        ("handl_inst", 1.5, TypeError, "HandlInst (21): a HandlInst, or its value, expected, not a float"),
+        ("maturity_month_year", 202403, TypeError, "MaturityMonthYear (200): a MonthYear or str expected, not an int"),
+        ("account_type", None.__class__, TypeError, "AccountType (581)"),
+        ("encoded_text", fix44.Side.BUY, TypeError, "EncodedText (355): bytes or str"),
     ],
 )
 def test_wrong_values_are_refused_by_the_name_of_the_field(
@@ -359,187 +345,3 @@ def test_errors_of_the_encoder_have_the_name_of_the_field() -> None:
         order().encode(**(HEAD | {"msg_seq_num": 1.5}))
     with pytest.raises(ff.EncodeError, match=r"^tag 9001: the value is empty"):
         order(extra=[(9001, "")]).encode(**HEAD)
-
-
-# --- from_message ----------------------------------------------------------------------------------------------
-
-
-def message(body: str, msg_type: str = "D") -> ff.Message:
-    text = f"35={msg_type}|49=A|56=B|34=1|52=20240102-03:04:05|{body}".replace("|", "\x01").encode(
-        "utf-8", "surrogateescape"
-    )
-    raw = b"8=FIX.4.4\x019=%d\x01%s" % (len(text), text)
-    return ff.parse(raw + b"10=%03d\x01" % (sum(raw) % 256))
-
-
-BODY = "11=x|55=EUR/USD|54=1|60=20240102-03:04:05|40=2|"
-
-
-def same(m: ff.Message) -> None:
-    def sort(pairs: Any) -> Any:
-        return sorted((tag, [sort(e) for e in v] if isinstance(v, list) else v) for tag, v in pairs)
-
-    assert sort(fix44.NewOrderSingle.from_message(m).body()) == sort(m.body(nested=True))
-
-
-@pytest.mark.parametrize(
-    ("body", "name", "expected", "extra"),
-    [
-        ("44=01.500|", "price", Decimal("1.500"), []),
-        ("44=abc|", "price", "abc", []),
-        ("38=|", "order_qty", "", []),
-        ("59=Q|", "time_in_force", "Q", []),
-        (
-            "60=20240102-03:04:05.123456789|",
-            "transact_time",
-            NOW.replace(microsecond=0),
-            [(60, "20240102-03:04:05.123456789")],
-        ),
-        ("423=99|", "price_type", 99, []),
-        ("18=G ?|", "exec_inst", (fix44.ExecInst.ALL_OR_NONE, "?"), []),
-        ("18=G  1|", "exec_inst", "G  1", []),
-        ("9001=a|9001=b|", "price", None, [(9001, "a"), (9001, "b")]),
-        ("58=a|58=b|", "text", "a", [(58, "b")]),
-        ("453=0|", "no_party_ids", (), []),
-        ("453=2|15=EUR|", "no_party_ids", (), [(453, "2")]),
-        ("453=x|", "no_party_ids", (), [(453, "x")]),
-        ("50=desk|97=Y|", "price", None, [(50, "desk"), (97, "Y")]),
-        ("354=3|355=a\x01b|", "encoded_text", b"a\x01b", []),
-        ("58=\udcff|", "text", "\udcff", []),
-        ("999=1|", "price", None, [(999, "1")]),
-        ("453=1|448=A|9001=q|", "price", None, []),
-    ],
-)
-def test_nothing_of_a_message_is_lost(body: str, name: str, expected: Any, extra: list[Any]) -> None:
-    m = message(BODY + body)
-    read = fix44.NewOrderSingle.from_message(m)
-    assert getattr(read, name) == expected
-    assert read.extra == extra
-    same(m)
-
-
-def test_required_fields_may_be_missing_in_what_was_received() -> None:
-    read = fix44.NewOrderSingle.from_message(message("11=x|"))
-    assert read.side is None
-    assert read.body() == [(11, "x")]
-
-
-def test_groups_are_read_at_any_depth_and_entries_keep_their_strangers() -> None:
-    m = message(BODY + "453=2|448=A|9001=q|802=1|523=S|9002=r|448=B|447=D|58=t|")
-    same(m)
-    read = fix44.NewOrderSingle.from_message(m)
-    first, second = read.no_party_ids
-    assert (first.party_id, first.extra) == ("A", [(9001, "q")])
-    assert first.no_party_sub_ids[0].extra == [(9002, "r")]
-    assert (second.party_id_source, read.text) == (fix44.PartyIDSource.PROPRIETARY, "t")
-
-
-def test_entries_are_read_by_themselves() -> None:
-    m = message(BODY + "453=1|448=A|9001=q|802=2|523=S|803=1|523=T|")
-    entry = fix44.Parties.NoPartyIDs.from_message(m.group(453)[0])
-    assert entry == fix44.NewOrderSingle.from_message(m).no_party_ids[0]
-    assert [sub.party_sub_id for sub in entry.no_party_sub_ids] == ["S", "T"]
-    assert entry.body() == [(448, "A"), (9001, "q"), (802, [[(523, "S"), (803, "1")], [(523, "T")]])]
-
-
-def test_groups_of_a_brokers_dictionary_are_kept() -> None:
-    d = ff.load_dictionary("FIX.4.4").overlay(
-        fields={"NoOwn": {"tag": 9100, "type": "NUMINGROUP"}, "Own": {"tag": 9101, "type": "STRING"}},
-        messages={"NewOrderSingle": {"groups": [{"name": "NoOwn", "members": ["Own!"]}]}},
-    )
-    raw = message(BODY + "9100=2|9101=a|9101=b|").raw
-    m = ff.parse(raw, dictionary=d)
-    read = fix44.NewOrderSingle.from_message(m)
-    assert read.extra == [(9100, [[(9101, "a")], [(9101, "b")]])]
-    same(m)
-    assert ff.parse(read.encode(**HEAD), dictionary=d).group(9100)[1][9101] == "b"
-
-
-def test_another_message_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^a message of type '8' is no NewOrderSingle \(D\)$"):
-        fix44.NewOrderSingle.from_message(message("37=1|", "8"))
-
-
-# --- as values -------------------------------------------------------------------------------------------------
-
-
-def test_equality_is_of_meaning() -> None:
-    assert order() == order(price="1.5", side="1", transact_time=NS // 1_000_000 * 1_000_000)
-    assert order() != order(price="1.6")
-    assert order() != order(account="x")
-    assert order() != order(extra=[(9001, "x")])
-    assert order() != "x"
-    assert order() != fix50sp2.NewOrderSingle(
-        cl_ord_id="x", symbol="EUR/USD", side="1", transact_time=NOW, ord_type="2", price="1.5"
-    )
-    with pytest.raises(TypeError, match="unhashable"):
-        hash(order())
-
-
-def test_repr_names_the_fields_and_masks_secrets() -> None:
-    made = fix44.Logon(
-        encrypt_method="0", heart_bt_int=30, raw_data=b"signature", password="hunter2", extra=[(925, "n")]
-    )
-    assert repr(made) == (
-        "Logon(encrypt_method=<EncryptMethod.NONE: '0'>, heart_bt_int=30, raw_data_length=***, raw_data=***, "
-        "password=***, extra=[(925, '***')])"
-    )
-    assert repr(fix44.Parties.NoPartyIDs(party_id="A")) == "Parties.NoPartyIDs(party_id='A')"
-    assert repr(fix44.NewOrderSingle.price) == "<Price (44) decimal>"
-    assert repr(fix44.NewOrderSingle.no_party_ids) == "<NoPartyIDs (453) group>"
-
-
-def test_copies_and_pickles_are_equal_and_apart() -> None:
-    made = order(no_party_ids=[fix44.Parties.NoPartyIDs(party_id="A")], extra=[(9001, "x")])
-    for other in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
-        assert other == made
-        other.price = Decimal(9)
-        other.extra.append((9002, "y"))
-        assert made.price == Decimal("1.50")
-        assert made.extra == [(9001, "x")]
-
-
-def test_open_fields_take_other_values_and_names_with_punctuation_work() -> None:
-    module: dict[str, Any] = {"__name__": "example"}
-    fields = "Kind=9000:c*~ Yield=236:n Body=9001 Word=9002:S*~ Reason=9003:i*~"
-    enums = "Kind|A=a|B=b\nWord|X=xx|Y=yy\nReason|OTHER=99"
-    _, get, _ = typed_module(module, "FIX.4.4", fields, "News=B", enums, "News|B|9000 236 9001 9002 9003")
-    news = get("News")
-    made = news(kind="z", yield_="1", body_="t", word=["xx", "zz"], reason=150)
-    assert made.body() == [(9000, "z"), (236, "1"), (9001, "t"), (9002, "xx zz"), (9003, "150")]
-    assert made.kind == "z"
-    assert made.word == (get("Word").X, "zz")
-    assert made.reason == 150
-    made.reason = "99"
-    assert made.reason is get("Reason").OTHER
-    for name, value in [("reason", "x"), ("kind", "zz"), ("kind", ""), ("word", "a  b")]:
-        with pytest.raises(ff.EncodeError, match=f"{name.title()} .900.*: .* expected"):
-            setattr(made, name, value)
-
-
-def test_threads_build_one_class() -> None:
-    module: dict[str, Any] = {"__name__": "example"}
-    _, get, _ = typed_module(module, "FIX.4.4", "A=1 B=2 C=3", "News=B", "", "News|B|Part! 2( 3 )\nPart||1")
-    barrier = threading.Barrier(4)
-    found: list[Any] = []
-
-    def look() -> None:
-        barrier.wait()
-        found.append((get("News"), get("News").B, get("Part")))
-
-    threads = [threading.Thread(target=look) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(found)) == 1
-
-
-def test_what_a_class_remembers_of_orders_is_bounded() -> None:
-    names = [name for name, item in fix44.News.layout.attributes.items() if type(item).__name__ == "FieldAttribute"]
-    for i in range(len(names)):
-        for j in range(i):
-            made = fix44.News.__new__(fix44.News)
-            made.kept, made.extra = {names[i]: "1", names[j]: "1"}, []
-            assert len(made.body()) == 2
-    assert len(fix44.News.layout._plans) <= 256
