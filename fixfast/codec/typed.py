@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
-from fixfast.codec.typed_fields import NOTHING, Attribute, FieldAttribute, GroupAttribute
+from fixfast.codec.typed_fields import NOTHING, Attribute, GroupAttribute
 from fixfast.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -228,7 +228,10 @@ class TypedGroup(Typed):
     @classmethod
     def from_message(cls, entry: Entry) -> Self:
         """Make an object of an entry of this group. Nothing is lost: what the class does not have is in `extra`."""
-        return cls._read(_pairs(entry, cls.layout))
+        from fixfast.codec._data_pairs import DATA_PAIRS
+
+        data = frozenset((*DATA_PAIRS.values(), *entry.dictionary.data_pairs.values()))
+        return cls._read(_pairs(entry, cls.layout, data))
 
 
 class TypedMessage(Typed):
@@ -343,8 +346,8 @@ def _entries(entries: tuple[TypedGroup, ...]) -> Any:
     return [entry.body() for entry in entries] if entries else "0"
 
 
-def _pairs(fields: Entry, layout: Layout) -> list[Pair]:
-    """Return the fields of an entry as m.body(nested=True) has them, groups by the layout."""
+def _pairs(fields: Entry, layout: Layout, data: frozenset[int]) -> list[Pair]:
+    """Return the fields of an entry as m.body(nested=True) has them, groups by the layout. `data`: tags of data."""
     flat = list(fields)
     found: list[Pair] = []
     i = 0
@@ -355,11 +358,10 @@ def _pairs(fields: Entry, layout: Layout) -> list[Pair]:
         if isinstance(attribute, GroupAttribute):
             entries = fields.group(tag)
             if entries:
-                found.append((tag, [_pairs(entry, attribute.entry.layout) for entry in entries]))
+                found.append((tag, [_pairs(entry, attribute.entry.layout, data) for entry in entries]))
                 i += sum(len(entry) for entry in entries)
                 continue
-        data = isinstance(attribute, FieldAttribute) and attribute.kind in ("data", "xml")
-        found.append((tag, text.encode("utf-8", "surrogateescape") if data else text))
+        found.append((tag, text.encode("utf-8", "surrogateescape") if tag in data else text))
     return found
 
 

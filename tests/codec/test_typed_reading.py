@@ -17,6 +17,7 @@ import fixfast as ff
 from fixfast import fix44, fix50sp2
 from fixfast.codec.typed_build import typed_module
 from tests.codec.orders import HEAD, NOW, NS, order
+from tests.codec.support import Codec
 
 # --- from_message ----------------------------------------------------------------------------------------------
 
@@ -110,6 +111,23 @@ def test_groups_of_a_brokers_dictionary_are_kept() -> None:
     assert read.extra == [(9100, [[(9101, "a")], [(9101, "b")]])]
     same(m)
     assert ff.parse(read.encode(**HEAD), dictionary=d).group(9100)[1][9101] == "b"
+
+
+def test_messages_of_either_codec_are_read_alike(codec: Codec) -> None:
+    raw = message(BODY + "453=2|448=A|9001=q|1402=\udcff|802=1|523=S|448=B|58=t|").raw  # 355: data, and not of an entry
+    m = codec.parse(raw)
+    read = fix44.NewOrderSingle.from_message(m)
+    assert read == fix44.NewOrderSingle.from_message(ff.parse(raw))
+    assert [fix44.Parties.NoPartyIDs.from_message(entry) for entry in m.group(453)] == list(read.no_party_ids)
+
+
+def test_a_session_sends_a_body_as_it_is(codec: Codec) -> None:
+    made = order(no_party_ids=[fix44.Parties.NoPartyIDs(party_id="A")], extra=[(50, "desk"), (9001, "x")])
+    header = [(49, "A"), (56, "B"), (34, 7), (52, NOW)]
+    raw = codec.encode_session("FIX.4.4", made.msg_type, header, made.body())
+    m = codec.parse(raw)
+    assert [tag for tag, _ in m][:8] == [8, 9, 35, 49, 56, 34, 52, 50]
+    assert fix44.NewOrderSingle.from_message(m) == made
 
 
 def test_another_message_is_refused() -> None:
