@@ -130,7 +130,7 @@ def test_sdist_holds_every_source(sdist: Path) -> None:
     generated = {*render_all()}
     for path in (ROOT / "fixfast").rglob("*"):
         name = path.relative_to(ROOT).as_posix()
-        if path.suffix in {".py", ".pyi", ".pyx", ".pxd", ".h", ".xml", ".typed"} and name not in generated:
+        if path.suffix in {".py", ".pyi", ".pyx", ".pxd", ".h", ".xml", ".toml", ".typed"} and name not in generated:
             assert name in names, name
     assert {"fixfast/codec/scan/scalar.c", "fixfast/codec/schema_check.c"} <= set(hand_written_c()) <= names
 
@@ -145,7 +145,8 @@ def test_wheel_built_from_the_sdist_is_whole(wheel: Path) -> None:
         module = path.relative_to(ROOT).with_suffix("").as_posix()
         assert {f"{module}{suffix}", f"{module}.pyi"} <= names
     assert "fixfast/py.typed" in names
-    assert {f"fixfast/dictionary/spec/{path.name}" for path in (ROOT / "fixfast/dictionary/spec").iterdir()} <= names
+    for folder in ("fixfast/dictionary/spec", "fixfast/dictionary/overlays"):
+        assert {f"{folder}/{path.name}" for path in (ROOT / folder).iterdir()} <= names
     for name in (*render_all(), *compile_all()):
         assert (name in names) == (not name.endswith(".h"))
     for path in (ROOT / "fixfast").rglob("*.py"):
