@@ -32,6 +32,7 @@ _HOMES = {
     "parse": "parse",
     "Message": "message",
     "getter": "message",
+    "shadowed": "validate",
     "StreamDecoder": "frame",
     "encode": "encode",
     "encode_session": "encode",
@@ -48,6 +49,7 @@ class Codec:
     parse: Any
     Message: Any
     getter: Any
+    shadowed: Any
     StreamDecoder: Any
     encode: Any
     encode_session: Any
