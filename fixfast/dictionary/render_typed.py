@@ -40,7 +40,7 @@ def render_typed(dictionary: Dictionary, spec: str) -> str:
             f"# {note(spec)}",
             f'"""{dictionary.version}: messages, `Tag`, `MsgType`, enums of coded fields, built on first access."""',
             "",
-            "from fixfast.codec.typed_build import typed_module",
+            "from fixfast.codec.typed_module import typed_module",
             "",
             '_FIELDS = """',
             *wrapped((_field(dictionary, item) for item in by_name(dictionary)), indent=""),

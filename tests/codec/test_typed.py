@@ -10,7 +10,7 @@ import pytest
 
 import fixfast as ff
 from fixfast import fix42, fix44, fix50sp2, fixt11
-from fixfast.codec.typed_build import typed_module
+from fixfast.codec.typed_module import typed_module
 from tests.codec.orders import HEAD, NOW, NS, order
 
 

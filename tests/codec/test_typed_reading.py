@@ -15,7 +15,7 @@ import pytest
 
 import fixfast as ff
 from fixfast import fix44, fix50sp2
-from fixfast.codec.typed_build import typed_module
+from fixfast.codec.typed_module import typed_module
 from tests.codec.orders import HEAD, NOW, NS, order
 from tests.codec.support import Codec
 

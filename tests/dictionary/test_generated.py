@@ -25,8 +25,8 @@ import pytest
 import fixfast
 from fixfast import fix40, fix42, fix44, fix50, fix50sp2, fixt11
 from fixfast.codec.typed import Typed, TypedComponent, TypedGroup, TypedMessage
-from fixfast.codec.typed_build import typed_module
 from fixfast.codec.typed_fields import FieldAttribute, GroupAttribute
+from fixfast.codec.typed_module import typed_module
 from fixfast.dictionary.generate import GENERATED_PACKAGES, compile_all, generate, render_all
 from fixfast.dictionary.load import VERSIONS, load_dictionary
 from fixfast.dictionary.model import Code, Dictionary, Field, Index
