@@ -9,6 +9,7 @@ import pytest
 from fixfast.dictionary.validation import Validation
 from fixfast.errors import StoreError
 from fixfast.session.events import Alarm, GapFilled, Rejected
+from fixfast.session.gate import LogonGate
 from fixfast.session.state import CloseReason, State
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Role
@@ -205,6 +206,17 @@ def test_O01_after_our_logout_nothing_is_rejected_and_nothing_is_lost(options: d
     assert desk.hear_types() in (["3"], ["j"])
 
 
+@pytest.mark.parametrize("body", ["123=Y|36=1|", "123=Y|36=x|"])
+def test_O01_after_our_logout_a_bad_gap_fill_is_not_rejected(body: str) -> None:
+    desk = desk_of()
+    desk.session.logout("bye", desk.now)
+    assert desk.hear_types() == ["5"]
+    by_hand(desk, "4", body)
+    by_hand(desk, "F", "34=2|", seq=900)
+    assert desk.hear() == []
+    assert desk.session.next_in == 2
+
+
 # --- too many ---------------------------------------------------------------------------------------------------
 
 
@@ -333,6 +345,16 @@ def test_V30_a_logon_with_two_senders_is_refused_silently_and_uses_no_number() -
     assert desk.hear() == []
     assert desk.session.close_requested is CloseReason.IDENTITY
     assert (desk.session.next_in, desk.session.next_out) == (1, 1)
+
+
+@pytest.mark.parametrize("field", ["49=OTHER|", "56=OTHER|", "34=5|", "52=20260302-10:00:00|"])
+def test_V30_a_gate_lets_no_logon_in_that_says_two_things(field: str) -> None:
+    desk = Desk("FIX.4.4")
+    body = f"35=A|49=THEM|56=US|34=1|52={desk.time()}|{field}98=0|108=30|".replace("|", "\x01").encode()
+    data = b"8=FIX.4.4\x019=%d\x01%b" % (len(body), body)
+    gate = LogonGate()
+    assert gate.receive_data(data + b"10=%03d\x01" % (sum(data) % 256), desk.now) is None
+    assert gate.close_requested is CloseReason.IDENTITY
 
 
 def test_V30_an_answer_with_two_senders_is_refused() -> None:
