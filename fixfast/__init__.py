@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StoreLocked,
     )
     from fixfast.session.config import LogonContext, SessionConfig
+    from fixfast.session.events import Alarm, Rejected
     from fixfast.session.gate import LogonGate
     from fixfast.session.session import Session
     from fixfast.session.state import CloseReason, State
@@ -94,6 +95,7 @@ _HOME = {
             "NotActive RemoteProtocolError StoreCorrupt StoreError StoreLocked"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
+        "fixfast.session.events": "Alarm Rejected",
         "fixfast.session.gate": "LogonGate",
         "fixfast.session.session": "Session",
         "fixfast.session.state": "CloseReason State",
@@ -107,6 +109,7 @@ _HOME = {
 
 # Spelled out: type checkers take only a literal list as saying what is public.
 __all__ = [
+    "Alarm",
     "Application",
     "Buffer",
     "BusinessReject",
@@ -144,6 +147,7 @@ __all__ = [
     "Now",
     "Reconnect",
     "Refuse",
+    "Rejected",
     "RemoteProtocolError",
     "Role",
     "Scaled",

@@ -92,16 +92,21 @@ class SessionConfig:
         max_garbled: garbled messages in a row, then the session is ended (F11).
         max_sequence_jump: how far a SequenceReset may move the inbound number (Z12).
         dictionary: what describes received messages: a name or path for load_dictionary(), a Dictionary, a
-            DictionarySet, or None: the standard's. Over FIXT.1.1, a DictionarySet or None follows the peer's Logon.
+            DictionarySet, or None: the standard's. Over FIXT.1.1, a DictionarySet or None follows the peer's Logon. A
+            file is read for each session: give those that share one the same Dictionary.
         validation: of application messages; None: none. By default they are delivered whatever is wrong with them,
             with `message.fault` set: no fill is lost because a tag was unknown.
         session_validation: of session messages; None: none. By default they are rejected if a field is missing,
-            malformed or in the wrong place; tags that are not theirs pass, because venues put their own into Logons.
+            malformed or in the wrong place; tags that are not theirs pass, because venues put their own into Logons (in
+            FIX 4.2 even 553 and 554 are strangers) and a Logon that is refused is a day without trading.
+            `Validation("reject")` is strict. A Logout or SequenceReset is followed, a Reject delivered in any case.
         supported_msg_types: application messages that the application handles; others are answered with
             BusinessMessageReject (B01) and not delivered. None: all are delivered.
-        check: the application's own rules, asked for each application message at its turn: returns None, or a Fault,
-            with which the message is rejected; may raise BusinessReject. Any other exception lets the message pass.
-        max_rejects, reject_window: more Rejects than that in so many seconds end the session (V25).
+        check: the application's own rules (signatures, conditionally required fields ...), asked once for each
+            application message at its turn, after the dictionary: returns None, or a Fault, with which the message is
+            rejected; may raise BusinessReject. Any other exception lets the message pass, with an Alarm.
+        max_rejects, reject_window: more messages than that rejected in so many seconds end the session (V25). What was
+            rejected is not asked for again, so a peer with many bad messages gets on by so many each connection.
         reject_text: Text(58) of our Rejects: "standard", or "verbose" with the field's name and value (X01).
         reject_ref_tag: "sent", or "quickfix": RefTagID is left out of rejects 9 and 10, as QuickFIX does (X09).
 

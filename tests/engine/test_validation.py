@@ -60,7 +60,7 @@ def test_v00_options_pass_through_and_both_sides_are_told(side: str) -> None:
     run(main())
     strict_notes, free_notes = (ours, theirs) if side == "connect" else (theirs, ours)
     assert [m[11] for m in strict_notes.messages] == ["c"]
-    rejected = strict_notes.named("Rejected")
+    rejected = [event for event in strict_notes.events if isinstance(event, ff.Rejected)]
     assert [(e.reason, e.ref_tag, e.business, e.message.msg_type) for e in rejected] == [
         (0, 9999, False, "F"), (2, 41, False, "D"), (3, None, True, "B")
     ]  # fmt: skip
@@ -84,6 +84,7 @@ def test_rejects_and_alarms_are_logged_and_no_value_is(tmp_path: Path, caplog: p
     said = [record.getMessage() for record in caplog.records]
     text = "the peer's messages of type 'F' are not as the dictionary says: Invalid tag number (tag 9999)"
     assert said == [f"FIX.4.4:SIM->BOT: {text}"]
+    assert [event.text for event in notes.events if isinstance(event, ff.Alarm)] == [text]
     marks = [line.split(b" ", 3)[3] for line in path.read_bytes().splitlines() if line.split(b" ", 3)[2] == b"="]
     assert marks.count(b"message 2 (35='F'): Invalid tag number (tag 9999)") == 1
     assert marks.count(b"message 3 (35='F'): Invalid tag number (tag 9999)") == 1
