@@ -9,6 +9,14 @@
 #include "scan.h"
 #include "schema.h"
 
+#if defined(__GNUC__)
+#define FF_ALWAYS_INLINE static inline __attribute__((always_inline))
+#elif defined(_MSC_VER)
+#define FF_ALWAYS_INLINE static __forceinline
+#else
+#define FF_ALWAYS_INLINE static inline
+#endif
+
 /* --- eight bytes at a time ---------------------------------------------------------------------------------- */
 
 #define FF_EACH(byte) (0x0101010101010101u * (uint64_t)(byte))
@@ -243,8 +251,8 @@ static FF_NOINLINE int ff_is_rare(uint32_t kind, const uint8_t *base, const uint
     }
 }
 
-/* Whether p[0:n] has the form of its kind. */
-static inline int ff_is_kind(uint32_t kind, const uint8_t *base, const uint8_t *p, size_t n, ff_date_memory *memory) {
+/* Whether p[0:n] has the form of its kind. PERF: inline in the loop of a walk (1 ns a field). */
+FF_ALWAYS_INLINE int ff_is_kind(uint32_t kind, const uint8_t *base, const uint8_t *p, size_t n, ff_date_memory *memory) {
     switch (kind) {
     case FF_KIND_STR:
     case FF_KIND_DATA:

@@ -14,10 +14,11 @@ cdef extern from "walk.h" nogil:
 
 @cython.final
 cdef class Rules:
-    """A Validation as the walk reads it. Never changed."""
+    """A Validation as the walk reads it, shared by all who ask for the same."""
     cdef readonly object validation     # fixfast.dictionary.validation.Validation
     cdef ff_rules rules
     cdef bint xml                       # XMLDATA is checked, which is not the walk's
+    cdef object known                   # validate.pyx: what described the last message; only saves time
     cdef bint reject                    # mode "reject": parse() raises
 
 # What `validate=` of parse() means: None for False, True for Validation(). Raises TypeError for anything else.

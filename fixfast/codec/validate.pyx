@@ -7,11 +7,13 @@ The rules stand in reference/validate.py, in the words of the model. Both say th
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 cimport cython
 
 from fixfast.codec.context cimport Context, schema_of
 from fixfast.codec.message cimport Message, view_of
+from fixfast.codec.scan.kernels cimport FF_SOH
 from fixfast.codec.schema cimport Schema, ff_message_node, ff_schema_node
 from fixfast.codec.select cimport context_for
 from fixfast.codec.values cimport View
@@ -102,29 +104,71 @@ cdef object _fault(int reason, object tag):
     return Fault(reason, tag, REJECT_TEXT[reason])
 
 
-cdef object check(Message m, Rules rules):
-    cdef Context context
+@cython.final
+@cython.no_gc
+cdef class Known:
+    """What described the last message, in one object, so that a reader sees all of it or nothing."""
+    cdef Context given                  # with that message
+    cdef uint64_t begin_string          # BeginString and the SOH behind it, eight bytes together
     cdef Schema schema
+
+
+cdef inline uint64_t _begin_string(Message m) noexcept:
+    """Eight bytes from BeginString on: all of it, and its SOH, in the versions before FIXT."""
+    cdef uint64_t word
+    memcpy(&word, m.base + 2, 8)        # no message is that short
+    return word
+
+
+cdef Schema _schema_for(Message m, Rules rules):
+    """Choose the dictionary. Raises: DictionaryError: there is none; _Unsupported: ApplVerID asks for another."""
+    cdef Context context = context_for(m)
+    cdef Schema schema
+    cdef Known known
+    if not context.supported:
+        raise _Unsupported
+    schema = schema_of(context)
+    if m.base[9] == FF_SOH:             # BeginString alone decides
+        known = Known.__new__(Known)
+        known.given, known.begin_string, known.schema = m.context, _begin_string(m), schema
+        rules.known = known
+    return schema
+
+
+class _Unsupported(Exception):
+    """ApplVerID(1128) says what nobody has a dictionary for."""
+
+
+cdef object check(Message m, Rules rules):
+    cdef Known known = <Known>rules.known
+    cdef Schema schema
+    cdef View view
+    # PERF: most messages follow the same dictionary as the one before: one comparison, where to ask takes 20 ns.
+    if known is not None and m.base is not NULL and m.context is known.given and _begin_string(m) == known.begin_string:
+        return _check_by(m, known.schema, rules)
+    view_of(m, 0, m.count, &view)       # refuses a Message that parse() did not make
+    try:
+        schema = _schema_for(m, rules)
+    except DictionaryError:
+        return Fault(99, 8, "No dictionary describes this BeginString")
+    except _Unsupported:
+        return _fault(18, 1128)
+    return _check_by(m, schema, rules)
+
+
+cdef object _check_by(Message m, Schema schema, Rules rules):
     cdef View view
     cdef ff_fault fault
     cdef ff_fields fields
     cdef const uint32_t* start
     cdef const ff_schema_node* node
-    try:
-        context = context_for(m)
-        if not context.supported:
-            return _fault(18, 1128)
-        schema = context.schema
-        if schema is None:
-            schema = schema_of(context)
-    except DictionaryError:
-        return Fault(99, 8, "No dictionary describes this BeginString")
-    view_of(m, 0, m.count, &view)
-    start = <const uint32_t*>view.tags + view.stride + 2        # of MsgType, always the third field
-    node = ff_message_node(schema.base, view.base + start[0], start[view.stride] - start[0])
+    if m.table is NULL:                 # given back by detach()
+        view_of(m, 0, m.count, &view)
+    fields.base, fields.tags, fields.count = m.base, m.table, m.count
+    start = <const uint32_t*>m.table + m.count + 2              # of MsgType, always the third field
+    node = ff_message_node(schema.base, m.base + start[0], start[m.count] - start[0])
     if node is NULL:
         return _fault(11, None)
-    fields.base, fields.tags, fields.count = view.base, view.tags, view.stride
     if rules.xml:
         return _check_with_xml(m, schema, node, &fields, rules)
     ff_validate(schema.base, node, &fields, &rules.rules, &fault, NULL, NULL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,9 @@ def mypy(folder: Path, d: Dictionary, program: str) -> list[str]:
     (folder / "program.py").write_text(program, encoding="utf-8")
     options = ["--strict", "--no-error-summary", "--cache-dir", str(folder / "cache")]
     command = [sys.executable, "-m", "mypy", *options, "program.py", "made.pyi"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    # an editable install is found by a hook, which mypy does not ask
+    environment = {**os.environ, "MYPYPATH": str(Path(ff.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False, env=environment)
     return [line for line in done.stdout.splitlines() if "note: " not in line or "Revealed" in line]
 
 

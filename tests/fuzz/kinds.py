@@ -9,11 +9,10 @@ from random import Random
 
 from tests.codec.mutate import mutated, repaired
 from tests.fuzz.markup import broken_lines, broken_markup
-from tests.fuzz.words import broken_words, compiled_seeds
+from tests.fuzz.seeds import CORPUS, compiled_seeds
+from tests.fuzz.words import broken_words
 
-__all__ = ["CORPUS", "KINDS", "Kind"]
-
-CORPUS = Path(__file__).parent / "corpus"
+__all__ = ["KINDS", "Kind"]
 
 #: (all seeds of the kind, Random) -> one damaged input
 Mutation = Callable[[Sequence[bytes], Random], bytes]

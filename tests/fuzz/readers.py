@@ -26,9 +26,9 @@ from fixfast.dictionary.overlay import apply, parse_overlay
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.resolve import resolve
 from fixfast.errors import DictionaryError
-from tests.fuzz.kinds import KINDS
+from tests.fuzz.seeds import small
 
-__all__ = ["explored", "orchestra_xml", "overlay", "quickfix_xml", "read", "small"]
+__all__ = ["explored", "orchestra_xml", "overlay", "quickfix_xml", "read"]
 
 #: Of processor time, for inputs of at most 64 KiB: a hundred times what the slowest seed takes.
 MAX_SECONDS = 2.0
@@ -108,13 +108,6 @@ def explored(dictionary: Dictionary) -> Dictionary:
     for length, data in dictionary.data_pairs.items():
         assert length != data
     return dictionary
-
-
-@cache
-def small() -> Dictionary:
-    """Return the small dictionary that the seeds of overlays change."""
-    path = KINDS["xml"].path / "seed-small.xml"
-    return resolve(read_quickfix_xml(path.read_bytes(), path.name))
 
 
 def overlay(data: bytes) -> Dictionary | None:

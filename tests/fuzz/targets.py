@@ -33,5 +33,6 @@ TARGETS: dict[str, Target] = {
     "dictionary": Target(validators.dictionary, KINDS["xml"]),
     "validate": Target(validators.validate, KINDS["fields"]),
     "mapping": Target(mappings.mapping, KINDS["fields"]),
+    "typed": Target(mappings.typed, KINDS["fields"]),
     "written": Target(mappings.written, KINDS["fields"]),
 }

@@ -25,7 +25,8 @@ from fixfast.errors import DictionaryError, FixfastError, GarbledMessage
 from tests.fuzz.codecs import FAST, SLOW
 from tests.fuzz.kinds import KINDS
 from tests.fuzz.making import made_message
-from tests.fuzz.readers import quickfix_xml, small
+from tests.fuzz.readers import quickfix_xml
+from tests.fuzz.seeds import small
 
 __all__ = ["blob", "dictionary", "validate"]
 

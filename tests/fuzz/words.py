@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
 from random import Random
 from struct import Struct
 
-from fixfast.dictionary.compile import HEADER_SIZE, compile_dictionary
-from fixfast.dictionary.quickfix_xml import read_quickfix_xml
-from fixfast.dictionary.resolve import resolve
+from fixfast.dictionary.compile import HEADER_SIZE
 from tests.codec.mutate import mutated
 
-__all__ = ["broken_words", "compiled_seeds", "sealed_blob"]
+__all__ = ["broken_words", "sealed_blob"]
 
 _WORD = Struct("=I")
 #: Where ff_schema_header (codec/schema.h) has its size, and the end of its digest behind that.
 _SIZE_AT, _DIGEST_END = 8, 44
 _TELLING = (0, 1, 2, 3, 4, 15, 16, 31, 32, 4095, 4096, 4097, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
-
-
-@cache
-def compiled_seeds() -> tuple[bytes, ...]:
-    """Compile the small dictionaries of the corpus: blobs in files would be out of date with the next compiler."""
-    files = sorted((Path(__file__).parent / "corpus" / "xml").glob("seed-*.xml"))
-    return tuple(compile_dictionary(resolve(read_quickfix_xml(path.read_bytes(), path.name))) for path in files)
 
 
 def sealed_blob(data: bytes) -> bytes:
