@@ -32,7 +32,7 @@ ORDER = fix44.NewOrderSingle(
     transact_time=1_767_571_200 * 10**9,
     ord_type=fix44.OrdType.MARKET,
     order_qty=5,
-    party_ids=[],
+    no_party_ids=[],
 )
 HEADER = {"sender_comp_id": "A", "target_comp_id": "B", "msg_seq_num": 7, "sending_time": 1_767_571_200 * 10**9}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from fixfast.dictionary.compile import compile_dictionary
 from fixfast.dictionary.describe import Owner, owners
 from fixfast.dictionary.model import (
     ComponentRef,
@@ -27,6 +28,7 @@ from fixfast.dictionary.model import (
     first_wins,
     flatten,
 )
+from fixfast.errors import DictionaryError
 
 __all__ = ["RULES", "Remark", "Rule", "check"]
 
@@ -42,13 +44,14 @@ class Rule(NamedTuple):
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "reader": Rule("warning", "odd in the file; it is read as said"),
+        "compile": Rule("warning", "no message can be read, checked or written by it"),
         "header": Rule("warning", "a field that every message must have is not in the header or trailer"),
         "session-messages": Rule("warning", "no such session message: a session cannot be checked by this file"),
         "session-category": Rule("warning", "a message of the session layer that is not admin, or the other way round"),
         "message-clash": Rule("warning", "the standard gives this MsgType, or this name, to another message"),
         "field-clash": Rule("warning", "the standard gives this tag, or this name, to another field"),
         "data-length": Rule("warning", "a data field without a length field in front: its value ends at the first SOH"),
-        "data-pair": Rule("warning", "the number in front of a data field is taken for its length: is it?"),
+        "data-pair": Rule("warning", "two fields are taken for the length of a data field, or not the standard's one"),
         "count-type": Rule("warning", "a group is counted by a field that is no number"),
         "code-type": Rule("warning", "codes that cannot be of the field's type: no message with them is valid"),
         "required-group": Rule("warning", "a required group whose entries begin with an optional field"),
@@ -134,6 +137,10 @@ def check(dictionary: Dictionary, standard: Dictionary | None = None, latest: Di
 
 
 def _remarks(dictionary: Dictionary) -> Iterator[Remark]:
+    try:
+        compile_dictionary(dictionary)
+    except DictionaryError as error:
+        yield Remark("compile", dictionary.version, error.detail)
     for warning in dictionary.warnings:
         yield Remark("reader", warning.owner, warning.detail)
     yield from _frame(dictionary)
@@ -262,7 +269,7 @@ class _Members:
             self.used_fields.add(member.tag)
             if isinstance(member, FieldRef):
                 field = member.field
-                if field.kind in ("data", "xml") and (previous is None or previous.kind not in _NUMBERS):
+                if field.kind in ("data", "xml") and (previous is None or not previous.is_length):
                     yield Remark("data-length", _field(field), f"in {where}")
                 previous = field
             else:

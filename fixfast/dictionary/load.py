@@ -13,7 +13,7 @@ from fixfast.dictionary.orchestra_xml import ROOTS, read_orchestra_xml
 from fixfast.dictionary.overlay import Overlay, apply, parse_overlay
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.raw import Spec
-from fixfast.dictionary.resolve import resolve
+from fixfast.dictionary.resolve import lacks_frame, resolve
 from fixfast.dictionary.versions import APPL_VERSIONS, SPEC_DIR, VERSIONS, versions_in
 from fixfast.errors import DictionaryError
 
@@ -38,7 +38,8 @@ def load_dictionary(
             with the overlay auth that comes with fixfast, "FIX.4.4+FIXT.1.1" what FIX 4.4 is over FIXT 1.1. Or the
             path of a file: QuickFIX's XML schema, FIX Orchestra, or an overlay in TOML that names its `base`.
         transport: the dictionary (version or path) whose header, trailer and session messages are used instead of the
-            standard's. FIX 5.0 and later come merged with FIXT 1.1 anyway.
+            standard's. FIX 5.0 and later come merged with FIXT 1.1 anyway, and a file of FIX 4.x without a header or
+            trailer with what its version has.
         overlay: paths of overlays in TOML, or names of those that come with fixfast, applied in this order.
 
     Returns:
@@ -111,8 +112,7 @@ def _load(
         below = _resolved_base(base, first.base, transport)
         return _overlaid(apply(below, first), overlays)
     spec = _spec_of(data, file)
-    below_spec = None if transport is None and _is_whole(spec) else _read(_FIXT if transport is None else transport)
-    return _overlaid(resolve(spec, below_spec), overlays)
+    return _overlaid(resolve(spec, _below(spec, transport)), overlays)
 
 
 def _resolved_base(toml: str | os.PathLike[str], base: str, transport: str | os.PathLike[str] | None) -> Dictionary:
@@ -148,6 +148,15 @@ def _is_whole(spec: Spec) -> bool:
     if not spec.version.startswith("FIX.5"):
         return True
     return "A" in spec.messages and spec.header is not None and bool(spec.header.members)
+
+
+def _below(spec: Spec, transport: str | os.PathLike[str] | None) -> Spec | None:
+    """Return what gives a spec the session layer that it lacks, or is told to take."""
+    if transport is None and lacks_frame(spec) and spec.version in VERSIONS:
+        transport = spec.borrowed = spec.version
+    if transport is None:
+        return None if _is_whole(spec) else _read(_FIXT)
+    return _read(transport)
 
 
 def _read(source: str | os.PathLike[str]) -> Spec:

@@ -91,6 +91,15 @@ class Field:
     kind: Kind = "str"
     open: bool = False
 
+    @property
+    def is_length(self) -> bool:
+        """Tell whether a data field behind it in a message is as long as it says.
+
+        The standard's are all of type LENGTH; older files say INT, and mean it if the name says so, too: a HeartBtInt
+        that happens to stand before RawData is no length.
+        """
+        return self.kind in ("int", "uint") and (self.type.upper() == "LENGTH" or "len" in self.name.lower())
+
     def code_name(self, value: str) -> str | None:
         """Return the symbolic name of a value, None if the dictionary lists none."""
         for code in self.codes:

@@ -63,6 +63,7 @@ class Spec:
     messages: dict[str, RawOwner] = field(default_factory=dict)
     components: dict[str, RawOwner] = field(default_factory=dict)
     fields: dict[int, RawField] = field(default_factory=dict)
+    borrowed: str = ""  # the version that gives the session layer what the file lacks of it
 
 
 def spec_of(dictionary: Dictionary) -> Spec:

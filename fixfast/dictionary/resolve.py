@@ -27,7 +27,7 @@ from fixfast.dictionary.model import (
 from fixfast.dictionary.raw import RawField, RawMember, RawOwner, Spec
 from fixfast.errors import DictionaryError
 
-__all__ = ["MAX_NESTING", "merge", "resolve", "resolve_as"]
+__all__ = ["MAX_NESTING", "lacks_frame", "merge", "resolve", "resolve_as"]
 
 #: Components and groups inside each other; the standard needs 14.
 MAX_NESTING = 64
@@ -46,14 +46,15 @@ def merge(application: Spec, transport: Spec) -> Spec:
     other definition that both have, the application's counts, and a field keeps the codes of both.
 
     Of a transport that is a whole version of FIX, only header, trailer and session messages are taken, with the fields
-    that stand in them.
+    that stand in them. A file of FIX 4.x that has to borrow is treated as FIX 5.0 is: what it has counts.
 
     Raises:
         DictionaryError: one name stands for two tags.
     """
     transport = _session_part(transport)
     merged = Spec(application.file, application.version)
-    theirs_first = application.version.startswith("FIX.4")
+    merged.borrowed = application.borrowed
+    theirs_first = application.version.startswith("FIX.4") and not application.borrowed
     ours = application
     if theirs_first:
         apart = {key: owner for key, owner in ours.messages.items() if not is_session(key)}
@@ -67,6 +68,11 @@ def merge(application: Spec, transport: Spec) -> Spec:
     merged.components = {**first.components, **second.components}
     merged.fields = _merged_fields(ours, transport)
     return merged
+
+
+def lacks_frame(spec: Spec) -> bool:
+    """Tell whether a version that brings its own session layer has no header or no trailer."""
+    return spec.version.startswith("FIX.4") and not (_has_members(spec.header) and _has_members(spec.trailer))
 
 
 def _session_part(spec: Spec) -> Spec:
@@ -149,6 +155,9 @@ class _Resolver:
         if spec.version.startswith("FIX.4") and not _has_members(spec.header):
             hint = f'no <header> with members; one can be borrowed: load_dictionary(..., transport="{spec.version}")'
             raise DictionaryError(hint, spec.file)
+        if spec.borrowed:
+            detail = f"no header or no trailer: {spec.borrowed} gives what the session layer lacks"
+            self.warnings.append(DictionaryWarning(spec.file, 0, detail))
         for owner in spec.components.values():
             self._component(owner)
         messages = {
@@ -223,7 +232,7 @@ class _Resolver:
             if kind == "field":
                 members.append(FieldRef(item, required))
                 # The standard knows the length of a data field by position: neither name nor number is a rule.
-                if item.kind in ("data", "xml") and previous is not None and previous.kind in ("int", "uint"):
+                if item.kind in ("data", "xml") and previous is not None and previous.is_length:
                     self._pair(owner, previous, item)
                 previous = item
             else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.dictionary.load import load_dictionary
+from fixfast.dictionary.load import SPEC_DIR, load_dictionary
 from fixfast.dictionary.model import Dictionary, GroupRef
 from fixfast.dictionary.quickfix_xml import read_quickfix_xml
 from fixfast.dictionary.resolve import resolve
@@ -105,9 +105,37 @@ def without_frame(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_missing_header_before_fix_5_is_an_error_that_says_how_to_give_one(tmp_path: Path) -> None:
-    with pytest.raises(DictionaryError, match=r'no <header> with members.*transport="FIX\.4\.4"'):
-        load_dictionary(without_frame(tmp_path))
+def test_a_file_without_a_header_takes_that_of_its_version(tmp_path: Path) -> None:
+    d = load_dictionary(without_frame(tmp_path))
+    assert [m.name for m in d.header] == [m.name for m in load_dictionary("FIX.4.4").header]
+    assert set(d.messages) == {"U1", *"012345A"}
+    detail = "no header or no trailer: FIX.4.4 gives what the session layer lacks"
+    assert [warning.detail for warning in d.warnings] == [detail]
+    head = [(49, "A"), (56, "B"), (34, 1), (52, "20260105-12:00:00")]
+    assert ff.parse(ff.encode("FIX.4.4", "U1", [*head, (9001, "x")]), dictionary=d, validate=True).fault is None
+
+
+@pytest.mark.parametrize("part", ["header", "trailer"])
+def test_what_a_file_has_of_a_session_layer_counts(tmp_path: Path, part: str) -> None:
+    text = (SPEC_DIR / "FIX42.xml").read_text(encoding="utf-8")
+    begin, end = text.index(f"<{part}>"), text.index(f"</{part}>")
+    text = text[:begin] + f"<{part}>" + text[end:]
+    text = text.replace('<field name="TestReqID" required="Y"/>', '<field name="TestReqID" required="N"/>')
+    (tmp_path / "broker.xml").write_text(text, encoding="utf-8")
+    d = load_dictionary(tmp_path / "broker.xml")
+    standard = load_dictionary("FIX.4.2")
+    for section, theirs in ((d.header, standard.header), (d.trailer, standard.trailer)):
+        assert [m.name for m in section] == [m.name for m in theirs]
+    assert set(d.messages) == set(standard.messages)
+    assert not d.members("1")[112].required
+    assert standard.members("1")[112].required
+
+
+def test_an_unknown_version_without_a_header_says_how_to_give_one(tmp_path: Path) -> None:
+    path = without_frame(tmp_path)
+    path.write_text(path.read_text().replace('minor="4"', 'minor="9"'), encoding="utf-8")
+    with pytest.raises(DictionaryError, match=r"no <header> with members.*transport="):
+        load_dictionary(path)
 
 
 def test_a_session_layer_can_be_borrowed(tmp_path: Path) -> None:

@@ -344,6 +344,16 @@ def test_a_data_field_alone_has_no_length() -> None:
     assert load(xml(body='<field name="Symbol"/><field name="RawData"/>')).data_pairs == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "paired"),
+    [("LENGTH", "Size", True), ("INT", "BlobLen", True), ("INT", "RawLengthOf", True), ("INT", "HeartBtInt", False)],
+)
+def test_a_number_in_front_of_data_is_its_length_if_it_says_so(kind: str, name: str, paired: bool) -> None:
+    fields = FIELDS + f'<field number="9001" name="{name}" type="{kind}"/><field number="9002" name="Blob" type="DATA"/>'
+    d = load(xml(body=f'<field name="{name}"/><field name="Blob"/>', fields=fields))
+    assert (d.data_pairs.get(9001) == 9002) is paired
+
+
 def test_what_dictionaries_in_the_wild_leave_out_or_add() -> None:
     data = xml(
         body='<field name="Symbol" required="y" comment="ours"/>',
