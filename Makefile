@@ -23,11 +23,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs sanitize coverage fuzz install clean distclean
+.PHONY: help demo test lint bench bench-check docs sanitize coverage fuzz install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: lint bench docs sanitize coverage fuzz install clean distclean'
+	@echo 'also: lint bench bench-check docs sanitize coverage fuzz install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -89,6 +89,10 @@ fuzz: install $(VENV)/.fuzz
 
 bench: install $(VENV)/.bench
 	$(PY) -m benchmarks $(BENCH_ARGS)
+
+# Every workload and probe once, untimed: that rivals agree, and that what is reported can be measured.
+bench-check: install $(VENV)/.bench
+	$(PY) -m pytest -q benchmarks --benchmark-disable
 
 docs: install $(VENV)/.docs
 	$(PY) -m docs.build build/docs

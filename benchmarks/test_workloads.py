@@ -14,6 +14,7 @@ from benchmarks.orders import order_texts
 from benchmarks.rivals import available
 from benchmarks.workload import Entry, Workload
 from benchmarks.workloads import workloads
+from fixfast.dictionary.validation import InvalidMessage
 
 
 @cache
@@ -61,6 +62,8 @@ def test_validators_judge() -> None:
 def _refused(judge: Callable[[Any], object], message: object) -> bool:
     try:
         return judge(message) is not None
+    except InvalidMessage as error:
+        return error.fault.reason == 6
     except Exception as error:  # quickfix has an exception type for each reason
         return "IncorrectDataFormat" in type(error).__name__
 

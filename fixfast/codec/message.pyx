@@ -180,7 +180,7 @@ cdef object _GROUPS = None
 cdef object _PRESENT = None
 cdef object _READING = None
 cdef object _SELECT = None
-cdef object _VALIDATE = None
+cdef checker _CHECKER = NULL
 
 
 cdef object _groups():
@@ -211,11 +211,9 @@ cdef object _reading():
     return _READING
 
 
-cdef object _validate():
-    global _VALIDATE
-    if _VALIDATE is None:
-        from fixfast.codec import validate as _VALIDATE
-    return _VALIDATE
+cdef void set_checker(checker found) noexcept:
+    global _CHECKER
+    _CHECKER = found
 
 
 # --- Message --------------------------------------------------------------------------------------------------
@@ -432,7 +430,9 @@ cdef class Message:
 
         Args: validation: what is checked (its `mode` does not matter here); None: everything. Does not set `fault`.
         """
-        return _validate().validate(self, validation)
+        if _CHECKER is NULL:
+            from fixfast.codec import validate      # noqa: F401 (sets it)
+        return _CHECKER(self, validation)
 
     # --- ownership ---
 

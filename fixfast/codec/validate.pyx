@@ -12,7 +12,7 @@ from libc.string cimport memcpy
 cimport cython
 
 from fixfast.codec.context cimport Context, schema_of
-from fixfast.codec.message cimport Message, view_of
+from fixfast.codec.message cimport Message, set_checker, view_of
 from fixfast.codec.scan.kernels cimport FF_SOH
 from fixfast.codec.schema cimport Schema, ff_message_node, ff_schema_node
 from fixfast.codec.select cimport context_for
@@ -241,7 +241,14 @@ def validate(Message m not None, validation=None):
     Args: validation: what is checked (its `mode` does not matter); None: everything.
     Raises: TypeError: something else.
     """
+    return _validate(m, validation)
+
+
+cdef object _validate(Message m, object validation):
     return check(m, _EVERYTHING if validation is None else <Rules?>rules_of(validation))
+
+
+set_checker(_validate)
 
 
 def shadowed(Message m not None):

@@ -349,7 +349,8 @@ def test_a_data_field_alone_has_no_length() -> None:
     [("LENGTH", "Size", True), ("INT", "BlobLen", True), ("INT", "RawLengthOf", True), ("INT", "HeartBtInt", False)],
 )
 def test_a_number_in_front_of_data_is_its_length_if_it_says_so(kind: str, name: str, paired: bool) -> None:
-    fields = FIELDS + f'<field number="9001" name="{name}" type="{kind}"/><field number="9002" name="Blob" type="DATA"/>'
+    fields = FIELDS + f'<field number="9001" name="{name}" type="{kind}"/>'
+    fields += '<field number="9002" name="Blob" type="DATA"/>'
     d = load(xml(body=f'<field name="{name}"/><field name="Blob"/>', fields=fields))
     assert (d.data_pairs.get(9001) == 9002) is paired
 
