@@ -41,6 +41,7 @@ from fixfast.dictionary.load import SPEC_DIR, VERSIONS
 """
 _COMPILER = _XML + "from fixfast.dictionary.compile import compile_dictionary\n"
 _BLOBS = _XML + "from fixfast.dictionary.compiled import blob_of\n"
+_READ_ALL = "d = [blob_of(n) for n in VERSIONS]; n = sum(sum(memoryview(b)) for b in d)"
 _QUICKFIX = _XML + "import quickfix\n"
 
 
@@ -94,7 +95,7 @@ PROBES = (
     *_of_versions("FIX44", "FIX50SP2"),
     Probe("memory, all nine models", "KiB", _grown("d = [ff.load_dictionary(name) for name in VERSIONS]"), _XML),
     Probe("memory, all nine compiled: size", "KiB", "result = sum(len(blob_of(n)) for n in VERSIONS) / 1024", _BLOBS),
-    Probe("memory, all nine compiled: read", "KiB", _grown("d = [blob_of(n) for n in VERSIONS]; n = sum(sum(memoryview(b)) for b in d)"), _BLOBS),
+    Probe("memory, all nine compiled: read", "KiB", _grown(_READ_ALL), _BLOBS),
 )
 
 
