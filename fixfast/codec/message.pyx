@@ -431,7 +431,7 @@ cdef class Message:
         Args: validation: what is checked (its `mode` does not matter here); None: everything. Does not set `fault`.
         """
         if _CHECKER is NULL:
-            from fixfast.codec import validate      # noqa: F401 (sets it)
+            from fixfast.codec import validate      # no-cython-lint: importing it sets the pointer
         return _CHECKER(self, validation)
 
     # --- ownership ---
