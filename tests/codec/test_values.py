@@ -286,6 +286,7 @@ EXPECTED = [
 
 def test_type_checkers_know_what_messages_and_entries_answer(tmp_path: Path) -> None:
     """Style 43: stubs are tested with reveal_type. One run of mypy."""
+    pytest.importorskip("mypy")
     path = tmp_path / "revealed.py"
     path.write_text(REVEALED, encoding="utf-8")
     done = subprocess.run(
