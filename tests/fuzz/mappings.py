@@ -174,5 +174,5 @@ def typed(data: bytes) -> None:
     else:  # what stood where it did not belong may find its place: as much is written again
         with suppress(EncodeError):
             rewritten = FAST.parse(again.encode(**HEADER))
-            lost = Counter(_fields(written)) - Counter(_fields(rewritten))
-            assert not lost, f"{again!r} was {item!r}, and lacks {lost}"
+            missing = Counter(_fields(written)) - Counter(_fields(rewritten))
+            assert not missing, f"{again!r} was {item!r}, and lacks {missing}"
