@@ -423,7 +423,9 @@ cdef class Message:
         Args: nested: groups as (count tag, [entries]), by the dictionary.
         Returns: list of (tag, str), bytes for data fields. Left out: 8 9 10 34 35 43 49 52 56 122.
         """
-        return _groups().body(self, nested)
+        from fixfast.codec.body import body
+
+        return body(self, nested)
 
     def validate(self, validation=None):
         """Check the message by its dictionary, now: the first Fault in the order of reasons, None if it is right.
