@@ -27,15 +27,14 @@ from fixfast.codec.message cimport Message, Run, contains, get_all, get_many, ge
 from fixfast.codec.schema cimport FF_SCHEMA_DEPTH, Schema, ff_member, ff_node_at, ff_schema_member, ff_schema_node
 from fixfast.codec.select cimport context_for
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, View, bytes_at, check_digits, find, missing, tag_of,
-    text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, View, bytes_at, check_digits, find, tag_of,
+    missing as _MISSING,
 )
 
 from collections.abc import Sequence
 
 __all__ = ["Entry", "Group", "by_delimiter", "by_dictionary"]
 
-cdef object _MISSING = missing
 cdef frozenset _TRAILER = frozenset((10, 89, 93))
 
 cdef enum:
