@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from fixfast.codec.convert cimport c_parse_int, c_parse_scaled, c_parse_time
 from fixfast.codec.groups cimport Group
 from fixfast.codec.message cimport get_value, view_of
-from fixfast.codec.numbers cimport short_int, short_mantissa
+from fixfast.codec.numbers cimport short_float, short_int, short_scaled
 from fixfast.codec.scan.kernels cimport ff_find
 from fixfast.codec.values cimport BYTES, FLOAT, INT, SCALED, TIME, Kind, View, kind_of, tag_of
 
@@ -29,12 +29,6 @@ cdef object _FLOAT64 = numpy.dtype("float64")
 cdef object _INT64 = numpy.dtype("int64")
 cdef object _TIME64 = numpy.dtype("datetime64[ns]")
 cdef double _NAN = float("nan")
-
-cdef enum:
-    EXACT = 16                  # powers of ten in TEN
-
-# Exact in a double, as their quotient with an exact mantissa is then rounded once.
-cdef double[EXACT] TEN = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
 
 
 cdef struct Column:
@@ -66,20 +60,13 @@ cdef inline Value _value(const View* view, const uint32_t* bounds, uint32_t i, i
 cdef int _floats(Group group, const Column* column, double* out) except -1:
     cdef View view
     cdef Value value
-    cdef int64_t mantissa = 0
-    cdef int decimals = 0
     cdef uint32_t i
     view_of(group.message, 0, group.message.count, &view)
     for i in range(group.size):
         value = _value(&view, group.bounds, i, column.tag)
         if value.p is NULL:
             out[i] = _NAN
-        elif (
-            short_mantissa(value.p, value.n, &mantissa, &decimals) and decimals < EXACT
-            and -(<int64_t>1 << 53) <= mantissa <= <int64_t>1 << 53 and (mantissa or value.p[0] != c'-')
-        ):
-            out[i] = <double>mantissa / TEN[decimals]
-        else:                                   # long, minus zero, or wrong
+        elif not short_float(value.p, value.n, &out[i]):        # long, minus zero, or wrong
             out[i] = get_value(
                 group.message, group.bounds[i], group.bounds[i + 1], column.tag, FLOAT, 0, None
             )
@@ -103,7 +90,9 @@ cdef int _integers(Group group, const Column* column, int64_t* out) except -1:
             out[i] = column.missing
             continue
         if column.kind == SCALED:
-            rc = c_parse_scaled(value.p, value.n, column.digits, &out[i])
+            rc = 0
+            if not short_scaled(value.p, value.n, column.digits, &out[i]):
+                rc = c_parse_scaled(value.p, value.n, column.digits, &out[i])
         else:
             rc = 0 if short_int(value.p, value.n, &out[i]) else c_parse_int(value.p, value.n, &out[i])
         if rc:

@@ -23,6 +23,7 @@ from libc.string cimport memcmp, memcpy
 cimport cython
 
 from fixfast.codec.context cimport schema_of
+from fixfast.codec.later cimport Later
 from fixfast.codec.message cimport Message, Run, contains, get_all, get_many, get_value, pairs_of, view_of
 from fixfast.codec.schema cimport FF_SCHEMA_DEPTH, Schema, ff_member, ff_node_at, ff_schema_member, ff_schema_node
 from fixfast.codec.select cimport context_for
@@ -317,7 +318,7 @@ cdef class Group:
         Returns: a tuple of new arrays. As everywhere, the first field of an entry with the tag counts.
         Raises: FieldFormatError: a value is not of its kind, or is beyond 64 bits. FieldMissing: see `missing`.
         """
-        return _arrays().columns(self, columns, missing)
+        return _arrays.get().columns(self, columns, missing)
 
     def __repr__(self):
         return f"<Group of {self.size} entries>"
@@ -325,22 +326,8 @@ cdef class Group:
 
 Sequence.register(Group)
 
-cdef object _READING = None         # PERF: as in message.pyx
-cdef object _ARRAYS = None
-
-
-cdef object _reading():
-    global _READING
-    if _READING is None:
-        from fixfast.codec import reading as _READING
-    return _READING
-
-
-cdef object _arrays():
-    global _ARRAYS
-    if _ARRAYS is None:
-        from fixfast.codec import arrays as _ARRAYS
-    return _ARRAYS
+cdef Later _arrays = Later("arrays")
+cdef Later _reading = Later("reading")
 
 
 @cython.final
@@ -420,13 +407,13 @@ cdef class Entry(Run):
         """See Message.value()."""
         if default is not _MISSING and not contains(self.message, self.first, self.last, tag):
             return default
-        return _reading().value(self, tag)
+        return _reading.get().value(self, tag)
 
     def value_ns(self, tag, default=_MISSING):
         """See Message.value_ns()."""
         if default is not _MISSING and not contains(self.message, self.first, self.last, tag):
             return default
-        return _reading().value_ns(self, tag)
+        return _reading.get().value_ns(self, tag)
 
     def group(self, count_tag):
         """Return the entries of a group nested in this one, by the dictionary; empty if absent or unknown there."""

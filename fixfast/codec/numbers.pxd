@@ -5,6 +5,21 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
+cdef extern from *:
+    """
+    /* Powers of ten, exact in a double: their quotient with an exact mantissa is rounded once, as it must be. */
+    static const double ff_exact_ten[18] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+    };
+    static const int64_t ff_ten[18] = {
+        1LL, 10LL, 100LL, 1000LL, 10000LL, 100000LL, 1000000LL, 10000000LL, 100000000LL, 1000000000LL, 10000000000LL,
+        100000000000LL, 1000000000000LL, 10000000000000LL, 100000000000000LL, 1000000000000000LL, 10000000000000000LL,
+        100000000000000000LL,
+    };
+    """
+    const double* ff_exact_ten
+    const int64_t* ff_ten
+
 cdef enum:
     SHORT = 18                  # bytes of a number that fits an int64, whatever its digits are
 
@@ -56,6 +71,30 @@ cdef inline bint short_mantissa(const uint8_t* p, Py_ssize_t n, int64_t* mantiss
         i += 1
     if n - negative - (point >= 0) == 0:                # a sign or a point alone
         return False
-    decimals[0] = <int>(n - 1 - point) if point >= 0 else 0
+    decimals[0] = <int>(n - 1 - point) if point >= 0 else 0         # at most 17, as SHORT counts the point
     mantissa[0] = -v if negative else v
+    return True
+
+
+cdef inline bint short_float(const uint8_t* p, Py_ssize_t n, double* out) noexcept nogil:
+    cdef int64_t mantissa = 0
+    cdef int decimals = 0
+    if not short_mantissa(p, n, &mantissa, &decimals) or not -(<int64_t>1 << 53) <= mantissa <= <int64_t>1 << 53:
+        return False
+    if mantissa == 0 and p[0] == c'-':
+        return False
+    out[0] = <double>mantissa / ff_exact_ten[decimals]
+    return True
+
+
+cdef inline bint short_scaled(const uint8_t* p, Py_ssize_t n, int digits, int64_t* out) noexcept nogil:
+    """value * 10**digits, where `digits` are no fewer than the value's decimals."""
+    cdef int64_t mantissa = 0
+    cdef int decimals = 0
+    # Of n bytes and the zeros behind them no int64 overflows.
+    if n > SHORT or not short_mantissa(p, n, &mantissa, &decimals):
+        return False
+    if decimals > digits or n + digits - decimals > SHORT:
+        return False
+    out[0] = mantissa * ff_ten[digits - decimals]
     return True
