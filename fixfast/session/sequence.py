@@ -8,7 +8,7 @@ from typing import cast
 
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.events import Event
-from fixfast.session.wire import Message, StreamDecoder
+from fixfast.session.wire import Message, StreamDecoder, joined
 from fixfast.store.base import Store, StoreState
 
 __all__ = ["Inbox"]
@@ -79,8 +79,7 @@ class Inbox:
         """
         first = self.next_in
         last = first + len(run) - 1
-        raw = run[0].raw if first == last else b"".join([message.raw for message in run])
-        self._store.append_in(first, last, raw)
+        self._store.append_in(first, last, joined(run))
         self.next_in = last + 1
         self.messages_in += len(run)
         if self._fresh:
