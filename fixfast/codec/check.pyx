@@ -1,8 +1,8 @@
 # cython: language_level=3, binding=False
 """What a session asks of the header of every message, in one call: is all of it as in the common case?
 
-"Clean" says that the steps of the inbound pipeline up to the number would all let the message pass. Anything else is not
-clean, and means no more than that: the steps are then gone through one by one (session/pipeline.py), and they say why.
+"Clean" says that the steps of the inbound pipeline up to the number would all let the message pass. Not clean says no
+more than that it is anything else: the steps are then gone through one by one (session/pipeline.py), and they say why.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

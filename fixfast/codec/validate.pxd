@@ -13,7 +13,7 @@ cdef extern from "walk.h" nogil:
 
 cdef extern from *:
     """
-    /* 8 9 10 34 35 43 49 52 56: if one came twice, those who take the first and those who take the last would differ. */
+    /* 8 9 10 34 35 43 49 52 56: of two of them, some take the first and some the last. */
     #define FF_UNIQUE UINT64_C(0x112080C00000700)
     """
     const uint64_t FF_UNIQUE            # a bit for each tag
