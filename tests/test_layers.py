@@ -76,7 +76,7 @@ CLOCK_FLOOR = 5
 
 #: packages beyond the standard library: name -> the rooms that may import it
 THIRD_PARTY = {
-    "numpy": ("codec.columns", "logs"),
+    "numpy": ("codec.arrays", "codec.columns", "codec.reference", "logs"),
     "rich": ("cli",),
     "click": ("cli",),
     "uvloop": ("transport", "engine", "cli"),

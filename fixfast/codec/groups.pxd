@@ -1,6 +1,6 @@
 # Repeating groups: a group that was found, its entries.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int32_t, uint32_t
 
 cimport cython
 
@@ -27,3 +27,13 @@ cdef class Group:
 @cython.final
 cdef class Entry(Run):
     cdef Group home                     # the group it is an entry of
+
+
+# The compiled dictionary that describes a message; `level` is the message's own then.
+cdef Schema schema_for(Message m, Level* level)
+# Go from a level into the group that a tag counts there; False if it counts none.
+cdef bint enter(Schema schema, Level* level, int32_t count_tag) noexcept
+# The group whose fields begin at `first`; `end` is where it ends, if not NULL. `outer`: the group they are in.
+cdef Group group_at(
+    Message m, Schema schema, Level* level, Group outer, uint32_t first, uint32_t last, uint32_t* end
+)

@@ -23,22 +23,20 @@ from libc.string cimport memcmp, memcpy
 cimport cython
 
 from fixfast.codec.context cimport schema_of
+from fixfast.codec.later cimport Later
 from fixfast.codec.message cimport Message, Run, contains, get_all, get_many, get_value, pairs_of, view_of
 from fixfast.codec.schema cimport FF_SCHEMA_DEPTH, Schema, ff_member, ff_node_at, ff_schema_member, ff_schema_node
 from fixfast.codec.select cimport context_for
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, View, bytes_at, check_digits, find, missing, tag_of,
-    text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, View, bytes_at, check_digits, find, tag_of,
+    missing as _MISSING,
 )
 
 from collections.abc import Sequence
 
-__all__ = ["Entry", "Group", "body", "by_delimiter", "by_dictionary"]
+__all__ = ["Entry", "Group", "by_delimiter", "by_dictionary"]
 
-cdef object _MISSING = missing
 cdef frozenset _TRAILER = frozenset((10, 89, 93))
-# send() writes its own; they are not part of a message's body.
-cdef frozenset _NOT_IN_BODY = frozenset((8, 9, 10, 34, 35, 43, 49, 52, 56, 122))
 
 cdef enum:
     ON_STACK = 512              # places of entries that a call finds without allocating
@@ -139,7 +137,7 @@ cdef inline void _chain_of(Chain* chain, Level* level, Group outer) noexcept:
         outer = outer.outer
 
 
-cdef Group _group_at(
+cdef Group group_at(
     Message m, Schema schema, Level* level, Group outer, uint32_t first, uint32_t last, uint32_t* end
 ):
     """The group whose fields begin at `first`; `end` is where it ends, if not NULL."""
@@ -170,7 +168,7 @@ cdef Group _group_at(
     return group
 
 
-cdef Schema _schema(Message m, Level* level):
+cdef Schema schema_for(Message m, Level* level):
     """The compiled dictionary that describes a message; `level` is the message's own then."""
     cdef Schema schema = schema_of(context_for(m))
     cdef View view
@@ -181,7 +179,7 @@ cdef Schema _schema(Message m, Level* level):
     return schema
 
 
-cdef inline bint _enter(Schema schema, Level* level, int32_t count_tag) noexcept:
+cdef bint enter(Schema schema, Level* level, int32_t count_tag) noexcept:
     """Go from a level into the group that a tag counts there; False if it counts none."""
     cdef const ff_schema_member* member = ff_member(level.node, count_tag)
     if member is NULL or not member.child:
@@ -201,11 +199,11 @@ cdef Group _found(Message m, Group outer, uint32_t first, uint32_t last, object 
     i = find(&view, 0, tag)
     if i >= 0:
         if outer is None:
-            schema = _schema(m, &level)
+            schema = schema_for(m, &level)
         else:
             schema, level = outer.schema, outer.level
-        if _enter(schema, &level, tag):
-            return _group_at(m, schema, &level, outer, first + <uint32_t>i + 1, last, NULL)
+        if enter(schema, &level, tag):
+            return group_at(m, schema, &level, outer, first + <uint32_t>i + 1, last, NULL)
     return _new_group(m, NULL, 0, 0)
 
 
@@ -309,20 +307,27 @@ cdef class Group:
         """Return 1 if the entry is in the group, else 0."""
         return list(self).count(entry)
 
+    def columns(self, *columns, missing=None):
+        """Return numpy arrays of the same fields of every entry, one for each column, as long as the group.
+
+        Args:
+            columns: a tag, or (tag, kind). Kinds: float (what a bare tag means) gives float64, int and scaled:N give
+                int64, time gives datetime64[ns], bytes gives fixed bytes as wide as the widest.
+            missing: the int64 in int and scaled columns where an entry has no such field; None: it must have one.
+                Elsewhere absent is NaN, NaT or b"".
+        Returns: a tuple of new arrays. As everywhere, the first field of an entry with the tag counts.
+        Raises: FieldFormatError: a value is not of its kind, or is beyond 64 bits. FieldMissing: see `missing`.
+        """
+        return _arrays.get().columns(self, columns, missing)
+
     def __repr__(self):
         return f"<Group of {self.size} entries>"
 
 
 Sequence.register(Group)
 
-cdef object _READING = None         # PERF: as in message.pyx
-
-
-cdef object _reading():
-    global _READING
-    if _READING is None:
-        from fixfast.codec import reading as _READING
-    return _READING
+cdef Later _arrays = Later("arrays")
+cdef Later _reading = Later("reading")
 
 
 @cython.final
@@ -402,13 +407,13 @@ cdef class Entry(Run):
         """See Message.value()."""
         if default is not _MISSING and not contains(self.message, self.first, self.last, tag):
             return default
-        return _reading().value(self, tag)
+        return _reading.get().value(self, tag)
 
     def value_ns(self, tag, default=_MISSING):
         """See Message.value_ns()."""
         if default is not _MISSING and not contains(self.message, self.first, self.last, tag):
             return default
-        return _reading().value_ns(self, tag)
+        return _reading.get().value_ns(self, tag)
 
     def group(self, count_tag):
         """Return the entries of a group nested in this one, by the dictionary; empty if absent or unknown there."""
@@ -432,59 +437,3 @@ cdef class Entry(Run):
 
     def __repr__(self):
         return f"<Entry of {len(self)} fields>"
-
-
-# --- body -----------------------------------------------------------------------------------------------------
-
-
-cdef object _plain(Message m, uint32_t i):
-    """A field as encode() takes it, None if it is the session's."""
-    cdef View view
-    cdef object tag
-    view_of(m, i, m.count, &view)
-    tag = view.tags[0]
-    if tag in _NOT_IN_BODY:
-        return None
-    if tag in m.context.data_tags:
-        return tag, bytes_at(&view, 0)
-    return tag, text_at(&view, 0)
-
-
-cdef list _nested(Message m, Schema schema, const Level* level, Group outer, uint32_t first, uint32_t last):
-    """The fields, groups among them as (count tag, [entries]). `level` is theirs, `outer` the group they are in."""
-    cdef View view
-    cdef list fields = []
-    cdef uint32_t i = first
-    cdef uint32_t k, at
-    cdef int32_t tag, following
-    cdef Level inner
-    cdef Group group
-    while i < last:
-        view_of(m, i, last, &view)
-        tag = view.tags[0]
-        following = view.tags[1] if i + 1 < last else 0
-        inner = level[0]
-        if not _enter(schema, &inner, tag) or following != inner.node.delimiter:
-            field = _plain(m, i)
-            if field is not None:
-                fields.append(field)
-            i += 1
-        else:
-            group = _group_at(m, schema, &inner, outer, i + 1, last, &at)
-            entries = [
-                _nested(m, schema, &inner, group, group.bounds[k], group.bounds[k + 1]) for k in range(group.size)
-            ]
-            fields.append((tag, entries))
-            i = at
-    return fields
-
-
-def body(Message m not None, nested):
-    """Return what Message.body() promises. A count field that no delimiter follows directly is a plain field."""
-    cdef uint32_t i
-    cdef Level level
-    cdef Schema schema
-    if nested and m.count:
-        schema = _schema(m, &level)
-        return _nested(m, schema, &level, None, 0, m.count)
-    return [field for i in range(m.count) if (field := _plain(m, i)) is not None]

@@ -6,7 +6,7 @@ cimport cython
 
 from fixfast.codec.context cimport Context
 from fixfast.codec.scan.kernels cimport ff_frame
-from fixfast.codec.values cimport Kind, View
+from fixfast.codec.values cimport Kind, View, find, read, tag_of
 
 
 @cython.final
@@ -45,10 +45,36 @@ cdef object reason_of(int result)       # the GarbledReason
 ctypedef object (*checker)(Message m, object validation)
 cdef void set_checker(checker found) noexcept
 
-# Fields `first` to `last` - 1. The table is loaded anew if detach() gave it back; see View for how long it is good.
-cdef int view_of(Message m, uint32_t first, uint32_t last, View* view) except -1
-cdef object get_value(Message m, uint32_t first, uint32_t last, object tag, Kind kind, int digits, object default)
-cdef bint contains(Message m, uint32_t first, uint32_t last, object tag) except -1
+# Scan again what detach() gave back.
+cdef int load_table(Message m) except -1
+
 cdef list get_all(Message m, uint32_t first, uint32_t last, object tag)
 cdef tuple get_many(Message m, uint32_t first, uint32_t last, tuple tags)
 cdef object pairs_of(Message m, uint32_t first, uint32_t last)      # iterator of (tag, str)
+
+
+# Fields `first` to `last` - 1. The table is loaded anew if detach() gave it back; see View for how long it is good.
+cdef inline int view_of(Message m, uint32_t first, uint32_t last, View* view) except -1:
+    if m.table is NULL:
+        load_table(m)
+    view.base = m.base
+    view.tags = m.table + first
+    view.stride = m.count
+    view.n = last - first
+    return 0
+
+
+cdef inline object get_value(
+    Message m, uint32_t first, uint32_t last, object tag, Kind kind, int digits, object default
+):
+    cdef View view
+    cdef int32_t wanted = tag_of(tag)
+    view_of(m, first, last, &view)
+    return read(&view, wanted, tag, kind, digits, default)
+
+
+cdef inline bint contains(Message m, uint32_t first, uint32_t last, object tag) except -1:
+    cdef View view
+    cdef int32_t wanted = tag_of(tag)
+    view_of(m, first, last, &view)
+    return find(&view, 0, wanted) >= 0

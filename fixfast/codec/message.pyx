@@ -14,13 +14,14 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 cimport cython
 
 from fixfast.codec.context cimport Context, Export
+from fixfast.codec.later cimport Later
 from fixfast.codec.scan.kernels cimport (
     FF_BAD_TRAILER, FF_MAX_LENGTH, FF_NEED_DATA, FF_NOT_FIX, FF_OK, FF_TRAILER, ff_frame, ff_header, ff_trailer,
     make_table,
 )
 from fixfast.codec.values cimport (
-    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, check_digits, find, missing, read,
-    tag_of, text_at,
+    BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, absent, check_digits, convert, find,
+    missing as _MISSING, tag_of, text_at, value_at,
 )
 
 cdef extern from "Python.h":
@@ -31,7 +32,6 @@ from fixfast.types import GarbledReason
 __all__ = ["Message", "getter"]
 
 cdef tuple _REASONS = tuple(GarbledReason)          # scan.h counts them in this order from FF_NOT_FIX
-cdef object _MISSING = missing
 
 
 # --- building -------------------------------------------------------------------------------------------------
@@ -73,8 +73,7 @@ cdef object build(
     return m
 
 
-cdef int _load(Message m) except -1:
-    """Scan again what detach() gave back."""
+cdef int load_table(Message m) except -1:
     cdef ff_frame frame
     cdef int result = FF_NEED_DATA
     cdef uint32_t count = 0
@@ -94,28 +93,38 @@ cdef int _load(Message m) except -1:
 # --- reading --------------------------------------------------------------------------------------------------
 
 
-cdef int view_of(Message m, uint32_t first, uint32_t last, View* view) except -1:
-    if m.table is NULL:
-        _load(m)
-    view.base = m.base
-    view.tags = m.table + first
-    view.stride = m.count
-    view.n = last - first
-    return 0
-
-
-cdef object get_value(Message m, uint32_t first, uint32_t last, object tag, Kind kind, int digits, object default):
+cdef inline object _at(Message m, Py_ssize_t i):
+    """The text of a field whose place is known."""
     cdef View view
-    cdef int32_t wanted = tag_of(tag)
-    view_of(m, first, last, &view)
-    return read(&view, wanted, tag, kind, digits, default)
+    view_of(m, 0, m.count, &view)
+    return text_at(&view, i)
 
 
-cdef bint contains(Message m, uint32_t first, uint32_t last, object tag) except -1:
+cdef inline object _header(Message m, int32_t tag, Kind kind):
+    """A field of the header: among the first ones, so it is looked for there one by one."""
     cdef View view
-    cdef int32_t wanted = tag_of(tag)
-    view_of(m, first, last, &view)
-    return find(&view, 0, wanted) >= 0
+    cdef Py_ssize_t n = 0
+    cdef const uint8_t* p
+    cdef uint32_t i
+    view_of(m, 0, m.count, &view)
+    for i in range(3, view.n):          # behind 8, 9 and 35
+        if view.tags[i] == tag:
+            p = value_at(&view, i, &n)
+            return convert(p, n, tag, kind, 0)
+    return absent(tag)
+
+
+cdef inline bint _is_yes(Message m, int32_t tag) except -1:
+    cdef View view
+    cdef Py_ssize_t n = 0
+    cdef const uint8_t* p
+    cdef Py_ssize_t i
+    view_of(m, 0, m.count, &view)
+    i = find(&view, 3, tag)
+    if i < 0:
+        return False
+    p = value_at(&view, i, &n)
+    return n == 1 and p[0] == c'Y'
 
 
 cdef list get_all(Message m, uint32_t first, uint32_t last, object tag):
@@ -175,40 +184,13 @@ cdef class Run:
     """A stretch of the fields of a message: the base of group entries."""
 
 
-# Modules that stand on this one, imported when first needed. PERF: an import statement costs 530 ns each time.
-cdef object _GROUPS = None
-cdef object _PRESENT = None
-cdef object _READING = None
-cdef object _SELECT = None
+# Modules that stand on this one.
+cdef Later _body = Later("body")
+cdef Later _groups = Later("groups")
+cdef Later _present = Later("present")
+cdef Later _reading = Later("reading")
+cdef Later _select = Later("select")
 cdef checker _CHECKER = NULL
-
-
-cdef object _groups():
-    global _GROUPS
-    if _GROUPS is None:
-        from fixfast.codec import groups as _GROUPS
-    return _GROUPS
-
-
-cdef object _select():
-    global _SELECT
-    if _SELECT is None:
-        from fixfast.codec import select as _SELECT
-    return _SELECT
-
-
-cdef object _present():
-    global _PRESENT
-    if _PRESENT is None:
-        from fixfast.codec import present as _PRESENT
-    return _PRESENT
-
-
-cdef object _reading():
-    global _READING
-    if _READING is None:
-        from fixfast.codec import reading as _READING
-    return _READING
 
 
 cdef void set_checker(checker found) noexcept:
@@ -252,32 +234,32 @@ cdef class Message:
     @property
     def begin_string(self):
         """BeginString(8)."""
-        return get_value(self, 0, self.count, 8, STR, 0, _MISSING)
+        return _at(self, 0)             # always the first field
 
     @property
     def msg_type(self):
         """MsgType(35)."""
-        return get_value(self, 0, self.count, 35, STR, 0, _MISSING)
+        return _at(self, 2)             # always the third
 
     @property
     def msg_seq_num(self):
         """MsgSeqNum(34). Raises: FieldMissing, FieldFormatError."""
-        return get_value(self, 0, self.count, 34, INT, 0, _MISSING)
+        return _header(self, 34, INT)
 
     @property
     def sender_comp_id(self):
         """SenderCompID(49). Raises: FieldMissing."""
-        return get_value(self, 0, self.count, 49, STR, 0, _MISSING)
+        return _header(self, 49, STR)
 
     @property
     def target_comp_id(self):
         """TargetCompID(56). Raises: FieldMissing."""
-        return get_value(self, 0, self.count, 56, STR, 0, _MISSING)
+        return _header(self, 56, STR)
 
     @property
     def sending_time_ns(self):
         """SendingTime(52) in ns since the Unix epoch. Raises: FieldMissing, FieldFormatError."""
-        return get_value(self, 0, self.count, 52, TIME, 0, _MISSING)
+        return _header(self, 52, TIME)
 
     @property
     def appl_ver_id(self):
@@ -287,12 +269,12 @@ cdef class Message:
     @property
     def poss_dup(self):
         """Whether PossDupFlag(43) is Y."""
-        return get_value(self, 0, self.count, 43, STR, 0, None) == "Y"
+        return _is_yes(self, 43)
 
     @property
     def poss_resend(self):
         """Whether PossResend(97) is Y."""
-        return get_value(self, 0, self.count, 97, STR, 0, None) == "Y"
+        return _is_yes(self, 97)
 
     @property
     def dictionary(self):
@@ -301,7 +283,7 @@ cdef class Message:
 
         Raises: DictionaryError: there is none for this BeginString.
         """
-        return _select().dictionary_of(self)
+        return _select.get().dictionary_of(self)
 
     @property
     def version_assumed(self):
@@ -309,7 +291,7 @@ cdef class Message:
 
         `dictionary` is FIX 5.0 SP2's then. Raises: DictionaryError: there is none for this BeginString.
         """
-        return _select().version_assumed(self)
+        return _select.get().version_assumed(self)
 
     # --- values ---
 
@@ -389,7 +371,7 @@ cdef class Message:
         """
         if default is not _MISSING and not contains(self, 0, self.count, tag):
             return default
-        return _reading().value(self, tag)
+        return _reading.get().value(self, tag)
 
     def value_ns(self, tag, default=_MISSING):
         """Return a time by its type in the dictionary: ns since the epoch, without a date since midnight.
@@ -398,7 +380,7 @@ cdef class Message:
         """
         if default is not _MISSING and not contains(self, 0, self.count, tag):
             return default
-        return _reading().value_ns(self, tag)
+        return _reading.get().value_ns(self, tag)
 
     # --- structure ---
 
@@ -408,14 +390,14 @@ cdef class Message:
         Args: count_tag: the tag of the group's count field (NoMDEntries is 268).
         Raises: DictionaryError: the group is there, but no dictionary for this version is.
         """
-        return _groups().by_dictionary(self, count_tag)
+        return _groups.get().by_dictionary(self, count_tag)
 
     def groups(self, count_tag, delimiter):
         """Return the entries of a repeating group without a dictionary; see groups.pyx for where they end.
 
         Args: count_tag: the tag of the group's count field. delimiter: the tag that opens each entry.
         """
-        return _groups().by_delimiter(self, count_tag, delimiter)
+        return _groups.get().by_delimiter(self, count_tag, delimiter)
 
     def body(self, nested=False):
         """Return the fields as encode() and send() take them, without those that a session writes itself.
@@ -423,7 +405,7 @@ cdef class Message:
         Args: nested: groups as (count tag, [entries]), by the dictionary.
         Returns: list of (tag, str), bytes for data fields. Left out: 8 9 10 34 35 43 49 52 56 122.
         """
-        return _groups().body(self, nested)
+        return _body.get().body(self, nested)
 
     def validate(self, validation=None):
         """Check the message by its dictionary, now: the first Fault in the order of reasons, None if it is right.
@@ -458,7 +440,7 @@ cdef class Message:
 
     def pretty(self):
         """Return one line for each field: tag, name, value and meaning, secrets masked."""
-        return _present().pretty(self)
+        return _present.get().pretty(self)
 
     def to_dict(self, mask=False):
         """Return {name: text}, groups as lists of dicts, unknown tags by number. Args: mask: *** for secrets."""
@@ -473,10 +455,10 @@ cdef class Message:
         return to_json(self, mask)
 
     def __str__(self):
-        return _present().line(self)
+        return _present.get().line(self)
 
     def __repr__(self):
-        return _present().short(self)
+        return _present.get().short(self)
 
 
 def _restore(raw):

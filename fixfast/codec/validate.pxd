@@ -1,6 +1,6 @@
 # What parse() and decoders need to have messages checked.
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 cimport cython
 
@@ -10,6 +10,13 @@ cdef extern from "walk.h" nogil:
     ctypedef struct ff_rules:
         uint32_t flags
         uint32_t max_entries
+
+cdef extern from *:
+    """
+    /* 8 9 10 34 35 43 49 52 56: of two of them, some take the first and some the last. */
+    #define FF_UNIQUE UINT64_C(0x112080C00000700)
+    """
+    const uint64_t FF_UNIQUE            # a bit for each tag
 
 
 @cython.final

@@ -52,9 +52,6 @@ from fixfast.errors import DictionaryError
 
 __all__ = ["shadowed", "validate"]
 
-# 8 9 10 34 35 43 49 52 56: what would be read differently by those who take the first and those who take the last
-cdef uint64_t UNIQUE = 0x112080C00000700
-
 
 # --- rules ----------------------------------------------------------------------------------------------------
 
@@ -260,7 +257,7 @@ def shadowed(Message m not None):
     view_of(m, 0, m.count, &view)
     for i in range(view.n):
         tag = view.tags[i]
-        if 0 <= tag < 64 and UNIQUE >> tag & 1:
+        if 0 <= tag < 64 and FF_UNIQUE >> tag & 1:
             if seen >> tag & 1:
                 return tag
             seen |= <uint64_t>1 << tag

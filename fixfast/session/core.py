@@ -19,7 +19,7 @@ from fixfast.session.outbox import Outbox
 from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
-from fixfast.session.wire import Message, StreamDecoder
+from fixfast.session.wire import HeaderCheck, Message, StreamDecoder
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
@@ -57,15 +57,22 @@ def _first_dictionary(config: SessionConfig) -> Dictionary | DictionarySet | Non
     return DictionarySet(given.default or config.default_appl_ver_id, given.by_msg_type, given.dictionaries)
 
 
-def _deliverable_at_once(config: SessionConfig) -> tuple[bool, frozenset[str] | None]:
-    """PERF: for the receive path: whether faults change nothing there, and which MsgTypes are delivered (None: all)."""
-    if config.check is not None:
-        return False, frozenset()  # each message has a turn of its own
+def _header_check(config: SessionConfig) -> HeaderCheck:
+    """Return what tells which messages the receive path may deliver at once: steps 2 to 8 would change nothing."""
     modes = (config.validation, config.session_validation)  # the latter for Reject(3)
     acted_on = config.validation is not None and config.validation.mode == "reject"
     acted_on = acted_on or any(option is not None and option.mode == "warn" for option in modes)
     supported = config.supported_msg_types
-    return not acted_on, None if supported is None else supported | REJECTS
+    msg_types = None if supported is None else frozenset(supported | REJECTS)
+    tolerance = min(int(config.sending_time_tolerance * SECOND), 1 << 62) if config.check_latency else None
+    return HeaderCheck(
+        config.begin_string,
+        config.target_comp_id,
+        config.sender_comp_id,
+        tolerance=tolerance,
+        msg_types=msg_types if config.check is None else frozenset(),  # else each message has a turn of its own
+        with_faults=not acted_on,
+    )
 
 
 class ResetInProgress:
@@ -88,15 +95,14 @@ class SessionCore:
         "_deadline",
         "_decoder",
         "_decoder_dictionary",
-        "_deliverable_at_once",
         "_early_logout",
         "_end_reason",
         "_eof",
         "_failure",
         "_gap",
         "_garbled_run",
+        "_header_check",
         "_hold",
-        "_identity",
         "_inbox",
         "_live",
         "_logged_on",
@@ -114,7 +120,6 @@ class SessionCore:
         "_state",
         "_store",
         "_test_count",
-        "_tolerance",
         "_validate",
         "_waiting_bytes",
         "_warned",
@@ -132,7 +137,7 @@ class SessionCore:
         self._validate = (config.validation, config.session_validation)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
-        self._deliverable_at_once = _deliverable_at_once(config)
+        self._header_check = _header_check(config)
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
         self._outbox = Outbox(config, self._store, state.next_out)
@@ -140,9 +145,6 @@ class SessionCore:
         self._requests = RequestCounter(config.max_resend_requests)
         self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
         self._state = State.DISCONNECTED
-        # PERF: what the receive path compares with, looked up once
-        self._identity = (config.begin_string, config.target_comp_id, config.sender_comp_id)
-        self._tolerance = int(config.sending_time_tolerance * SECOND) if config.check_latency else 1 << 62
         self._failure: StoreError | None = None
         #: why the transport should flush data_to_send() and close; None: it should not
         self.close_requested: CloseReason | None = None

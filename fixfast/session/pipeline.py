@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
-from fixfast.errors import FieldFormatError
 from fixfast.session.admin import TWICE, AdminHandlers
 from fixfast.session.checks import asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
 from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
 from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.outbox import ADMIN
 from fixfast.session.state import CloseReason, State
-from fixfast.session.wire import Message, getter, shadowed
+from fixfast.session.wire import Message, shadowed
 from fixfast.types import Garbled, GarbledReason, Now
 
 __all__ = ["Pipeline"]
 
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
 _ACTIVE, _LOGON_RECEIVED = State.ACTIVE, State.LOGON_RECEIVED
-_header = getter((8, "str"), (34, "int"), (35, "str"), (43, "str"), (49, "str"), (52, "time"), (56, "str"))
 
 
 class Pipeline(AdminHandlers):
@@ -31,7 +29,16 @@ class Pipeline(AdminHandlers):
         while True:
             state = self._state
             if state is _ACTIVE and self._reset is None:
-                item = self._run_in_sequence(now)
+                # THE COMMON CASE, first and fast: logged on, nothing missing, application messages with the expected
+                # numbers. Steps 1 to 7 for a run of them at once (S01), up to the first item that is anything else.
+                # PERF: one C call for the run: for each message 40 ns beside its parsing, where a loop over decoder and
+                # getter took 480. And a run costs one store record and one queue operation, not one for each message.
+                inbox = self._inbox
+                run, item = self._header_check.run(self._decoder, inbox.next_in, now.wall_ns)
+                if run:
+                    self._live.heard = now.mono_ns
+                    self._garbled_run = 0
+                    inbox.deliver(run)
             elif state is _LOGON_RECEIVED or not state.connected:
                 return  # undecided: the bytes wait in the decoder; closing: they are not looked at (F13)
             else:
@@ -43,51 +50,6 @@ class Pipeline(AdminHandlers):
                 limit = self.config.max_rejects
                 self._alarm(f"more than {limit} messages of the peer were rejected in {self.config.reject_window} s")
                 self._end(CloseReason.TOO_MANY_REJECTS, "Too many rejected messages", now)  # V25
-
-    def _run_in_sequence(self, now: Now) -> Message | Garbled | None:
-        """THE COMMON CASE, first and fast: logged on, nothing missing, application messages with the expected numbers.
-
-        Steps 1 to 7 for a run of them at once (S01). Returns the first item that is anything else, None at the end.
-        """
-        # PERF: one call reads the whole header (180 ns; seven attributes took 290), names are local, and a run costs
-        # one store record and one queue operation, not one for each message.
-        begin, sender, target = self._identity
-        oldest, newest = now.wall_ns - self._tolerance, now.wall_ns + self._tolerance
-        expected = self._inbox.next_in
-        observed, supported = self._deliverable_at_once
-        run: list[Message] = []
-        item: Message | Garbled | None = None
-        try:
-            for item in self._decoder:
-                if item.__class__ is not Message:
-                    break
-                its_begin, n, msg_type, poss_dup, its_sender, sent, its_target = _header(item)
-                if (
-                    n == expected
-                    and its_sender == sender
-                    and its_target == target
-                    and its_begin == begin
-                    and msg_type not in ADMIN
-                    and poss_dup != "Y"
-                    and sent is not None
-                    and oldest <= sent <= newest
-                    and (observed or item.fault is None)
-                    and (supported is None or msg_type in supported)
-                    and not shadowed(item)
-                ):
-                    run.append(item)
-                    expected += 1
-                else:
-                    break
-            else:
-                item = None
-        except FieldFormatError:
-            pass  # `item` has a value that is none: step by step, then
-        if run:
-            self._live.heard = now.mono_ns
-            self._garbled_run = 0
-            self._inbox.deliver(run)
-        return item
 
     # --- step by step ---------------------------------------------------------------------------------------
 

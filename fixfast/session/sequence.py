@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import cast
 
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.events import Event
-from fixfast.session.wire import Message, StreamDecoder
+from fixfast.session.wire import Message, StreamDecoder, joined
 from fixfast.store.base import Store, StoreState
 
 __all__ = ["Inbox"]
@@ -28,12 +27,12 @@ class Inbox:
     __slots__ = (
         "_acked",
         "_failed",
-        "_fresh",
         "_manual",
         "_stale",
         "_store",
         "_taken",
         "events",
+        "fresh",
         "messages_in",
         "next_in",
     )
@@ -55,7 +54,7 @@ class Inbox:
         self._taken: Message | None = None  #: the message taken last, not done yet
         self._acked: Message | None = None  #: the last one that is done, the store not told yet
         self._stale = 0  #: so many events at the head of the queue are of an earlier epoch
-        self._fresh: list[Message] = []  #: delivered in this wake-up, still views of the decoder's chunk
+        self.fresh: list[Message] = []  #: delivered in this wake-up, still views of the decoder's chunk; see detach()
         self._redeliver(state, new_decoder)
 
     def _redeliver(self, state: StoreState, new_decoder: Callable[[int], StreamDecoder]) -> None:
@@ -77,16 +76,14 @@ class Inbox:
 
         Raises: StoreError: nothing was queued and NIN did not move.
         """
-        first = self.next_in
-        last = first + len(run) - 1
-        raw = run[0].raw if first == last else b"".join([message.raw for message in run])
-        self._store.append_in(first, last, raw)
-        self.next_in = last + 1
-        self.messages_in += len(run)
-        if self._fresh:
-            self._fresh += run
+        first, size = self.next_in, len(run)
+        self._store.append_in(first, first + size - 1, joined(run))
+        self.next_in = first + size
+        self.messages_in += size
+        if self.fresh:
+            self.fresh += run
         else:
-            self._fresh = run
+            self.fresh = run
         self.events.extend(run)
 
     def count(self, upto: int | None = None) -> None:
@@ -98,9 +95,9 @@ class Inbox:
     def detach(self) -> None:
         """Before the chunk is used again: give what is still queued its own bytes. Forget what was delivered."""
         if self.events:
-            for message in self._fresh:
+            for message in self.fresh:
                 message.detach()
-        self._fresh = []
+        self.fresh = []
 
     # --- acknowledgements -----------------------------------------------------------------------------------
 
@@ -117,10 +114,11 @@ class Inbox:
                     self._stale -= 1
                     self._taken = None
                 else:
-                    self._taken = cast(Message, event) if event.__class__ is message_class else None
+                    self._taken = event if event.__class__ is message_class else None  # type: ignore[assignment]
                 yield event
             if self._taken is not None:
                 self._acked, self._taken = self._taken, None
+            self.fresh = []  # all of it is taken
         finally:
             # PERF: the store hears of a run of messages at once, not of each (0.5 us saved for all but the first)
             if self._acked is not None:

@@ -23,7 +23,7 @@ __all__ = ["Session"]
 _ROUND_TRIP = 30 * SECOND
 
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
-_LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
+_ACTIVE, _LOGON_SENT, _LOGON_RECEIVED = State.ACTIVE, State.LOGON_SENT, State.LOGON_RECEIVED
 
 
 class Session(Pipeline):
@@ -78,11 +78,12 @@ class Session(Pipeline):
         Raises: LocalProtocolError: there is no connection.
         """
         state = self._state
-        if not state.connected:
+        if state is not _ACTIVE and not state.connected:
             if state is State.DISCONNECTED:
                 raise LocalProtocolError("receive_data() without a connection")
             return
-        self._inbox.detach()
+        if self._inbox.fresh:
+            self._inbox.detach()
         self._decoder.feed(data)
         if state is _LOGON_RECEIVED:
             self._bound_waiting(len(data))
@@ -96,7 +97,8 @@ class Session(Pipeline):
         self._scratch = not self._state.connected
         if self._scratch:
             return memoryview(bytearray(4096))  # read and dropped (F13)
-        self._inbox.detach()
+        if self._inbox.fresh:
+            self._inbox.detach()
         return self._decoder.get_buffer(hint)
 
     def buffer_updated(self, n: int, now: Now) -> None:

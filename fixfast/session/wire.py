@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fixfast.codec.check import HeaderCheck, joined
 from fixfast.codec.convert import format_time
 from fixfast.codec.encode import Template, encode, encode_session
 from fixfast.codec.frame import StreamDecoder
@@ -11,6 +12,7 @@ from fixfast.codec.present import is_secret
 from fixfast.codec.validate import shadowed
 
 __all__ = [
+    "HeaderCheck",
     "Message",
     "StreamDecoder",
     "Template",
@@ -19,6 +21,7 @@ __all__ = [
     "format_time",
     "getter",
     "is_secret",
+    "joined",
     "parse",
     "shadowed",
 ]

@@ -67,16 +67,27 @@ class MemoryStore:
 
     def append_in(self, a: int, b: int, buf: Buffer) -> int:
         """Keep received messages until they are dealt with (see Store.append_in)."""
-        self._ledger.check_receipt(a, b)
-        self._ledger.receive(b)
-        self._in.append((a, b, bytes(buf)))
-        return self._step()
+        # PERF: each call that is not made saves 50 ns of every message received
+        ledger = self._ledger
+        if a != ledger.received or b < a:
+            ledger.check_receipt(a, b)
+        ledger.received = b + 1
+        self._in.append((a, b, buf if buf.__class__ is bytes else bytes(buf)))
+        self._clean = False
+        self._position = position = self._position + 1
+        return position
 
     def done(self, n: int) -> int:
         """Note that everything up to n is dealt with (see Store.done)."""
-        if n >= self._ledger.next_in:
-            self._drop_below(self._ledger.done(n))
-        return self._step()
+        ledger = self._ledger
+        if n >= ledger.next_in:
+            nin = ledger.done(n)
+            pending = self._in
+            while pending and pending[0][1] < nin:
+                pending.pop(0)
+        self._clean = False
+        self._position = position = self._position + 1
+        return position
 
     def fill(self, a: int, b: int) -> int:
         """Note that a..b need no delivery (see Store.fill)."""

@@ -33,6 +33,8 @@ _HOMES = {
     "Message": "message",
     "getter": "message",
     "shadowed": "validate",
+    "HeaderCheck": "check",
+    "joined": "check",
     "StreamDecoder": "frame",
     "encode": "encode",
     "encode_session": "encode",
@@ -50,6 +52,8 @@ class Codec:
     Message: Any
     getter: Any
     shadowed: Any
+    HeaderCheck: Any
+    joined: Any
     StreamDecoder: Any
     encode: Any
     encode_session: Any

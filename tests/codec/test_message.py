@@ -438,3 +438,28 @@ def test_a_limit_that_lets_nothing_through_is_refused(codec: Codec, limit: int) 
         codec.parse(HEARTBEAT, max_message_size=limit)
     with pytest.raises(ValueError):
         codec.StreamDecoder(max_message_size=limit)
+
+
+@pytest.mark.parametrize("size", [*range(1, 20), 63, 64, 65])
+def test_text_of_every_length(codec: Codec, size: int) -> None:
+    plain = bytes(33 + i % 90 for i in range(size))
+    values = [plain]
+    for at in range(size):
+        values += [plain[:at] + b"\xff" + plain[at + 1 :], plain[:at] + "\xe9".encode() + plain[at + 1 :]]
+    for value in values:
+        m = codec.parse(message(b"35=D\x0158=" + value + b"\x0111=x\x01"))
+        assert m[58] == value.decode("utf-8", "surrogateescape")
+
+
+@pytest.mark.parametrize("size", range(1, 24))
+def test_numbers_of_every_length(codec: Codec, size: int) -> None:
+    for sign in ("", "-"):
+        for point in range(size + 1):
+            text = f"{sign}{'9876543210' * 3:.{size}}"
+            dotted = f"{text[: len(sign) + point]}.{text[len(sign) + point :]}"
+            m = codec.parse(message(f"35=D|44={dotted}|38={text}|"))
+            assert m.int(38) == int(text)
+            assert m.decimal(44) == Decimal(dotted)
+            assert m.float(44) == float(dotted)
+            if size <= 18:
+                assert m.scaled(44, 18 - point) == int(Decimal(dotted).scaleb(18 - point))

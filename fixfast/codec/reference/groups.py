@@ -27,6 +27,8 @@ from fixfast.dictionary.model import GroupDef, GroupRef
 if TYPE_CHECKING:
     import builtins
 
+    from numpy.typing import NDArray
+
     from fixfast.codec.reference.message import Message
     from fixfast.codec.reference.scan import Field
     from fixfast.dictionary.model import Dictionary
@@ -113,6 +115,12 @@ class Group(Sequence[Entry]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def columns(self, *columns: int | tuple[int, str], missing: int | None = None) -> tuple[NDArray[Any], ...]:
+        """Return the same fields of every entry as numpy arrays; see the compiled one."""
+        from fixfast.codec.reference.arrays import columns as columns_of  # numpy: only where arrays are made
+
+        return columns_of(self, columns, missing)
 
     def __repr__(self) -> str:
         return f"<Group of {len(self)} entries>"

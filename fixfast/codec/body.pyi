@@ -1,0 +1,7 @@
+from typing import Any
+
+from fixfast.codec.message import Message
+
+__all__ = ["body"]
+
+def body(m: Message, nested: bool) -> list[tuple[int, Any]]: ...

@@ -1,0 +1,19 @@
+# The check that a session makes of every inbound header, in one call.
+
+from libc.stdint cimport int64_t
+
+cimport cython
+
+from fixfast.codec.message cimport Message
+
+
+@cython.final
+cdef class HeaderCheck:
+    cdef bytes begin_string
+    cdef bytes sender                   # expected in SenderCompID: the peer
+    cdef bytes target                   # expected in TargetCompID: ourselves
+    cdef int64_t tolerance              # ns that SendingTime may differ from now; negative: it may be any time
+    cdef frozenset msg_types            # that count as clean; None: all but those of the session itself
+    cdef bint with_faults               # a message with a fault is clean
+
+    cdef bint _is_clean(self, Message m, int64_t expected, int64_t wall_ns) except -1
