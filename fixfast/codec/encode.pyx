@@ -11,25 +11,30 @@ from cpython.datetime cimport PyDateTime_Check, import_datetime
 from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from cpython.unicode cimport PyUnicode_Check, PyUnicode_CheckExact
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy
 
 from decimal import Decimal
 
 from fixfast.errors import EncodeTypeError
 from fixfast.types import Scaled, Slot
 
-from fixfast.codec.digits cimport MAX_TIME, c_write_int, c_write_scaled, c_write_time
 from fixfast.codec.render cimport (
     HEADROOM,
+    MAX_TIME,
+    SLACK,
     STACK,
     Out,
     PyUnicode_DATA,
     PyUnicode_GET_LENGTH,
-    PyUnicode_IS_ASCII,
-    copy,
+    PyUnicode_IS_COMPACT_ASCII,
+    ff_copy,
+    ff_copy_blocks,
     ff_is_small,
+    ff_open,
+    ff_put_decimals,
+    ff_put_int,
+    ff_put_time,
     ff_small,
     ns_of,
     plain,
@@ -67,7 +72,6 @@ import_datetime()
 
 cdef enum:
     MAX_SCALE = 18              # decimals that an int64 can have
-    SLACK = 15                  # bytes that _put_fixed() may read and write too many
 
 cdef enum:
     SLOT_STR, SLOT_INT, SLOT_TIME, SLOT_DECIMAL, SLOT_BOOL, SLOT_SCALED
@@ -80,11 +84,7 @@ cdef tuple SLOT_NAMES = (*SLOT_KINDS, "scaled")
 
 
 cdef inline void _open(Out* o, uint8_t* stack, int digits) noexcept:
-    o.base = stack
-    o.p = stack + HEADROOM
-    o.end = stack + STACK
-    o.heap = NULL
-    o.digits = digits
+    ff_open(o, stack, STACK, digits)
     o.refuse = OWNED
 
 
@@ -360,14 +360,9 @@ cdef int _slot_kind(object kind) except -1:
 
 cdef inline int _put_fixed(Out* o, const uint8_t* text, Py_ssize_t n) except -1:
     """Copy text of the template. PERF: blocks, a few bytes too many, not calls of memcpy (NOS 210 -> 200 ns)."""
-    cdef Py_ssize_t i = 0
-    cdef uint8_t* p
-    room(o, n + SLACK)
-    p = o.p
-    while i < n:
-        memcpy(p + i, text + i, SLACK + 1)
-        i += SLACK + 1
-    o.p = p + n
+    room(o, n)
+    ff_copy_blocks(o.p, text, n)
+    o.p += n
     return 0
 
 
@@ -375,21 +370,28 @@ cdef inline int _put_slot(Out* o, const Hole* hole, object value) except -1:
     """Write the value of a slot and its SOH."""
     cdef uint8_t* p
     cdef Py_ssize_t n
+    cdef int64_t number
     room(o, MAX_TIME + 1)
     p = o.p
-    if hole.kind == SLOT_STR and PyUnicode_CheckExact(value) and PyUnicode_IS_ASCII(value):
+    if hole.kind == SLOT_STR and PyUnicode_CheckExact(value) and PyUnicode_IS_COMPACT_ASCII(value):
         n = PyUnicode_GET_LENGTH(value)
-        room(o, n + 1)
-        p = o.p
-        if copy(p, PyUnicode_DATA(value), n) or n == 0:
+        if o.end - p <= n:
+            room(o, n + 1)
+            p = o.p
+        if n == 0 or ff_copy(p, PyUnicode_DATA(value), n):
             refuse_text(hole.tag, n)
         p += n
     elif hole.kind == SLOT_INT and PyLong_CheckExact(value) and ff_is_small(value):
-        p += c_write_int(p, ff_small(value))
+        p += ff_put_int(p, ff_small(value))
     elif hole.kind == SLOT_TIME and PyLong_CheckExact(value):
-        p += c_write_time(p, ns_of(hole.tag, value), o.digits)
+        p = ff_put_time(o, p, ns_of(hole.tag, value))
     elif hole.kind == SLOT_SCALED and PyLong_CheckExact(value) and ff_is_small(value):
-        p += c_write_scaled(p, ff_small(value), -hole.scale)
+        number = ff_small(value)
+        if number < 0:
+            p[0] = c'-'
+            p += 1
+            number = -number
+        p += ff_put_decimals(p, number, hole.scale) if hole.scale else ff_put_int(p, number)
     else:
         _put_odd_slot(o, hole, value)
         p = o.p

@@ -2,47 +2,49 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsLongLongAndOverflow
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_int, c_write_time
-
-# PERF: an int below 2**30 without a call (NOS 242 -> 210 ns). The layout of int is private before 3.12.
-cdef extern from *:
-    """
-    #if PY_VERSION_HEX >= 0x030C0000
-    #define ff_is_small(o) PyUnstable_Long_IsCompact((PyLongObject *)(o))
-    #define ff_small(o) ((int64_t)PyUnstable_Long_CompactValue((PyLongObject *)(o)))
-    #else
-    #define ff_is_small(o) ((size_t)(Py_SIZE(o) + 1) <= 2)
-    #define ff_small(o) (Py_SIZE(o) ? Py_SIZE(o) * (int64_t)((PyLongObject *)(o))->ob_digit[0] : 0)
-    #endif
-    """
+cdef extern from "put.h":
     bint ff_is_small(object number)
     int64_t ff_small(object number)
+    int64_t ff_int64(object number, int* overflow) noexcept
+    # each writes at out and returns the number of bytes
+    Py_ssize_t ff_put_int(uint8_t* out, int64_t value) noexcept nogil
+    # value / 10**decimals, decimals 1 to 19
+    Py_ssize_t ff_put_decimals(uint8_t* out, uint64_t magnitude, int decimals) noexcept nogil
+    # n > 0 bytes of a Python object; true if one is SOH
+    uint64_t ff_copy(uint8_t* out, const uint8_t* p, Py_ssize_t n) noexcept nogil
+    void ff_copy_blocks(uint8_t* out, const uint8_t* p, Py_ssize_t n) noexcept nogil
+
+cdef extern from "put_out.h":
+    # A message under construction: see there.
+    ctypedef struct Out "ff_out":
+        uint8_t* base
+        uint8_t* p
+        uint8_t* end
+        uint8_t* heap
+        int digits
+        int refuse
+
+    void ff_open(Out* o, uint8_t* stack, Py_ssize_t size, int digits) noexcept
+    uint8_t* ff_put_time(Out* o, uint8_t* p, int64_t ns) noexcept
+    uint8_t* ff_put_decimal(uint8_t* p, object number) noexcept
+    uint8_t* ff_frame(Out* o, object begin) noexcept
 
 cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
+    bint PyUnicode_IS_COMPACT_ASCII(object text)
     const uint8_t* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
 
 cdef enum:
-    HEADROOM = 32       # "8=" + 13 + SOH + "9=" + 8 + SOH is 27
+    HEADROOM = 32       # as in put_out.h
+    SLACK = 16          # FF_SLACK of put.h
+    MAX_INT = 20
+    MAX_TIME = 27
     STACK = 2048        # a body that fits here costs no malloc; nine of ten messages do
 
 cdef enum:
     TIME = 32           # kind of a tag (see write.pxd): an int is ns since the epoch
-
-
-# A message under construction. HEADROOM bytes in front of the body stay free for 8= and 9=, which are written
-# backwards once the length is known.
-cdef struct Out:
-    uint8_t* base       # first byte of the buffer
-    uint8_t* p          # where the next byte goes
-    uint8_t* end        # behind the last byte of the buffer
-    uint8_t* heap       # the buffer if it is malloc'ed, NULL while it is the stack's; freed by the owner of the Out
-    int digits          # decimals of timestamps: 0, 3, 6 or 9
-    int refuse          # kinds of tags that the caller must not set
 
 
 cdef int grow(Out* o, Py_ssize_t n) except -1
@@ -65,53 +67,10 @@ cdef object plain(int tag, object value)
 
 
 cdef inline int room(Out* o, Py_ssize_t n) except -1:
-    """Make sure that `n` bytes may be written at o.p."""
+    """Make sure that `n` bytes may be written at o.p, and SLACK too many."""
     if o.end - o.p < n:
         grow(o, n)
     return 0
-
-
-cdef inline uint64_t has_soh(uint64_t word) noexcept nogil:
-    """Not 0 if a byte of `word` is SOH (the zero-byte test of any word with SOH xored away; exact)."""
-    word ^= 0x0101010101010101ULL
-    return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL
-
-
-cdef inline bint copy(uint8_t* out, const uint8_t* p, Py_ssize_t n) noexcept nogil:
-    """Copy `n` bytes; true if one of them is SOH.
-
-    PERF: words that overlap instead of memchr and memcpy: values are 1 to 20 bytes, where two calls cost more than the
-    work (NOS 228 -> 212 ns).
-    """
-    cdef uint64_t word
-    cdef uint64_t found = 0
-    cdef uint32_t head, tail
-    cdef uint16_t first, last
-    cdef Py_ssize_t i
-    if n >= 8:
-        for i in range(0, n - 7, 8):
-            memcpy(&word, p + i, 8)
-            found |= has_soh(word)
-            memcpy(out + i, &word, 8)
-        memcpy(&word, p + n - 8, 8)
-        memcpy(out + n - 8, &word, 8)
-        return (found | has_soh(word)) != 0
-    if n >= 4:
-        memcpy(&head, p, 4)
-        memcpy(&tail, p + n - 4, 4)
-        memcpy(out, &head, 4)
-        memcpy(out + n - 4, &tail, 4)
-        return has_soh(head | <uint64_t>tail << 32) != 0
-    if n >= 2:
-        memcpy(&first, p, 2)
-        memcpy(&last, p + n - 2, 2)
-        memcpy(out, &first, 2)
-        memcpy(out + n - 2, &last, 2)
-        return has_soh(first | <uint32_t>last << 16) != 0
-    if n == 1:
-        out[0] = p[0]
-        return p[0] == 1
-    return False
 
 
 cdef inline uint8_t* put_tag(uint8_t* out, int tag) noexcept nogil:
@@ -124,7 +83,7 @@ cdef inline uint8_t* put_tag(uint8_t* out, int tag) noexcept nogil:
         out[1] = <uint8_t>(c'0' + <uint32_t>tag % 10)
         out += 2
     else:
-        out += c_write_int(out, tag)
+        out += ff_put_int(out, tag)
     out[0] = c'='
     return out + 1
 
@@ -133,15 +92,16 @@ cdef inline uint8_t* put_tag(uint8_t* out, int tag) noexcept nogil:
 
 
 cdef inline int put(Out* o, int tag, const uint8_t* p, Py_ssize_t n) except -1:
+    """Write text of a Python object: bytes in front of it are read, too (put.h)."""
     room(o, n + 1)
-    if copy(o.p, p, n) or n == 0:
+    if n == 0 or ff_copy(o.p, p, n):
         refuse_text(tag, n)
     o.p += n
     return 0
 
 
 cdef inline int put_str(Out* o, int tag, object value) except -1:
-    if PyUnicode_IS_ASCII(value):
+    if PyUnicode_IS_COMPACT_ASCII(value):
         return put(o, tag, PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
     return put_bytes(o, tag, utf8(tag, value))
 
@@ -156,14 +116,14 @@ cdef inline int put_int(Out* o, int tag, object value) except -1:
     if overflow:
         return put_big(o, tag, value, 0)
     room(o, MAX_INT + 1)
-    o.p += c_write_int(o.p, number)
+    o.p += ff_put_int(o.p, number)
     return 0
 
 
 cdef inline int64_t ns_of(int tag, object value) except? -1:
     """A time as an int that int64 holds."""
     cdef int overflow = 0
-    cdef int64_t ns = PyLong_AsLongLongAndOverflow(value, &overflow)
+    cdef int64_t ns = ff_int64(value, &overflow)
     if overflow:
         refuse(tag, "ns since the epoch that do not fit 64 bits")
     return ns
@@ -171,5 +131,5 @@ cdef inline int64_t ns_of(int tag, object value) except? -1:
 
 cdef inline int put_time(Out* o, int tag, object value) except -1:
     room(o, MAX_TIME + 1)
-    o.p += c_write_time(o.p, ns_of(tag, value), o.digits)
+    o.p = ff_put_time(o, o.p, ns_of(tag, value))
     return 0

@@ -37,7 +37,7 @@ from fixfast.types import Scaled
 
 from fixfast.codec.verbatim import Verbatim
 from fixfast.codec.convert cimport big_scaled, decimal_text
-from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_civil, c_write_scaled
+from fixfast.codec.digits cimport c_write_civil, c_write_scaled
 
 
 __all__: list = []
@@ -53,9 +53,9 @@ cdef enum:
 
 cdef int grow(Out* o, Py_ssize_t n) except -1:
     cdef Py_ssize_t used = o.p - o.base
-    cdef Py_ssize_t size = o.end - o.base
+    cdef Py_ssize_t size = o.end - o.base + SLACK
     cdef uint8_t* block
-    while size - used < n:
+    while size - used < n + SLACK:
         size *= 2
     block = <uint8_t*>(realloc(o.heap, size) if o.heap is not NULL else malloc(size))
     if block is NULL:
@@ -65,7 +65,7 @@ cdef int grow(Out* o, Py_ssize_t n) except -1:
     o.heap = block
     o.base = block
     o.p = block + used
-    o.end = block + size
+    o.end = block + size - SLACK
     return 0
 
 
@@ -172,7 +172,10 @@ cdef int put_other(Out* o, int tag, object value, int kind) except -1:
     if PyUnicode_Check(value):
         return put_str(o, tag, value)
     if value is True or value is False:
-        return put(o, tag, b"Y" if value is True else b"N", 1)
+        room(o, 2)
+        o.p[0] = c'Y' if value is True else c'N'
+        o.p += 1
+        return 0
     if PyLong_Check(value):
         return put_time(o, tag, value) if kind & TIME else put_int(o, tag, value)
     if PyObject_TypeCheck(value, <PyTypeObject*>Scaled):
