@@ -107,17 +107,21 @@ class Inbox:
         message_class: object = None if self._manual else Message
         try:
             while events:
-                if self._taken is not None:
-                    self._acked = self._taken
+                taken = self._taken
+                if taken is not None:
+                    self._acked = taken
                 event = events.popleft()
                 if self._stale:
                     self._stale -= 1
                     self._taken = None
                 else:
-                    self._taken = event if event.__class__ is message_class else None  # type: ignore[assignment]
+                    # PERF: type() is an opcode, .__class__ a look-up of 25 ns
+                    self._taken = event if type(event) is message_class else None  # type: ignore[assignment]
                 yield event
-            if self._taken is not None:
-                self._acked, self._taken = self._taken, None
+            taken = self._taken
+            if taken is not None:
+                self._acked = taken
+                self._taken = None
             self.fresh = []  # all of it is taken
         finally:
             # PERF: the store hears of a run of messages at once, not of each (0.5 us saved for all but the first)

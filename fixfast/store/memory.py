@@ -72,7 +72,7 @@ class MemoryStore:
         if a != ledger.received or b < a:
             ledger.check_receipt(a, b)
         ledger.received = b + 1
-        self._in.append((a, b, buf if buf.__class__ is bytes else bytes(buf)))
+        self._in.append((a, b, buf if type(buf) is bytes else bytes(buf)))
         self._clean = False
         self._position = position = self._position + 1
         return position
