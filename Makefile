@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
 
 VENV := .venv
@@ -23,11 +24,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-check docs sanitize coverage fuzz install clean distclean
+.PHONY: help demo test lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: lint bench bench-check docs sanitize coverage fuzz install clean distclean'
+	@echo 'also: lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -90,9 +91,17 @@ fuzz: install $(VENV)/.fuzz
 bench: install $(VENV)/.bench
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
+# The same as Markdown and plots in build/bench.
+bench-report: install $(VENV)/.bench
+	$(PY) -m benchmarks --report build/bench $(BENCH_ARGS)
+
 # Every workload and probe once, untimed: that rivals agree, and that what is reported can be measured.
 bench-check: install $(VENV)/.bench
 	$(PY) -m pytest -q benchmarks --benchmark-disable
+
+# Instructions per message, counted by valgrind and compared with benchmarks/gate.json. GATE_ARGS=--renew keeps them.
+bench-gate: install
+	$(PY) -m benchmarks.gate $(GATE_ARGS)
 
 docs: install $(VENV)/.docs
 	$(PY) -m docs.build build/docs

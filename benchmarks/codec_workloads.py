@@ -10,19 +10,20 @@ from benchmarks.orders import order_fields, order_texts
 from benchmarks.rivals import READ, Fixfast, Rival
 from benchmarks.workload import Call, Entry, Workload
 
-__all__ = ["codec_workloads"]
+__all__ = ["codec_workloads", "slices"]
 
 
-def _slices(log: bytes, size: int) -> list[bytes]:
+def slices(log: bytes, size: int) -> list[bytes]:
+    """Return a log in pieces of `size` bytes, as a socket might give it."""
     return [log[start : start + size] for start in range(0, len(log), size)]
 
 
 def _decode_64k(count: Callable[[Any], int]) -> Call:
-    return lambda log: count(_slices(log, 1 << 16))
+    return lambda log: count(slices(log, 1 << 16))
 
 
 def _decode_16k(count: Callable[[Any], int]) -> Call:
-    return lambda log: count(_slices(log, 1 << 14))
+    return lambda log: count(slices(log, 1 << 14))
 
 
 def _ready(ff: Any, corpus: Corpus, others: list[Entry]) -> Workload:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 
@@ -137,11 +138,13 @@ def describe_machine(rivals: Sequence[Rival], missing: Sequence[str], core: int 
             line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
         ]
         processor = models[0] if models else processor
+    kernels = import_module("fixfast.codec.scan.kernels")
     versions = ", ".join(f"{rival.name} {rival.version}".strip() for rival in rivals)
     lines = [
         f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         f"{platform.python_implementation()} {platform.python_version()} ({platform.python_compiler()})",
         versions + (f"; not installed: {', '.join(missing)}" if missing else ""),
+        f"kernel {kernels.name()} (this build and processor have {', '.join(kernels.available())})",
         "pinned to one core" if core is not None else "not pinned to a core",
     ]
     if sys.flags.dev_mode or sys.gettrace() is not None:

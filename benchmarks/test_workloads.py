@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.corpus import FIELD_COUNTS, Corpus, frame
 from benchmarks.footprint import PROBES, Probe, footprint, footprint_table
+from benchmarks.gate import CASES, compare, entries
+from benchmarks.kernels import KernelRow
+from benchmarks.memory import Held, grown
 from benchmarks.orders import order_texts
+from benchmarks.recorded import corpora, messages_of, recorded_workloads
+from benchmarks.report import Run, write_report
 from benchmarks.rivals import available
+from benchmarks.runner import Result
 from benchmarks.workload import Entry, Workload
 from benchmarks.workloads import workloads
 from fixfast.dictionary.validation import InvalidMessage
@@ -80,3 +87,40 @@ def test_what_is_paid_once_can_be_taken(probe: Probe) -> None:
     (row,) = footprint([probe], processes=1)
     assert row.ours >= 0
     assert probe.name in footprint_table([row])
+
+
+def test_logs_are_cut_into_messages(tmp_path: Path) -> None:
+    corpus = Corpus(count=64)
+    (tmp_path / "log.fix").write_bytes(b"".join(corpus.messages["NOS"]))
+    assert messages_of(corpora(tmp_path)["log"]) == corpus.messages["NOS"]
+    rivals, _ = available()
+    for work in recorded_workloads(rivals, folder=tmp_path):
+        work.verify()
+        assert len(work.entries) >= 1
+    assert corpora(tmp_path / "missing") == {}
+
+
+@pytest.mark.parametrize("label", ["fixfast", "fixfast, detached", "split-and-sum"])
+def test_what_is_kept_can_be_taken(label: str) -> None:
+    assert grown(label, "NOS", 400) >= 0
+
+
+def test_gate_says_what_has_changed() -> None:
+    kept = {"scalar": {"parse HB": 1000.0, "parse W": 1000.0}}
+    assert compare(kept, {"scalar": {"parse HB": 1010.0, "parse W": 990.0}}, 0.02) == []
+    dearer, new = compare(kept, {"scalar": {"parse HB": 1030.0}, "avx2": {"parse HB": 500.0}}, 0.02)
+    assert "1,000.0 -> 1,030.0 instructions (+3.0 %)" in dearer
+    assert "avx2, parse HB" in new
+    assert set(entries()) == set(CASES)
+
+
+def test_report_has_tables_and_plots(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    results = [Result("parse NOS", label, ns, ns, ns) for label, ns in (("fixfast", 100.0), ("quickfix", 3000.0))]
+    kernels = [KernelRow("parse NOS", {"scalar": 120.0, "avx2": 80.0})]
+    run = Run(1, 1, "a machine", results, kernels, [Held("NOS", "fixfast", 509.0)])
+    write_report(run, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    assert "| parse NOS | 100 | 3,000 (30.0x) |" in text
+    assert "| parse NOS | 120 | 80 (1.5x) |" in text
+    assert {path.name for path in tmp_path.glob("*.png")} == {"speed.png", "kernels.png", "memory.png"}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
+from benchmarks.recorded import recorded_workloads
 from benchmarks.rivals import Rival
 from benchmarks.workload import Workload
 
@@ -15,4 +16,8 @@ __all__ = ["workloads"]
 
 def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) -> list[Workload]:
     """Return every workload, not verified yet. Args: log_size: bytes of the log that the streams are fed with."""
-    return [*codec_workloads(corpus, rivals, log_size), *dictionary_workloads(corpus, rivals)]
+    return [
+        *codec_workloads(corpus, rivals, log_size),
+        *recorded_workloads(rivals, log_size),
+        *dictionary_workloads(corpus, rivals),
+    ]
