@@ -35,7 +35,7 @@ def _bars(groups: Sequence[str], series: dict[str, dict[str, float]], axis: str,
     axes.set_xscale("log")
     axes.margins(x=0.1)
     axes.set_yticks(range(len(groups)), groups)
-    axes.invert_yaxis()
+    axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xlabel(axis)
     axes.set_title(title, fontsize=10)
     axes.legend(fontsize=8)
