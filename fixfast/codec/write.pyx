@@ -147,6 +147,10 @@ if _decimals_are_plain():
     DECIMAL = <PyTypeObject*>Decimal
 
 
+cdef PyTypeObject* plain_decimal() noexcept:
+    return DECIMAL
+
+
 cdef int kind_of(int tag) noexcept nogil:
     return KIND[tag] if tag < KINDS else 0
 
@@ -385,6 +389,19 @@ cdef int _check_flat(Out* o, int tag, Py_ssize_t start, object fields, Py_ssize_
     if found != count:
         refuse(tag, f"counts {count} entries, but tag {delimiter}, which begins them, occurs {found} times")
     return 0
+
+
+cdef int check_digits(int digits) except -1:
+    if digits != 0 and digits != 3 and digits != 6 and digits != 9:
+        raise ValueError("timestamp_digits is 0, 3, 6 or 9")
+    return 0
+
+
+cdef list arranged(object dictionary, object msg_type, object fields, int digits, bint slots):
+    # here: it compiles patterns, and the encoder alone must be imported quickly
+    from fixfast.codec.arrange import arrange
+
+    return arrange(dictionary, msg_type, fields, digits, slots)
 
 
 # --- the frame -----------------------------------------------------------------------------------------------

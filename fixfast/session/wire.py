@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fixfast.codec.check import HeaderCheck, joined
 from fixfast.codec.convert import format_time
-from fixfast.codec.encode import Template, encode, encode_session
+from fixfast.codec.encode import encode, encode_session
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message, getter
 from fixfast.codec.parse import parse
 from fixfast.codec.present import is_secret
+from fixfast.codec.template import Template
 from fixfast.codec.validate import shadowed
 
 __all__ = [
