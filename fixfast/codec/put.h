@@ -238,6 +238,10 @@ static inline Py_ssize_t ff_put_fraction(uint8_t *out, uint32_t nanos, int digit
 
 /* The value of an int that int64 holds; `overflow` is set where it does not. Never raises. */
 static inline int64_t ff_int64(PyObject *number, int *overflow) {
+    if (ff_is_small(number)) {
+        *overflow = 0;
+        return ff_small(number);
+    }
 #if PY_VERSION_HEX < 0x030C0000 && PYLONG_BITS_IN_DIGIT == 30
     /* PERF: ns since the epoch are three digits of 30 bits (a time 5 ns less); private before 3.12, as above */
     if (Py_SIZE(number) == 3 && ((PyLongObject *)number)->ob_digit[2] < 8) {

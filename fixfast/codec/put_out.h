@@ -219,11 +219,14 @@ static inline uint8_t *ff_put_slot(
         }
         return NULL;
     case FF_SLOT_SCALED:
-        if (hole->scale && PyLong_CheckExact(value) && ff_is_small(value)) {
-            int64_t number = ff_small(value);
+        if (hole->scale && PyLong_CheckExact(value)) {
+            int overflow;
+            int64_t number = ff_int64(value, &overflow);
+            if (overflow)
+                return NULL;
             p[0] = '-';
             p += number < 0;
-            return p + ff_put_decimals(p, (uint64_t)(number < 0 ? -number : number), hole->scale);
+            return p + ff_put_decimals(p, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, hole->scale);
         }
         return NULL;
     case FF_SLOT_DECIMAL:
@@ -259,6 +262,10 @@ static inline Py_ssize_t ff_put_slots(
         const ff_hole *hole = holes + i;
         PyObject *value = values[hole->number];
         Py_ssize_t n = hole->stop - at;
+        if (value == Py_None && hole->start == at) {
+            at = hole->stop;
+            continue;
+        }
         ff_copy_blocks(p, text + at, n);
         if (value == Py_None) {
             p += hole->start - at;

@@ -53,4 +53,5 @@ cdef class Template:
     # values: one for each slot
     cdef object fill(self, PyObject** values)
     cdef object again(self, Out* o, PyObject** values)
+    cdef bint laid_out(self, PyObject** values, PyObject** given, Py_ssize_t n, PyObject* keywords) noexcept
     cdef list sorted_out(self, PyObject** given, Py_ssize_t n, object keywords)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fixfast.codec.check import HeaderCheck, joined
 from fixfast.codec.convert import format_time
 from fixfast.codec.encode import encode, encode_session
+from fixfast.codec.encoders import encoder
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message, getter
 from fixfast.codec.parse import parse
@@ -19,6 +20,7 @@ __all__ = [
     "Template",
     "encode",
     "encode_session",
+    "encoder",
     "format_time",
     "getter",
     "is_secret",
