@@ -50,8 +50,11 @@ from fixfast.codec.write cimport (
     begin_text,
     check_digits,
     finish,
+    in_pair,
     kind_of,
     open_out,
+    own_pairs,
+    paired,
     plain_decimal,
     put_fields,
     put_msg_type,
@@ -117,7 +120,7 @@ cdef class Template:
         check_digits(timestamp_digits)
         if dictionary is not None:
             fields = arranged(dictionary, msg_type, fields, timestamp_digits, True)
-            self.own = _own_pairs(dictionary)
+            self.own = own_pairs(dictionary)
         self.begin = begin_text(begin_string)
         self.msg_type = msg_type
         self.digits = timestamp_digits
@@ -127,7 +130,7 @@ cdef class Template:
         if self.names is not None and (len(set(self.names)) != len(self.slots) or len(self.names) != len(self.slots)):
             raise ValueError(f"{len(self.slots)} different names expected, one for each Slot")
         self.plan = _new_plan(len(self.slots))
-        self.direct = self.own is None or not any([_in_pair(slot.tag, self.own) for slot in self.slots])
+        self.direct = self.own is None or not any([in_pair(slot.tag, self.own) for slot in self.slots])
         open_out(&o, stack, timestamp_digits)
         try:
             ff_remember(&o, &self.times)
@@ -251,7 +254,7 @@ cdef class Template:
                     fields.append((hole.tag, _slot_value(item, value, self.digits)))
                 hole += 1
             if self.own:
-                fields = _paired(fields, self.own)
+                fields = paired(fields, self.own)
             o.refuse = owned
             put_fields(o, fields, ALL, 0)
         return finish(o, self.begin)
@@ -280,22 +283,6 @@ cdef extern from "template_method.h":
     int ff_add_method(PyTypeObject* type, PyMethodDef* definition, void* function) except -1
 
 ff_add_method(<PyTypeObject*>Template, &ff_template_encode, <void*>_encode)
-
-
-cdef object _own_pairs(object dictionary):
-    from fixfast.codec.arrange import own_pairs
-
-    return own_pairs(dictionary)
-
-
-cdef list _paired(list fields, object pairs):
-    from fixfast.codec.arrange import paired
-
-    return paired(fields, pairs)
-
-
-cdef bint _in_pair(object tag, dict pairs) except -1:
-    return tag in pairs or tag in pairs.values()
 
 
 cdef tuple _plan(list fields, object header):

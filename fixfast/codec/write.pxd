@@ -34,6 +34,10 @@ cdef int put_fields(Out* o, object fields, int part, int depth) except -1
 cdef int check_digits(int digits) except -1
 # fields by name and type: see codec/arrange.py; slots: whether there may be any
 cdef list arranged(object dictionary, object msg_type, object fields, int digits, bint slots)
+# {data field: its length} that only the dictionary has; lengths put in front of such fields; whether a tag is one
+cdef object own_pairs(object dictionary)
+cdef list paired(list fields, object pairs)
+cdef bint in_pair(object tag, dict pairs) except -1
 
 # BeginString on the wire, an ASCII str
 cdef object begin_text(object begin_string)

@@ -404,6 +404,22 @@ cdef list arranged(object dictionary, object msg_type, object fields, int digits
     return arrange(dictionary, msg_type, fields, digits, slots)
 
 
+cdef object own_pairs(object dictionary):
+    from fixfast.codec import arrange as made
+
+    return made.own_pairs(dictionary)
+
+
+cdef list paired(list fields, object pairs):
+    from fixfast.codec import arrange as made
+
+    return made.paired(fields, pairs)
+
+
+cdef bint in_pair(object tag, dict pairs) except -1:
+    return tag in pairs or tag in pairs.values()
+
+
 # --- the frame -----------------------------------------------------------------------------------------------
 
 

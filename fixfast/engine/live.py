@@ -15,7 +15,15 @@ from fixfast.engine.requests import Requests, match_by_id
 from fixfast.engine.syncing import Syncing
 from fixfast.engine.wirelog import WireLog
 from fixfast.engine.witness import Witness
-from fixfast.errors import BusinessReject, ConcurrencyError, ConfigError, FixfastError, LogonFailed, NotActive, StoreError
+from fixfast.errors import (
+    BusinessReject,
+    ConcurrencyError,
+    ConfigError,
+    FixfastError,
+    LogonFailed,
+    NotActive,
+    StoreError,
+)
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset
 from fixfast.session.session import Session
@@ -165,10 +173,6 @@ class LiveSession:
     def template(self, msg_type: str, fields: Sequence[Any]) -> Template:
         """Return a Template for send_template(); the session adds the fields it owns."""
         return self._session.template(msg_type, fields)
-
-    def encoder(self, msg_type: str, *, scale: int | None = None) -> Template:
-        """Return what `fixfast.encoder` returns, for send_template(); see Session.encoder."""
-        return self._session.encoder(msg_type, scale=scale)
 
     def send_template(self, template: Template, *values: Any) -> int:
         """Do what send_nowait() does, with a template of this session and the values of its slots."""

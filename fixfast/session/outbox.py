@@ -108,7 +108,7 @@ class Outbox:
 
     def encoder(self, msg_type: str, scale: int | None) -> Template:
         """Return an encoder with the session's header; its first two arguments are MsgSeqNum and SendingTime."""
-        header = [*self._header, Slot(34, "int"), Slot(52, "time"), *self._sub_ids]
+        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time"), *self._sub_ids]
         return encoder(self._begin_string, msg_type, header, timestamp_digits=self._digits, scale=scale)
 
     def check_size(self, raw: bytes) -> None:
