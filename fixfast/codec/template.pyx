@@ -1,8 +1,7 @@
 # cython: language_level=3, binding=False
 """Template: a message whose fixed part is rendered once.
 
-What is fixed and what is filled in is a Plan; a loop in C (put_out.h) writes it as long as the values are what they
-nearly always are, and hands back the others, one by one.
+What is fixed and what is filled in is a Plan. A loop in C (put_out.h) writes it, and hands back the odd values.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

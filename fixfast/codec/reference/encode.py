@@ -147,9 +147,9 @@ class Template:
             _check_slot(slot, _OWNED)
         for slot in _slots(self._fields):
             _check_slot(slot, _OWNED if header is None else _SESSION_OWNED)
-        self.names = None if names is None else tuple(names)
+        self._names = None if names is None else tuple(names)
         self._needed = needed
-        if self.names is not None and not len(set(self.names)) == len(self.names) == len(self.slots):
+        if self._names is not None and not len(set(self._names)) == len(self._names) == len(self.slots):
             raise ValueError(f"{len(self.slots)} different names are needed, one for each Slot")
         # what is wrong with the fixed part is wrong now, not at the first order
         self._encode([None] * len(self.slots), complete=False)
@@ -159,6 +159,11 @@ class Template:
         """The slots in the order that encode() takes their values: the header's first."""
         return (*_slots(self._header or []), *_slots(self._fields))
 
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """What encode() calls its values, in the order of the slots; None: nothing."""
+        return self._names
+
     def encode(self, *values: Any, **named: Any) -> bytes:
         """Return a whole message with the slots filled, in their order. None leaves a slot out.
 
@@ -166,17 +171,17 @@ class Template:
             TypeError: not one value a slot; with names: a value is missing, or given twice, or its name is unknown.
             EncodeError, EncodeTypeError: naming the tag.
         """
-        if self.names is None:
+        if self._names is None:
             if named or len(values) != len(self.slots):
                 raise TypeError(f"{len(self.slots)} values are needed, by position")
             return self._encode(values, complete=True)
-        given = dict(zip(self.names, values, strict=False))
-        if len(values) > len(self.slots) or given.keys() & named.keys() or named.keys() - set(self.names):
-            raise TypeError(f"the arguments are {', '.join(self.names)}, each once")
+        given = dict(zip(self._names, values, strict=False))
+        if len(values) > len(self.slots) or given.keys() & named.keys() or named.keys() - set(self._names):
+            raise TypeError(f"the arguments are {', '.join(self._names)}, each once")
         given.update(named)
-        if not given.keys() >= set(self.names[: self._needed]):
-            raise TypeError(f"{', '.join(self.names[: self._needed])} are needed")
-        return self._encode([given.get(name) for name in self.names], complete=True)
+        if not given.keys() >= set(self._names[: self._needed]):
+            raise TypeError(f"{', '.join(self._names[: self._needed])} are needed")
+        return self._encode([given.get(name) for name in self._names], complete=True)
 
     def _encode(self, values: Iterable[Any], complete: bool) -> bytes:
         digits = self._timestamp_digits
