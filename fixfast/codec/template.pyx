@@ -189,7 +189,7 @@ cdef class Template:
                 free(o.heap)
 
     cdef bint laid_out(self, PyObject** values, PyObject** given, Py_ssize_t n, PyObject* keywords) noexcept:
-        """Put the values of a call in order, if it is as calls should be: borrowed. PERF: no list (348 -> 125 ns)."""
+        """Put the values of a call in order, if it is as calls should be: borrowed. PERF: no list (348 -> 160 ns)."""
         cdef Py_ssize_t count = PyTuple_GET_SIZE(self.names)
         cdef Py_ssize_t i, k
         if n > count:
@@ -263,7 +263,7 @@ cdef class Template:
 
 
 cdef object _encode(PyObject* self, PyObject** args, Py_ssize_t n, PyObject* keywords):
-    """Template.encode: a METH_FASTCALL function. PERF: for *values, Cython makes a tuple (145 -> 120 ns)."""
+    """Template.encode: a METH_FASTCALL function. PERF: for *values, Cython makes a tuple (145 -> 136 ns)."""
     cdef Template template = <Template>self
     cdef (PyObject*)[FEW] few
     if keywords is NULL and n == PyTuple_GET_SIZE(template.slots):
