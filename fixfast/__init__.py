@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
-    from fixfast.codec.encode import Template, encode
+    from fixfast.codec.encode import encode
+    from fixfast.codec.encoders import encoder
     from fixfast.codec.frame import StreamDecoder
     from fixfast.codec.mapping import from_dict
     from fixfast.codec.message import Message, getter
     from fixfast.codec.parse import parse
+    from fixfast.codec.template import Template
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
@@ -75,11 +77,13 @@ if TYPE_CHECKING:
 _HOME = {
     name: module
     for module, names in {
-        "fixfast.codec.encode": "Template encode",
+        "fixfast.codec.encode": "encode",
+        "fixfast.codec.encoders": "encoder",
         "fixfast.codec.frame": "StreamDecoder",
         "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter",
         "fixfast.codec.parse": "parse",
+        "fixfast.codec.template": "Template",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
@@ -169,6 +173,7 @@ __all__ = [
     "__version__",
     "connect",
     "encode",
+    "encoder",
     "from_dict",
     "getter",
     "load_dictionary",

@@ -47,11 +47,13 @@ class Slot(NamedTuple):
     """A place in a Template that encode() fills.
 
     `kind` is one of "str" (str or bytes), "int", "time" (ns since the epoch), "decimal" (Decimal, int or Scaled),
-    "bool" (Y/N) or "scaled:N" (an int, value * 10**N). `tag` may be a name where the Template has a dictionary.
+    "bool" (Y/N) or "scaled:N" (an int, value * 10**N); or a tuple of Slots: then it is a group, `tag` its count, and
+    its value a list of entries, each a tuple with one value for each of these Slots. `tag` may be a name where the
+    Template has a dictionary.
     """
 
     tag: int | str
-    kind: str = "str"
+    kind: str | tuple[Slot, ...] = "str"
 
 
 class Role(Enum):

@@ -2,7 +2,6 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from fixfast.dictionary.model import Dictionary
-from fixfast.types import Slot
 
 __all__: list[str]
 
@@ -32,30 +31,3 @@ def encode_session(
     timestamp_digits: int = 3,
     dictionary: Dictionary | None = None,
 ) -> bytes: ...
-
-class Template:
-    @property
-    def slots(self) -> tuple[Slot, ...]: ...
-    @overload
-    def __init__(
-        self,
-        begin_string: str,
-        msg_type: str,
-        fields: Iterable[tuple[int, Any] | Slot],
-        *,
-        timestamp_digits: int = 3,
-        header: Iterable[tuple[int, Any] | Slot] | None = None,
-        dictionary: None = None,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self,
-        begin_string: str,
-        msg_type: str,
-        fields: Iterable[tuple[int | str, Any] | Slot],
-        *,
-        timestamp_digits: int = 3,
-        header: Iterable[tuple[int, Any] | Slot] | None = None,
-        dictionary: Dictionary,
-    ) -> None: ...
-    def encode(self, *values: Any) -> bytes: ...

@@ -10,7 +10,7 @@ from fixfast.errors import EncodeError, LocalProtocolError
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
 from fixfast.session.resend import Replay
-from fixfast.session.wire import Template, encode_session, format_time
+from fixfast.session.wire import Template, encode_session, encoder, format_time
 from fixfast.store.base import Store
 from fixfast.types import Now, Slot
 
@@ -105,6 +105,11 @@ class Outbox:
         header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
         header += [item for item in self._sub_ids if item[0] not in given]
         return Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
+
+    def encoder(self, msg_type: str, scale: int | None) -> Template:
+        """Return an encoder with the session's header; its first two arguments are MsgSeqNum and SendingTime."""
+        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time"), *self._sub_ids]
+        return encoder(self._begin_string, msg_type, header, timestamp_digits=self._digits, scale=scale)
 
     def check_size(self, raw: bytes) -> None:
         """Refuse a message the peer said it will not take (L24), before a number is used."""

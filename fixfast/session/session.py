@@ -273,10 +273,24 @@ class Session(Pipeline):
             raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
         return self._outbox.template(msg_type, fields)
 
-    def send_template(self, template: Template, *values_and_now: Any) -> int:
-        """Do what send() does with a Template of this session.
+    def encoder(self, msg_type: str, *, scale: int | None = None) -> Template:
+        """Return what `fixfast.encoder` returns, for send_template(): the session's own fields are added in front.
 
-        Args: the values of its Slots in order, and `now` last.
+        Args: msg_type: D, F, G, 8, V or W. scale: prices and quantities are ints that count 10**-scale.
+
+        Raises: ValueError: no encoder for this MsgType. LocalProtocolError: a session message.
+        """
+        if msg_type in ADMIN:
+            raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
+        return self._outbox.encoder(msg_type, scale)
+
+    def send_template(self, template: Template, *values_and_now: Any) -> int:
+        """Do what send() does with what template() or encoder() of this session gave.
+
+        Args: the values of its Slots in order (of an encoder, those behind the needed ones may be left away), and `now`
+            last. MsgSeqNum and SendingTime, its first two, are the session's.
+
+        Raises: as send(); TypeError: another number of values.
         """
         if not self._state.active and self.config.offline != "store":
             raise NotActive(self._state.value)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fixfast.codec.check import HeaderCheck, joined
 from fixfast.codec.convert import format_time
-from fixfast.codec.encode import Template, encode, encode_session
+from fixfast.codec.encode import encode, encode_session
+from fixfast.codec.encoders import encoder
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message, getter
 from fixfast.codec.parse import parse
 from fixfast.codec.present import is_secret
+from fixfast.codec.template import Template
 from fixfast.codec.validate import shadowed
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Template",
     "encode",
     "encode_session",
+    "encoder",
     "format_time",
     "getter",
     "is_secret",

@@ -38,7 +38,7 @@ _HOMES = {
     "StreamDecoder": "frame",
     "encode": "encode",
     "encode_session": "encode",
-    "Template": "encode",
+    "Template": "template",
 }
 
 

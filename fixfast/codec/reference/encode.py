@@ -114,8 +114,11 @@ class Template:
         begin_string, msg_type, fields, timestamp_digits: as for encode(); Slots stand among the fields.
         header: the session's fields and Slots, as for encode_session(); None: a bare message, as for encode().
         dictionary: for `fields`, as for encode(); a Slot's tag may be a name.
+        names: what encode() calls its values, one a Slot; None: it does not.
+        needed: with names: how many of the values, from the first, must be given; the others default to None.
 
-    Raises: EncodeError: a fixed field cannot be written. ValueError: a Slot of unknown kind.
+    Raises:
+        EncodeError: a fixed field cannot be written. ValueError: a Slot of unknown kind; another number of names.
     """
 
     def __init__(
@@ -127,6 +130,8 @@ class Template:
         timestamp_digits: int = 3,
         header: Iterable[tuple[int, Any] | Slot] | None = None,
         dictionary: Dictionary | None = None,
+        names: Iterable[str] | None = None,
+        needed: int = 0,
     ) -> None:
         _check_digits(timestamp_digits)
         self._begin_string = begin_string
@@ -142,6 +147,10 @@ class Template:
             _check_slot(slot, _OWNED)
         for slot in _slots(self._fields):
             _check_slot(slot, _OWNED if header is None else _SESSION_OWNED)
+        self._names = None if names is None else tuple(names)
+        self._needed = needed
+        if self._names is not None and not len(set(self._names)) == len(self._names) == len(self.slots):
+            raise ValueError(f"{len(self.slots)} different names are needed, one for each Slot")
         # what is wrong with the fixed part is wrong now, not at the first order
         self._encode([None] * len(self.slots), complete=False)
 
@@ -150,14 +159,29 @@ class Template:
         """The slots in the order that encode() takes their values: the header's first."""
         return (*_slots(self._header or []), *_slots(self._fields))
 
-    def encode(self, *values: Any) -> bytes:
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """What encode() calls its values, in the order of the slots; None: nothing."""
+        return self._names
+
+    def encode(self, *values: Any, **named: Any) -> bytes:
         """Return a whole message with the slots filled, in their order. None leaves a slot out.
 
-        Raises: TypeError: not one value a slot. EncodeError, EncodeTypeError: naming the tag.
+        Raises:
+            TypeError: not one value a slot; with names: a value is missing, or given twice, or its name is unknown.
+            EncodeError, EncodeTypeError: naming the tag.
         """
-        if len(values) != len(self.slots):
-            raise TypeError(f"{len(self.slots)} values are needed, {len(values)} were given")
-        return self._encode(values, complete=True)
+        if self._names is None:
+            if named or len(values) != len(self.slots):
+                raise TypeError(f"{len(self.slots)} values are needed, by position")
+            return self._encode(values, complete=True)
+        given = dict(zip(self._names, values, strict=False))
+        if len(values) > len(self.slots) or given.keys() & named.keys() or named.keys() - set(self._names):
+            raise TypeError(f"the arguments are {', '.join(self._names)}, each once")
+        given.update(named)
+        if not given.keys() >= set(self._names[: self._needed]):
+            raise TypeError(f"{', '.join(self._names[: self._needed])} are needed")
+        return self._encode([given.get(name) for name in self._names], complete=True)
 
     def _encode(self, values: Iterable[Any], complete: bool) -> bytes:
         digits = self._timestamp_digits
@@ -178,6 +202,14 @@ def _slots(fields: list[Any]) -> list[Slot]:
 
 def _check_slot(slot: Slot, owned: frozenset[int]) -> None:
     _check_tag(slot.tag, owned)
+    if isinstance(slot.kind, tuple) and slot.kind and all(isinstance(item, Slot) for item in slot.kind):
+        for item in slot.kind:
+            if item.tag in _LENGTH_TAGS or item.tag in DATA_PAIRS:
+                raise EncodeError(int(item.tag), "data and its length cannot stand in the entries of a Slot")
+            if item.tag in COUNT_TAGS and not isinstance(item.kind, tuple):
+                raise EncodeError(int(item.tag), "a group in a group is a Slot with a tuple of Slots")
+            _check_slot(item, owned)
+        return
     _check_kind(slot.kind)
 
 
@@ -387,7 +419,9 @@ def _check_digits(digits: int) -> None:
         raise ValueError(f"timestamp_digits is 0, 3, 6 or 9, not {digits!r}")
 
 
-def _check_kind(kind: str) -> None:
+def _check_kind(kind: Any) -> None:
+    if not isinstance(kind, str):
+        raise ValueError("the kind of a Slot is a str or a tuple of Slots")
     name, colon, scale = kind.partition(":")
     if name == "scaled" and colon and scale.isascii() and scale.isdigit():
         check_scale(int(scale))
@@ -405,6 +439,8 @@ def _epoch_text(tag: int, ns: int, digits: int) -> bytes:
 def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
     """Return a value for encode() that writes what the slot's kind says."""
     tag, kind = int(slot.tag), slot.kind  # names are tags by now
+    if isinstance(kind, tuple):
+        return _slot_entries(tag, kind, value, digits)
     if isinstance(value, Enum):
         value = value.value
     is_int = isinstance(value, int) and not isinstance(value, bool)
@@ -421,3 +457,18 @@ def _slot_value(slot: Slot, value: Any, digits: int) -> Any:
     if kind.startswith("scaled:") and is_int:
         return Scaled(value, -int(kind.partition(":")[2]))
     raise EncodeTypeError(tag, f"{type(value).__name__} does not fit a slot of kind {kind}")
+
+
+def _slot_entries(tag: int, columns: tuple[Slot, ...], entries: Any, digits: int) -> list[list[tuple[int, Any]]]:
+    """Return the entries of a group, given as tuples of values, as encode() takes them."""
+    if not isinstance(entries, (list, tuple)):
+        raise EncodeTypeError(tag, f"a group is a list of entries, not {type(entries).__name__}")
+    found = []
+    for entry in entries:
+        values = tuple(entry) if isinstance(entry, (list, tuple)) else (entry,)
+        if len(values) != len(columns):
+            raise EncodeTypeError(tag, f"an entry of the group is a tuple of {len(columns)} values")
+        if values[0] is None:
+            raise EncodeError(tag, f"an entry without tag {columns[0].tag}, which begins it")
+        found.append(_filled(list(columns), iter(values), digits))
+    return found
