@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fixfast.codec.mapping import from_dict
     from fixfast.codec.message import Message, getter
     from fixfast.codec.parse import parse
+    from fixfast.codec.scan.kernels import kernel
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
@@ -80,6 +81,7 @@ _HOME = {
         "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter",
         "fixfast.codec.parse": "parse",
+        "fixfast.codec.scan.kernels": "kernel",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
@@ -171,6 +173,7 @@ __all__ = [
     "encode",
     "from_dict",
     "getter",
+    "kernel",
     "load_dictionary",
     "parse",
     "serve",
