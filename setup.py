@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import platform
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,18 @@ WINDOWS_SUFFIXES = (".pyd", ".dll")
 #: Directories whose sources go into the sdist beside the package, so that it can be tested and measured.
 SDIST_DIRS = ("tests", "docs", "examples", "benchmarks")
 SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
-SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html"}
+SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html", ".c", ".sh"}
 
 #: C sources beside the .pyx of an extension. Every .pyx below fixfast/ is an extension.
 C_SOURCES = {
-    "fixfast.codec.scan.kernels": ["scalar.c"],
+    "fixfast.codec.scan.kernels": ["scalar.c", "avx2.c", "avx512.c", "dispatch.c"],
     "fixfast.codec.schema": ["schema_check.c"],
     "fixfast.codec.validate": ["walk.c"],
+}
+#: What a kernel is compiled for on x86-64, by gcc and clang; without its flags a file holds no kernel (MSVC: none).
+KERNEL_FLAGS = {
+    "avx2.c": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"],
+    "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vbmi2", "-mbmi", "-mbmi2", "-mpopcnt"],
 }
 #: Headers that do not exist before the generator has run.
 GENERATED_HEADERS = ("fixfast/codec/_data_pairs.h",)
@@ -211,15 +218,18 @@ class BuildExt(build_ext):
         if not msvc:
             # gcc sees through Cython's jumps only in a plain build.
             plain = not any(env_flag(name) for name in ("FIXFAST_SANITIZE", "FIXFAST_DEBUG", "FIXFAST_COVERAGE"))
-            self.relax_generated([*CYTHON_WARNINGS, *([] if plain else ["-Wno-maybe-uninitialized"])])
+            self.per_file([*CYTHON_WARNINGS, *([] if plain else ["-Wno-maybe-uninitialized"])])
 
-    def relax_generated(self, flags: list[str]) -> None:
-        """Turn off, for Cython's output only, the warnings that its own code gives."""
+    def per_file(self, flags: list[str]) -> None:
+        """Turn off, for Cython's output only, the warnings that its own code gives; tell kernels what they are for."""
+        x86 = platform.machine().lower() in ("x86_64", "amd64") and "universal2" not in sysconfig.get_platform()
         compile_one = self.compiler._compile
 
         def compile_relaxed(obj: str, src: str, ext: str, cc_args: Any, extra: list[str], pp_opts: Any) -> None:
             if is_generated(os.path.relpath(src, ROOT)):
                 extra = [*extra, *flags]
+            elif x86 and (kernel := KERNEL_FLAGS.get(Path(src).name)):
+                extra = [*extra, *kernel]
             compile_one(obj, src, ext, cc_args, extra, pp_opts)
 
         self.compiler._compile = compile_relaxed

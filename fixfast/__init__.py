@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fixfast.codec.mapping import from_dict
     from fixfast.codec.message import Message, getter
     from fixfast.codec.parse import parse
+    from fixfast.codec.scan.kernels import kernel
     from fixfast.codec.template import Template
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
@@ -83,6 +84,7 @@ _HOME = {
         "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter",
         "fixfast.codec.parse": "parse",
+        "fixfast.codec.scan.kernels": "kernel",
         "fixfast.codec.template": "Template",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
@@ -176,6 +178,7 @@ __all__ = [
     "encoder",
     "from_dict",
     "getter",
+    "kernel",
     "load_dictionary",
     "parse",
     "serve",

@@ -45,7 +45,11 @@ cdef extern from "scan.h" nogil:
         uint8_t* sum
     ) noexcept
 
+    enum:
+        FF_KERNELS
+
     ff_scan_fn ff_scan_scalar
+    ff_scan_fn* ff_kernel(int which) noexcept
     int ff_header(const uint8_t* p, size_t n, uint32_t max_length, ff_frame* frame) noexcept
     Py_ssize_t ff_find(const int32_t* tags, uint32_t first, uint32_t n, int32_t tag) noexcept
     uint32_t ff_find_in_set(
@@ -67,3 +71,6 @@ cdef class DataPairs:
 cdef int32_t* make_table(
     const uint8_t* p, ff_frame* frame, const ff_pairs* pairs, int checksum, int* result, uint32_t* count
 ) except? NULL
+
+# The kernel in use; it stays the same while the process lives.
+cdef ff_scan_fn* scan_function() noexcept nogil

@@ -16,19 +16,24 @@ cdef extern from "Python.h":
 
 import os
 
-__all__ = ["available", "name"]
+__all__ = ["available", "kernel", "name"]
 
 cdef enum:
     SCRATCH_FIELDS = 512        # on the C stack: 6 KiB
 
-# Best first.
-cdef tuple _AVAILABLE = ("scalar",)
+# In the order of scan.h: the best first.
+cdef tuple _NAMES = ("avx512", "avx2", "scalar")
+cdef tuple _AVAILABLE = tuple([_NAMES[_k] for _k in range(FF_KERNELS) if ff_kernel(_k) is not NULL])
 cdef str _NAME = os.environ.get("FIXFAST_KERNEL") or _AVAILABLE[0]
 if _NAME not in _AVAILABLE:
-    raise ImportError(f"FIXFAST_KERNEL={_NAME}: this build has {', '.join(_AVAILABLE)}")
+    raise ImportError(f"FIXFAST_KERNEL={_NAME}: this build and this CPU have {', '.join(_AVAILABLE)}")
 
 # Chosen here; it stays the same while the process lives.
-cdef ff_scan_fn* _scan = ff_scan_scalar
+cdef ff_scan_fn* _scan = ff_kernel(_NAMES.index(_NAME))
+
+
+cdef ff_scan_fn* scan_function() noexcept nogil:
+    return _scan
 
 
 def available():
@@ -38,6 +43,15 @@ def available():
 
 def name():
     """Return the name of the kernel in use."""
+    return _NAME
+
+
+def kernel():
+    """Return the name of the scanning kernel in use: "avx512", "avx2" or "scalar".
+
+    The best one that this build and this CPU have is taken when the codec is imported; FIXFAST_KERNEL in the
+    environment forces another. All give the same results.
+    """
     return _NAME
 
 

@@ -129,6 +129,19 @@ typedef int ff_scan_fn(const uint8_t *buf, uint32_t start, uint32_t end, ff_tabl
 
 ff_scan_fn ff_scan_scalar;
 
+/* Not one byte behind buf[end + FF_TRAILER) is read by any kernel, nor one in front of buf[0]: a message may be a bytes
+ * object of just its size. Places of the columns from `n` up to `cap` may be overwritten, whatever the result is.
+ * A kernel in SIMD leaves to the scalar one whatever it would not accept, so that there is one judge. */
+
+/* Kernels, the best first. */
+enum { FF_KERNEL_AVX512, FF_KERNEL_AVX2, FF_KERNEL_SCALAR, FF_KERNELS };
+
+extern ff_scan_fn *const ff_built_avx2;     /* NULL where the compiler was not told to make it */
+extern ff_scan_fn *const ff_built_avx512;
+
+/* A kernel, NULL if this build or this CPU does not have it. */
+ff_scan_fn *ff_kernel(int which);
+
 /* --- frames ------------------------------------------------------------------------------------------------ */
 
 typedef struct {

@@ -1,0 +1,66 @@
+"""Every kernel says what the scalar one says: on mutated messages in C, and through parse()."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fixfast as ff
+from fixfast.codec.scan import kernels
+
+HERE = Path(__file__).resolve().parent
+#: 2,000,000 take 10 seconds.
+ROUNDS = int(os.environ.get("FIXFAST_KERNEL_ROUNDS", "300000"))
+
+needs_compiler = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler"
+)
+
+
+def _run(out: Path, rounds: int, *flags: str) -> str:
+    subprocess.run(["sh", str(HERE / "build.sh"), str(out), *flags], check=True, timeout=120)
+    done = subprocess.run([str(out), str(rounds), "7"], capture_output=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout.decode()
+
+
+@needs_compiler
+def test_all_kernels_agree_and_read_nothing_outside_the_message(tmp_path: Path) -> None:
+    said = _run(tmp_path / "differential", ROUNDS)
+    # The same compiler is not always at hand: what is built here is at least what the package has.
+    assert set(kernels.available()) <= set(said.split(":")[1].split())
+
+
+@needs_compiler
+def test_all_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
+    _run(tmp_path / "sanitized", ROUNDS // 10, "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
+
+
+def test_kernel_is_the_best_one_unless_forced() -> None:
+    forced = os.environ.get("FIXFAST_KERNEL")
+    assert ff.kernel() == kernels.name() == (forced or kernels.available()[0])
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 only")
+@pytest.mark.parametrize("name", kernels.available())
+def test_each_kernel_can_be_forced_and_parses_the_same(name: str) -> None:
+    code = (
+        "import fixfast as ff\n"
+        "body = b'35=D\\x01' + b''.join(b'%d=%d=x\\x01' % (t, t) for t in range(300, 340 + 7 * 300, 7))\n"
+        "m = b'8=FIX.4.4\\x019=%d\\x01' % len(body) + body\n"
+        "m += b'10=%03d\\x01' % (sum(m) % 256)\n"
+        "print(ff.kernel(), list(ff.parse(m)))\n"
+    )
+    said = {}
+    for which in (name, "scalar"):
+        env = {**os.environ, "FIXFAST_KERNEL": which}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        used, said[which] = done.stdout.split(" ", 1)
+        assert used == which
+    assert said[name] == said["scalar"]
