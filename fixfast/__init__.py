@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
+    from fixfast.codec.columns import decode_columns, index
     from fixfast.codec.encode import Template, encode
     from fixfast.codec.frame import StreamDecoder
     from fixfast.codec.mapping import from_dict
     from fixfast.codec.message import Message, getter
     from fixfast.codec.parse import parse
+    from fixfast.codec.tables import Coded, Columns, GarbledSpans, Index, ScaledArray
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
@@ -75,11 +77,13 @@ if TYPE_CHECKING:
 _HOME = {
     name: module
     for module, names in {
+        "fixfast.codec.columns": "decode_columns index",
         "fixfast.codec.encode": "Template encode",
         "fixfast.codec.frame": "StreamDecoder",
         "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter",
         "fixfast.codec.parse": "parse",
+        "fixfast.codec.tables": "Coded Columns GarbledSpans Index ScaledArray",
         "fixfast.dictionary.load": "load_dictionary",
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
@@ -114,6 +118,8 @@ __all__ = [
     "Buffer",
     "BusinessReject",
     "CloseReason",
+    "Coded",
+    "Columns",
     "ConcurrencyError",
     "ConfigError",
     "ConnectionConfig",
@@ -129,7 +135,9 @@ __all__ = [
     "Garbled",
     "GarbledMessage",
     "GarbledReason",
+    "GarbledSpans",
     "GaveUp",
+    "Index",
     "InvalidMessage",
     "JournalStore",
     "LiveSession",
@@ -151,6 +159,7 @@ __all__ = [
     "RemoteProtocolError",
     "Role",
     "Scaled",
+    "ScaledArray",
     "Server",
     "Session",
     "SessionConfig",
@@ -168,9 +177,11 @@ __all__ = [
     "Validation",
     "__version__",
     "connect",
+    "decode_columns",
     "encode",
     "from_dict",
     "getter",
+    "index",
     "load_dictionary",
     "parse",
     "serve",

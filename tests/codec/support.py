@@ -39,6 +39,8 @@ _HOMES = {
     "encode": "encode",
     "encode_session": "encode",
     "Template": "encode",
+    "index": "columns",
+    "decode_columns": "columns",
 }
 
 
@@ -58,6 +60,8 @@ class Codec:
     encode: Any
     encode_session: Any
     Template: Any
+    index: Any
+    decode_columns: Any
     convert: ModuleType
 
     def __init__(self, name: str) -> None:

@@ -53,6 +53,9 @@ cdef extern from "scan.h" nogil:
     ) noexcept
     int ff_trailer(const uint8_t* p, uint32_t trailer) noexcept
 
+# The kernel in use, for callers with tables of their own.
+cdef ff_scan_fn* scan_function() noexcept nogil
+
 
 @cython.final
 cdef class DataPairs:

@@ -31,6 +31,10 @@ if _NAME not in _AVAILABLE:
 cdef ff_scan_fn* _scan = ff_scan_scalar
 
 
+cdef ff_scan_fn* scan_function() noexcept nogil:
+    return _scan
+
+
 def available():
     """Return the names of the kernels that this build and this CPU have, the best first."""
     return _AVAILABLE
