@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
+    from fixfast.codec.columns import decode_columns, index
     from fixfast.codec.encode import encode
     from fixfast.codec.encoders import encoder
     from fixfast.codec.frame import StreamDecoder
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fixfast.codec.message import Message, getter
     from fixfast.codec.parse import parse
     from fixfast.codec.scan.kernels import kernel
+    from fixfast.codec.tables import Coded, Columns, GarbledSpans, Index, ScaledArray
     from fixfast.codec.template import Template
     from fixfast.dictionary.load import load_dictionary
     from fixfast.dictionary.model import Dictionary
@@ -78,12 +80,14 @@ if TYPE_CHECKING:
 _HOME = {
     name: module
     for module, names in {
+        "fixfast.codec.columns": "decode_columns index",
         "fixfast.codec.encode": "encode",
         "fixfast.codec.encoders": "encoder",
         "fixfast.codec.frame": "StreamDecoder",
         "fixfast.codec.mapping": "from_dict",
         "fixfast.codec.message": "Message getter",
         "fixfast.codec.parse": "parse",
+        "fixfast.codec.tables": "Coded Columns GarbledSpans Index ScaledArray",
         "fixfast.codec.scan.kernels": "kernel",
         "fixfast.codec.template": "Template",
         "fixfast.dictionary.load": "load_dictionary",
@@ -120,6 +124,8 @@ __all__ = [
     "Buffer",
     "BusinessReject",
     "CloseReason",
+    "Coded",
+    "Columns",
     "ConcurrencyError",
     "ConfigError",
     "ConnectionConfig",
@@ -135,7 +141,9 @@ __all__ = [
     "Garbled",
     "GarbledMessage",
     "GarbledReason",
+    "GarbledSpans",
     "GaveUp",
+    "Index",
     "InvalidMessage",
     "JournalStore",
     "LiveSession",
@@ -157,6 +165,7 @@ __all__ = [
     "RemoteProtocolError",
     "Role",
     "Scaled",
+    "ScaledArray",
     "Server",
     "Session",
     "SessionConfig",
@@ -174,10 +183,12 @@ __all__ = [
     "Validation",
     "__version__",
     "connect",
+    "decode_columns",
     "encode",
     "encoder",
     "from_dict",
     "getter",
+    "index",
     "kernel",
     "load_dictionary",
     "parse",

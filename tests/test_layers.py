@@ -61,6 +61,7 @@ IO_ROOMS = tuple(
 IO_EXCEPTIONS = {
     ("auth.coordinator", "threading"),  # its state is read from a UI thread
     ("__main__", "signal"),
+    ("codec.columns", "threading"),  # threads= of index() and decode_columns(): they share nothing but the buffer
     ("dictionary.typed", "threading"),  # two threads that ask for an enum get the same class
 }
 
@@ -76,7 +77,7 @@ CLOCK_FLOOR = 5
 
 #: packages beyond the standard library: name -> the rooms that may import it
 THIRD_PARTY = {
-    "numpy": ("codec.arrays", "codec.columns", "codec.reference", "logs"),
+    "numpy": ("codec.arrays", "codec.columns", "codec.tables", "codec.reference", "logs"),
     "rich": ("cli",),
     "click": ("cli",),
     "uvloop": ("transport", "engine", "cli"),
@@ -98,9 +99,11 @@ REFERENCE_SEES = (
     "fixfast.codec._data_pairs",
     "fixfast.codec.arrange",
     "fixfast.codec.formatting",
+    "fixfast.codec.kinds",
     "fixfast.codec.mapping",
     "fixfast.codec.present",
     "fixfast.codec.reading",
+    "fixfast.codec.tables",
     "fixfast.codec.verbatim",
 )
 

@@ -38,6 +38,8 @@ _HOMES = {
     "StreamDecoder": "frame",
     "encode": "encode",
     "encode_session": "encode",
+    "index": "columns",
+    "decode_columns": "columns",
     "Template": "template",
 }
 
@@ -58,6 +60,8 @@ class Codec:
     encode: Any
     encode_session: Any
     Template: Any
+    index: Any
+    decode_columns: Any
     convert: ModuleType
 
     def __init__(self, name: str) -> None:
