@@ -57,6 +57,7 @@ cdef extern from "scan.h" nogil:
     ) noexcept
     int ff_trailer(const uint8_t* p, uint32_t trailer) noexcept
 
+
 @cython.final
 cdef class DataPairs:
     """The pairs of length and data tags, as the kernels read them."""
