@@ -13,6 +13,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
+NEON_ARGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -24,11 +25,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
+.PHONY: help demo test test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
+	@echo 'also: test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -65,6 +66,10 @@ demo: install
 
 test: install
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+# The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.
+test-neon:
+	sh tests/kernels/neon.sh $(NEON_ARGS)
 
 # --- checks ----------------------------------------------------------------------------------------------
 

@@ -41,15 +41,19 @@ SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml"
 
 #: C sources beside the .pyx of an extension. Every .pyx below fixfast/ is an extension.
 C_SOURCES = {
-    "fixfast.codec.scan.kernels": ["scalar.c", "avx2.c", "avx512.c", "dispatch.c"],
+    "fixfast.codec.scan.kernels": ["scalar.c", "avx2.c", "avx512.c", "neon.c", "dispatch.c"],
     "fixfast.codec.schema": ["schema_check.c"],
     "fixfast.codec.validate": ["walk.c"],
 }
 #: What a kernel is compiled for on x86-64, by gcc and clang; without its flags a file holds no kernel (MSVC: none).
+#: NEON is part of 64-bit ARM.
 KERNEL_FLAGS = {
     "avx2.c": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"],
     "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vbmi2", "-mbmi", "-mbmi2", "-mpopcnt"],
+    "neon.c": ["-fno-tree-slp-vectorize"],
 }
+X86, ARM = ("avx2.c", "avx512.c"), ("neon.c",)
+KERNELS_OF = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 #: Headers that do not exist before the generator has run.
 GENERATED_HEADERS = ("fixfast/codec/_data_pairs.h",)
 
@@ -222,14 +226,15 @@ class BuildExt(build_ext):
 
     def per_file(self, flags: list[str]) -> None:
         """Turn off, for Cython's output only, the warnings that its own code gives; tell kernels what they are for."""
-        x86 = platform.machine().lower() in ("x86_64", "amd64") and "universal2" not in sysconfig.get_platform()
+        machine = "" if "universal2" in sysconfig.get_platform() else platform.machine().lower()
+        kernels = KERNELS_OF.get(machine, ())
         compile_one = self.compiler._compile
 
         def compile_relaxed(obj: str, src: str, ext: str, cc_args: Any, extra: list[str], pp_opts: Any) -> None:
             if is_generated(os.path.relpath(src, ROOT)):
                 extra = [*extra, *flags]
-            elif x86 and (kernel := KERNEL_FLAGS.get(Path(src).name)):
-                extra = [*extra, *kernel]
+            elif (name := Path(src).name) in kernels:
+                extra = [*extra, *KERNEL_FLAGS[name]]
             compile_one(obj, src, ext, cc_args, extra, pp_opts)
 
         self.compiler._compile = compile_relaxed

@@ -50,6 +50,8 @@ ff_scan_fn *ff_kernel(int which) {
         return ff_built_avx512 && cpu_has_avx512() ? ff_built_avx512 : NULL;
     case FF_KERNEL_AVX2:
         return ff_built_avx2 && cpu_has_avx2() ? ff_built_avx2 : NULL;
+    case FF_KERNEL_NEON:
+        return ff_built_neon;           /* every 64-bit ARM has it */
     default:
         return ff_scan_scalar;
     }

@@ -22,7 +22,7 @@ cdef enum:
     SCRATCH_FIELDS = 512        # on the C stack: 6 KiB
 
 # In the order of scan.h: the best first.
-cdef tuple _NAMES = ("avx512", "avx2", "scalar")
+cdef tuple _NAMES = ("avx512", "avx2", "neon", "scalar")
 cdef tuple _AVAILABLE = tuple([_NAMES[_k] for _k in range(FF_KERNELS) if ff_kernel(_k) is not NULL])
 cdef str _NAME = os.environ.get("FIXFAST_KERNEL") or _AVAILABLE[0]
 if _NAME not in _AVAILABLE:
@@ -47,7 +47,7 @@ def name():
 
 
 def kernel():
-    """Return the name of the scanning kernel in use: "avx512", "avx2" or "scalar".
+    """Return the name of the scanning kernel in use: "avx512", "avx2", "neon" or "scalar".
 
     The best one that this build and this CPU have is taken when the codec is imported; FIXFAST_KERNEL in the
     environment forces another. All give the same results.

@@ -134,10 +134,11 @@ ff_scan_fn ff_scan_scalar;
  * A kernel in SIMD leaves to the scalar one whatever it would not accept, so that there is one judge. */
 
 /* Kernels, the best first. */
-enum { FF_KERNEL_AVX512, FF_KERNEL_AVX2, FF_KERNEL_SCALAR, FF_KERNELS };
+enum { FF_KERNEL_AVX512, FF_KERNEL_AVX2, FF_KERNEL_NEON, FF_KERNEL_SCALAR, FF_KERNELS };
 
 extern ff_scan_fn *const ff_built_avx2;     /* NULL where the compiler was not told to make it */
 extern ff_scan_fn *const ff_built_avx512;
+extern ff_scan_fn *const ff_built_neon;     /* NULL elsewhere than on 64-bit ARM */
 
 /* A kernel, NULL if this build or this CPU does not have it. */
 ff_scan_fn *ff_kernel(int which);
