@@ -37,7 +37,10 @@ WINDOWS_SUFFIXES = (".pyd", ".dll")
 #: Directories whose sources go into the sdist beside the package, so that it can be tested and measured.
 SDIST_DIRS = ("tests", "docs", "examples", "benchmarks")
 SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
-SDIST_SUFFIXES = {".py", ".pyi", ".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html", ".c", ".sh"}
+SDIST_SUFFIXES = {
+    *(".py", ".pyi", ".c", ".h", ".sh"),
+    *(".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html", ".dict"),
+}
 
 #: C sources beside the .pyx of an extension. Every .pyx below fixfast/ is an extension.
 C_SOURCES = {
