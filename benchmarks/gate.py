@@ -128,7 +128,7 @@ def _table(found: Counts) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Count and compare, or keep. Returns 0, 1 where a count has changed, 2 where nothing could be compared."""
+    """Count and compare, or keep. Returns 0; 1: a count has changed; 2: no valgrind; 3: none kept for this environment."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
     parser.add_argument("--renew", action="store_true", help="keep what is counted now")
     parser.add_argument("--repeat", action="store_true", help=argparse.SUPPRESS)
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if name not in kept:
         print(f"{COUNTS.name} has no counts for {name}; it has {', '.join(kept) or 'none'}. {RENEW}", file=sys.stderr)
-        return 2
+        return 3
     faults = compare(kept[name], found)
     for fault in faults:
         print(fault, file=sys.stderr)
