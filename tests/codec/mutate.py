@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import Random
 
-__all__ = ["chunks", "mutated", "repaired"]
+__all__ = ["chunks", "damaged_round", "mutated", "repaired"]
 
 #: bytes that mean something to a scanner, and those next to them
 _TELLING = b"\x01=0123456789-8FIX.|\x00\x7f\x80\xff:/<>"
@@ -53,6 +54,18 @@ def repaired(raw: bytes) -> bytes:
         return raw
     data = b"%b9=%d\x01%b" % (match[1], len(match[2]), match[2])
     return data + b"10=%03d\x01" % (sum(data) % 256)
+
+
+def damaged_round(pool: Sequence[bytes], seed: int, number: int) -> tuple[bytes, bytes, Random]:
+    """Return a round of the differential tests: a message, damaged, a stream with it inside, and more randomness."""
+    random = Random(f"{seed}/{number}")
+    damaged = mutated(random.choice(pool), random.choice(pool), random)
+    if random.random() < 0.7:
+        damaged = repaired(damaged)
+    stream = b"".join(random.choice([damaged, random.choice(pool)]) for _ in range(random.randrange(1, 4)))
+    if random.random() < 0.3:
+        stream = mutated(stream, damaged or b"x", random)
+    return damaged, stream, random
 
 
 def chunks(stream: bytes, random: Random) -> list[bytes]:

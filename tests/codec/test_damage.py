@@ -13,7 +13,7 @@ import pytest
 
 from fixfast.errors import FixfastError
 from fixfast.types import GarbledReason
-from tests.codec.mutate import chunks, mutated, repaired
+from tests.codec.mutate import chunks, damaged_round
 from tests.codec.samples import SAMPLES
 from tests.codec.support import Codec, decode, parsed
 
@@ -158,13 +158,7 @@ def test_both_implementations_judge_damage_the_same(twins: tuple[Codec, Codec], 
     pool = list(SAMPLES.values())
     accepted = 0
     for i in range(block, ROUNDS, BLOCKS):
-        random = Random(f"{SEED}/{i}")
-        damaged = mutated(random.choice(pool), random.choice(pool), random)
-        if random.random() < 0.7:
-            damaged = repaired(damaged)
-        stream = b"".join(random.choice([damaged, random.choice(pool)]) for _ in range(random.randrange(1, 4)))
-        if random.random() < 0.3:
-            stream = mutated(stream, damaged or b"x", random)
+        damaged, stream, random = damaged_round(pool, SEED, i)
         try:
             compare(twins, damaged, stream, random)
         except BaseException:

@@ -1,4 +1,5 @@
-"""Run the fuzz targets: with atheris (coverage-guided) where it is installed, else with a seeded mutator.
+"""Run the fuzz targets: with atheris (coverage-guided) where it is installed, else with a seeded mutator. The target
+`kernels` is C, for libFuzzer (native.py).
 
     python -m tests.fuzz.run [--target stream] [--seconds 60] [--seed 1] [FILE ...]
 
@@ -19,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
+from tests.fuzz.native import NATIVE, fuzz, replay
 from tests.fuzz.targets import TARGETS
 
 __all__ = ["main"]
@@ -35,6 +37,10 @@ def _keep(target: str, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def _scratch(target: str) -> Path:
+    return Path(os.environ.get("FIXFAST_FUZZ_SCRATCH", "build/fuzz")) / target
 
 
 def _seeded(target: str, seconds: float, seed: int) -> int:
@@ -57,7 +63,7 @@ def _seeded(target: str, seconds: float, seed: int) -> int:
 
 def _atheris(target: str, seconds: float, seed: int) -> int:
     """Let atheris run in a process of its own (it ends the process it runs in). Returns the exit code."""
-    scratch = Path(os.environ.get("FIXFAST_FUZZ_SCRATCH", "build/fuzz")) / target
+    scratch = _scratch(target)
     scratch.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "tests.fuzz.guided", target, str(scratch), str(TARGETS[target].kind.path)]
     options = [
@@ -76,22 +82,26 @@ def _atheris(target: str, seconds: float, seed: int) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse arguments and fuzz. Returns the exit code: 1 when an invariant broke."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n\n")[0])
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--target", choices=sorted(TARGETS), action="append")
+    parser.add_argument("--target", choices=sorted([*TARGETS, NATIVE]), action="append")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="use the seeded mutator even if atheris is installed")
     options = parser.parse_args(arguments)
-    names = options.target or list(TARGETS)
+    names = options.target or [*TARGETS, NATIVE]
+    native, names = NATIVE in names, [name for name in names if name != NATIVE]
     if options.files:
         for path in options.files:
             for name in names:
                 if path.suffix == TARGETS[name].kind.suffix:
                     TARGETS[name].check(path.read_bytes())
-        return 0
+        return replay(options.files, _scratch(NATIVE)) if native else 0
     run = _seeded if options.plain or find_spec("atheris") is None else _atheris
-    return max(run(name, options.seconds, options.seed) for name in names)
+    codes = [run(name, options.seconds, options.seed) for name in names]
+    if native:
+        codes.append(fuzz(options.seconds, options.seed, _scratch(NATIVE), plain=options.plain))
+    return max(codes)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 
 import fixfast as ff
 from fixfast.codec.scan import kernels
+from tests.fuzz.native import files
 
 HERE = Path(__file__).resolve().parent
 #: 2,000,000 take 10 seconds. FIXFAST_KERNEL_SEED=... tries others than every run tries.
@@ -26,7 +27,7 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def _run(program: str, folder: Path, *arguments: int, flags: tuple[str, ...] = ()) -> str:
+def _run(program: str, folder: Path, *arguments: int | Path, flags: tuple[str, ...] = ()) -> str:
     """Build a program of this folder and run it. Returns what it prints, the first line of which names every kernel."""
     out = folder / program
     subprocess.run(["sh", str(HERE / "build.sh"), program, str(out), *flags], check=True, timeout=120)
@@ -58,6 +59,13 @@ def test_all_kernels_are_clean_under_sanitizers(tmp_path: Path) -> None:
 @needs_compiler
 def test_hostile_bodies_cost_every_kernel_time_that_grows_as_they_do(tmp_path: Path) -> None:
     _run("hostile", tmp_path, 4_000_000)
+
+
+@needs_compiler
+def test_what_fuzzing_kept_gives_the_same_under_every_kernel(tmp_path: Path) -> None:
+    assert len(files()) > 30
+    said = _run("fuzz", tmp_path, *files(), flags=(*SANITIZE, "-DREPLAY"))
+    assert said.startswith(f"{len(files())} inputs:")
 
 
 def test_kernel_is_the_best_one_unless_forced() -> None:
