@@ -52,7 +52,16 @@ C_SOURCES = {
 #: NEON is part of 64-bit ARM.
 KERNEL_FLAGS = {
     "avx2.c": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"],
-    "avx512.c": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vbmi2", "-mbmi", "-mbmi2", "-mpopcnt"],
+    "avx512.c": [
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx512vbmi",
+        "-mavx512vbmi2",
+        "-mbmi",
+        "-mbmi2",
+        "-mpopcnt",
+    ],
     "neon.c": ["-fno-tree-slp-vectorize"],
 }
 X86, ARM = ("avx2.c", "avx512.c"), ("neon.c",)

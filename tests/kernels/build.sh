@@ -14,7 +14,7 @@ avx2= avx512= neon=
 machine=$("$cc" -dumpmachine | cut -d- -f1)
 if [ "$machine" = x86_64 ]; then
     avx2='-mavx2 -mbmi -mbmi2 -mpopcnt'
-    avx512="-mavx512f -mavx512bw -mavx512vl -mavx512vbmi2 $avx2"
+    avx512="-mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vbmi2 $avx2"
 elif [ "$machine" = aarch64 ]; then
     neon=-fno-tree-slp-vectorize
 fi

@@ -50,7 +50,8 @@ enum {
 #define FF_PAIR_WORDS (FF_PAIR_BITS / 64)
 
 /* Which tags are lengths of the data field that follows them. The bit of a tag's low 16 bits is a filter: it is exact
- * for the standard's tags, and what it lets through is looked up in the sorted columns. */
+ * for the standard's tags, and what it lets through is looked up in the sorted columns. Its first 1024 are a filter of
+ * their own in registers. */
 typedef struct {
     const uint64_t *bits;           /* FF_PAIR_WORDS */
     const int32_t *len_tag;         /* ascending */
