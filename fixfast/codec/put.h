@@ -92,20 +92,22 @@ static const uint64_t ff_powers[20] = {
     10000000000000000ULL, 100000000000000000ULL, 1000000000000000000ULL, 10000000000000000000ULL,
 };
 
+/* How many digits a number has; 0 has one. */
 static inline int ff_digits(uint64_t value) {
+    value |= 1; /* has as many: a power of ten above 1 is even */
 #if defined(__GNUC__) || defined(_MSC_VER)
 #if defined(_MSC_VER) && defined(_M_X64)
     unsigned long top;
-    _BitScanReverse64(&top, value | 1);
+    _BitScanReverse64(&top, value);
     int guess = (int)((top + 1) * 1233 >> 12);
 #elif defined(_MSC_VER)
     int guess = 0;
     while (guess < 19 && value >= ff_powers[guess + 1])
         guess++;
 #else
-    int guess = (64 - __builtin_clzll(value | 1)) * 1233 >> 12; /* log10(2) = 1233 / 4096, nearly */
+    int guess = (64 - __builtin_clzll(value)) * 1233 >> 12; /* log10(2) = 1233 / 4096, nearly */
 #endif
-    return guess + (value >= ff_powers[guess]) + (guess == 0 && value == 0);
+    return guess + (value >= ff_powers[guess]);
 #else
     int n = 1;
     while (n < 20 && value >= ff_powers[n])
@@ -125,6 +127,19 @@ static inline uint64_t ff_eight(uint32_t value) {
     high = (word * 103 >> 10) & 0x000F000F000F000FULL; /* / 10 */
     return high | (word - high * 10) << 8;
 }
+
+/* Three digits of each number below 1000, the first in the lowest byte. */
+#define FF_ONE(n) ((n) / 100 | (n) / 10 % 10 << 8 | (n) % 10 << 16 | 0x303030)
+#define FF_TEN(n) \
+    FF_ONE(n), FF_ONE(n + 1), FF_ONE(n + 2), FF_ONE(n + 3), FF_ONE(n + 4), FF_ONE(n + 5), FF_ONE(n + 6), \
+        FF_ONE(n + 7), FF_ONE(n + 8), FF_ONE(n + 9)
+#define FF_HUNDRED(n) \
+    FF_TEN(n), FF_TEN(n + 10), FF_TEN(n + 20), FF_TEN(n + 30), FF_TEN(n + 40), FF_TEN(n + 50), FF_TEN(n + 60), \
+        FF_TEN(n + 70), FF_TEN(n + 80), FF_TEN(n + 90)
+static const uint32_t ff_three[1000] = {
+    FF_HUNDRED(0),   FF_HUNDRED(100), FF_HUNDRED(200), FF_HUNDRED(300), FF_HUNDRED(400),
+    FF_HUNDRED(500), FF_HUNDRED(600), FF_HUNDRED(700), FF_HUNDRED(800), FF_HUNDRED(900),
+};
 
 static inline void ff_store(uint8_t *out, uint64_t word) {
 #if FF_LITTLE
@@ -177,6 +192,18 @@ static inline Py_ssize_t ff_put_decimals(uint8_t *out, uint64_t magnitude, int d
         out[whole] = '.';
         return whole + 1 + decimals;
     }
+    /* PERF: up to sixteen are two words, the second stored twice, in the same way (scaled:5 of 10**11
+     * 10.3 -> 9.1 ns) */
+    if (magnitude < 10000000000000000ULL && magnitude >= 100000000 && decimals <= 8) {
+        int head = ff_digits(magnitude) - 8;
+        uint32_t first = (uint32_t)(magnitude / 100000000);
+        uint64_t word = ff_eight((uint32_t)(magnitude - (uint64_t)first * 100000000)) + 0x3030303030303030ULL;
+        ff_store(out, (ff_eight(first) + 0x3030303030303030ULL) >> 8 * (8 - head));
+        ff_store(out + head, word);
+        ff_store(out + head + 9 - decimals, word >> 8 * (8 - decimals));
+        out[head + 8 - decimals] = '.';
+        return head + 9;
+    }
     unit = ff_powers[decimals];
     n = ff_put_unsigned(out, magnitude / unit);
     /* a one in front makes up the leading zeros of the fraction; the point is then written over it */
@@ -208,21 +235,21 @@ static inline uint64_t ff_clock(uint32_t seconds) {
     return (tens | (word - tens * 10) << 8) + 0x30303A30303A3030ULL;
 }
 
-/* Nothing, or a point and 3, 6 or 9 digits; what is finer is cut off. Returns how many bytes. */
+/* Nothing, or a point and 3, 6 or 9 digits; what is finer is cut off. Returns how many bytes.
+ * PERF: three digits are looked up, not computed (milliseconds 3.1 -> below 1 ns). */
 static inline Py_ssize_t ff_put_fraction(uint8_t *out, uint32_t nanos, int digits) {
+    uint32_t ms = nanos / 1000000, us;
     if (digits == 0)
         return 0;
-    /* a one in front makes up the leading zeros; the point is then written over it */
+    ff_store(out, '.' | (uint64_t)ff_three[ms] << 8);
     if (digits == 3)
-        ff_store(out, (ff_eight(1000 + nanos / 1000000) + 0x3030303030303030ULL) >> 32);
-    else if (digits == 6)
-        ff_store(out, (ff_eight(1000000 + nanos / 1000) + 0x3030303030303030ULL) >> 8);
-    else {
-        ff_store(out + 1, ff_eight(nanos / 10) + 0x3030303030303030ULL);
-        out[9] = (uint8_t)('0' + nanos % 10);
-    }
-    out[0] = '.';
-    return digits + 1;
+        return 4;
+    us = (nanos - ms * 1000000) / 1000;
+    ff_store(out + 4, ff_three[us]);
+    if (digits == 6)
+        return 7;
+    ff_store(out + 7, ff_three[nanos - ms * 1000000 - us * 1000]);
+    return 10;
 }
 
 /* --- Python's numbers ----------------------------------------------------------------------------------- */
@@ -285,23 +312,27 @@ static inline int ff_read_decimal(PyObject *number, int *negative, uint64_t *man
 
 /* --- sums ----------------------------------------------------------------------------------------------- */
 
-/* The sum of n bytes mod 256.
- * PERF: 16 bytes a step, and the last step masked, so that no load waits for a store behind it (170 bytes, alone, 21 to 33
- * -> 6 ns; in a whole NOS no difference was seen).
+/* Copy n bytes, no more, and return their sum mod 256.
+ * PERF: 16 bytes a step, one load for both, and the last step masked, so that no load waits for a store behind it
+ * (180 bytes, 13.5 -> 10.7 ns).
  */
-static inline uint32_t ff_sum(const uint8_t *p, Py_ssize_t n) {
+static inline uint32_t ff_copy_and_sum(uint8_t *out, const uint8_t *p, Py_ssize_t n) {
 #if FF_SSE2
     static const uint8_t mask[32] = {0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,   0,
                                      255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
     if (n >= 16) {
         const __m128i zero = _mm_setzero_si128();
-        __m128i total = zero, last;
+        __m128i total = zero, block;
         Py_ssize_t i;
-        for (i = 0; i + 16 <= n; i += 16)
-            total = _mm_add_epi64(total, _mm_sad_epu8(_mm_loadu_si128((const __m128i *)(p + i)), zero));
-        last = _mm_loadu_si128((const __m128i *)(p + n - 16));
-        last = _mm_and_si128(last, _mm_loadu_si128((const __m128i *)(mask + n - i)));
-        total = _mm_add_epi64(total, _mm_sad_epu8(last, zero));
+        for (i = 0; i + 16 <= n; i += 16) {
+            block = _mm_loadu_si128((const __m128i *)(p + i));
+            _mm_storeu_si128((__m128i *)(out + i), block);
+            total = _mm_add_epi64(total, _mm_sad_epu8(block, zero));
+        }
+        block = _mm_loadu_si128((const __m128i *)(p + n - 16));
+        _mm_storeu_si128((__m128i *)(out + n - 16), block);
+        block = _mm_and_si128(block, _mm_loadu_si128((const __m128i *)(mask + n - i)));
+        total = _mm_add_epi64(total, _mm_sad_epu8(block, zero));
         return (uint32_t)(_mm_cvtsi128_si32(total) + _mm_cvtsi128_si32(_mm_srli_si128(total, 8))) & 255;
     }
 #endif
@@ -309,7 +340,7 @@ static inline uint32_t ff_sum(const uint8_t *p, Py_ssize_t n) {
         uint8_t total = 0;
         Py_ssize_t i;
         for (i = 0; i < n; i++)
-            total += p[i];
+            total += out[i] = p[i];
         return total;
     }
 }

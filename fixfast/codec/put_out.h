@@ -11,12 +11,17 @@ enum {
     FF_MAX_TIME = 27
 };
 
-/* The text of the last time that was written. */
+/* The text of the last second that was written. */
 typedef struct {
     int64_t second;       /* since the epoch, of `clock`; INT64_MIN for none */
     uint32_t day;         /* since 1677-09-20, of `date` */
     uint64_t date, clock; /* YYYYMMDD and HH:MM:SS */
 } ff_times;
+
+static inline void ff_no_time(ff_times *times) {
+    times->second = INT64_MIN;
+    times->day = UINT32_MAX;
+}
 
 /* HEADROOM bytes in front of the body stay free for 8= and 9=, which are written backwards once the length is known. */
 typedef struct {
@@ -26,7 +31,8 @@ typedef struct {
     uint8_t *heap; /* the buffer if it is malloc'ed, NULL while it is the stack's; freed by the owner */
     int digits;    /* decimals of timestamps: 0, 3, 6 or 9 */
     int refuse;    /* kinds of tags that the caller must not set */
-    ff_times times;
+    ff_times *times; /* its own, or those of an object that remembers them */
+    ff_times own;
 } ff_out;
 
 static inline void ff_open(ff_out *o, uint8_t *stack, Py_ssize_t size, int digits) {
@@ -36,8 +42,8 @@ static inline void ff_open(ff_out *o, uint8_t *stack, Py_ssize_t size, int digit
     o->heap = NULL;
     o->digits = digits;
     o->refuse = 0;
-    o->times.second = INT64_MIN;
-    o->times.day = UINT32_MAX;
+    o->times = &o->own;
+    ff_no_time(&o->own);
 }
 
 /* The date of a day from year 0001 on.
@@ -57,25 +63,28 @@ static inline void ff_civil(int64_t days, int *year, int *month, int *day) {
     *day = (int)((m & 0xFFFF) / 2141) + 1;
 }
 
+static inline void ff_new_second(ff_times *times, int64_t second) {
+    uint64_t shifted = (uint64_t)(second + (int64_t)86400 * 106753); /* since 1677-09-20: never negative */
+    uint32_t days = (uint32_t)(shifted / 86400);
+    int year, month, day;
+    if (days != times->day) {
+        ff_civil((int64_t)days - 106753, &year, &month, &day);
+        times->date = ff_eight((uint32_t)(year * 10000 + month * 100 + day)) + 0x3030303030303030ULL;
+        times->day = days;
+    }
+    times->clock = ff_clock((uint32_t)(shifted - (uint64_t)days * 86400));
+    times->second = second;
+}
+
 /* A UTCTimestamp; up to FF_MAX_TIME bytes. Returns where the next byte goes. */
 static inline uint8_t *ff_put_time(ff_out *o, uint8_t *p, int64_t ns) {
     int64_t second = ns >= 0 ? (int64_t)((uint64_t)ns / 1000000000) : -(int64_t)(((uint64_t)-(ns + 1) + 1000000000) / 1000000000);
-    ff_times *times = &o->times;
-    int year, month, day;
+    ff_times *times = o->times;
     /* PERF: 52 and 60 are often of the same second: its text is kept while the message lasts (a slot with a time 21 -> 8
      * ns), by a Template longer; as words, since bytes just written cannot be loaded 16 at a time without a stall (a NOS
      * 134 -> 128 ns) */
-    if (second != times->second) {
-        uint64_t shifted = (uint64_t)(second + (int64_t)86400 * 106753); /* since 1677-09-20: never negative */
-        uint32_t days = (uint32_t)(shifted / 86400);
-        if (days != times->day) {
-            ff_civil((int64_t)days - 106753, &year, &month, &day);
-            times->date = ff_eight((uint32_t)(year * 10000 + month * 100 + day)) + 0x3030303030303030ULL;
-            times->day = days;
-        }
-        times->clock = ff_clock((uint32_t)(shifted - (uint64_t)days * 86400));
-        times->second = second;
-    }
+    if (second != times->second)
+        ff_new_second(times, second);
     ff_store(p, times->date);
     p[8] = '-';
     ff_store(p + 9, times->clock);
@@ -165,135 +174,15 @@ static inline Py_ssize_t ff_put_plain(
     return i;
 }
 
-/* Take over the time that an object remembers, and let it remember another. PERF: the next message is of the same day, and
- * mostly of the same second (NOS 128 -> 120 ns). Without a GIL nothing is remembered: threads may share the object.
- */
-static inline void ff_recall(ff_out *o, const ff_times *times) {
-#ifndef Py_GIL_DISABLED
-    o->times = *times;
-#endif
-}
-
-static inline void ff_remember(const ff_out *o, ff_times *times) {
-#ifndef Py_GIL_DISABLED
-    if (times->second != o->times.second)
-        *times = o->times;
-#endif
-}
-
-/* --- templates ------------------------------------------------------------------------------------------- */
-
-enum { FF_SLOT_STR, FF_SLOT_INT, FF_SLOT_TIME, FF_SLOT_DECIMAL, FF_SLOT_BOOL, FF_SLOT_SCALED, FF_SLOT_GROUP };
-
-enum { FF_ROOM = 48 };
-
-/* One Slot. */
-typedef struct {
-    int tag;
-    int kind;          /* FF_SLOT_STR ... */
-    int scale;         /* of FF_SLOT_SCALED: its decimals; of FF_SLOT_GROUP: which group */
-    Py_ssize_t number; /* of its value among those given */
-    Py_ssize_t start;  /* of its "tag=" in the fixed text; the fixed bytes before it end here */
-    Py_ssize_t stop;   /* behind the "="; the next fixed bytes begin here */
-} ff_hole;
-
-/* Write the value of a slot, if it is what values nearly always are, without SOH; NULL: it is something else. `limit`: as
- * far as a text may go. Anything else needs FF_ROOM bytes.
- */
-static inline uint8_t *ff_put_slot(
-    ff_out *o, const ff_hole *hole, PyTypeObject *decimal, const uint8_t *limit, uint8_t *p, PyObject *value
-) {
-    switch (hole->kind) {
-    case FF_SLOT_STR:
-        if (PyUnicode_CheckExact(value) && PyUnicode_IS_COMPACT_ASCII(value)) {
-            Py_ssize_t n = PyUnicode_GET_LENGTH(value);
-            if (n == 0 || limit - p <= n || ff_copy(p, (const uint8_t *)PyUnicode_DATA(value), n))
-                return NULL;
-            return p + n;
-        }
-        return NULL;
-    case FF_SLOT_TIME:
-        if (PyLong_CheckExact(value)) {
-            int overflow;
-            int64_t ns = ff_int64(value, &overflow);
-            return overflow ? NULL : ff_put_time(o, p, ns);
-        }
-        return NULL;
-    case FF_SLOT_SCALED:
-        if (hole->scale && PyLong_CheckExact(value)) {
-            int overflow;
-            int64_t number = ff_int64(value, &overflow);
-            if (overflow)
-                return NULL;
-            p[0] = '-';
-            p += number < 0;
-            return p + ff_put_decimals(p, number < 0 ? 0 - (uint64_t)number : (uint64_t)number, hole->scale);
-        }
-        return NULL;
-    case FF_SLOT_DECIMAL:
-        if (Py_TYPE(value) == decimal)
-            return ff_put_decimal(p, value);
-        /* an int: as below */
-        /* fallthrough */
-    case FF_SLOT_INT:
-        if (PyLong_CheckExact(value) && ff_is_small(value))
-            return p + ff_put_int(p, ff_small(value));
-        return NULL;
-    }
-    return NULL;
-}
-
-/* Write slots i, i + 1 ... of `count` with the fixed text in front of each, as long as the values are simple. Returns the
- * number of the first that is not, of which nothing is written. `text` may be read FF_SLACK bytes too far.
- * None leaves its slot out.
- */
-static inline Py_ssize_t ff_put_slots(
-    ff_out *o, const ff_hole *holes, const uint8_t *text, Py_ssize_t i, Py_ssize_t count, PyObject *const *values,
-    PyTypeObject *decimal
-) {
-    Py_ssize_t at = i ? holes[i - 1].stop : 0;
-    uint8_t *p = o->p, *q;
-    /* room for everything but texts is seen to once, by what lies behind the limit */
-    Py_ssize_t need = count ? holes[count - 1].stop + FF_ROOM * count : 0;
-    const uint8_t *limit;
-    if (o->end - p < need)
-        return i;
-    limit = o->end - need;
-    for (; i < count; i++) {
-        const ff_hole *hole = holes + i;
-        PyObject *value = values[hole->number];
-        Py_ssize_t n = hole->stop - at;
-        if (value == Py_None && hole->start == at) {
-            at = hole->stop;
-            continue;
-        }
-        ff_copy_blocks(p, text + at, n);
-        if (value == Py_None) {
-            p += hole->start - at;
-            at = hole->stop;
-            continue;
-        }
-        q = ff_put_slot(o, hole, decimal, limit, p + n, value);
-        if (q == NULL)
-            break;
-        at = hole->stop;
-        q[0] = 1;
-        p = q + 1;
-    }
-    o->p = p;
-    return i;
-}
-
 /* --- the frame ------------------------------------------------------------------------------------------- */
 
-/* Put BeginString, BodyLength and CheckSum around the body; o->end must leave 7 bytes. `begin`: an ASCII str of 1 to 13
- * characters. Returns the first byte; o->p is behind the last.
+/* Put BeginString and BodyLength in front of the body, and return the first byte. `begin`: an ASCII str of 1 to 13
+ * characters.
  */
-static inline uint8_t *ff_frame(ff_out *o, PyObject *begin) {
+static inline uint8_t *ff_put_head(ff_out *o, PyObject *begin) {
     Py_ssize_t size = o->p - o->base - FF_HEADROOM;
     Py_ssize_t n = PyUnicode_GET_LENGTH(begin);
-    uint8_t *start = o->base + FF_HEADROOM, *p = o->p;
-    uint32_t total;
+    uint8_t *start = o->base + FF_HEADROOM;
     *--start = 1;
     do {
         *--start = (uint8_t)('0' + size % 10);
@@ -305,14 +194,20 @@ static inline uint8_t *ff_frame(ff_out *o, PyObject *begin) {
     memcpy(start, PyUnicode_DATA(begin), n);
     start -= 2;
     memcpy(start, "8=", 2);
-    total = ff_sum(start, p - start);
-    memcpy(p, "10=", 3);
-    p[3] = (uint8_t)('0' + total / 100);
-    p[4] = (uint8_t)('0' + total / 10 % 10);
-    p[5] = (uint8_t)('0' + total % 10);
-    p[6] = 1;
-    o->p = p + 7;
     return start;
+}
+
+/* The bytes object of a message: what lies from `start` to o->p, and CheckSum. NULL: no memory, an exception is set. */
+static inline PyObject *ff_message(const ff_out *o, const uint8_t *start) {
+    Py_ssize_t n = o->p - start;
+    PyObject *raw = PyBytes_FromStringAndSize(NULL, n + 7);
+    uint8_t *out;
+    if (raw == NULL)
+        return NULL;
+    out = (uint8_t *)PyBytes_AS_STRING(raw);
+    /* "10=ddd", SOH, and the 0 behind every bytes object */
+    ff_store(out + n, 0x3D3031ULL | (uint64_t)ff_three[ff_copy_and_sum(out, start, n)] << 24 | 1ULL << 48);
+    return raw;
 }
 
 #endif

@@ -29,7 +29,8 @@ cdef extern from "put_out.h":
     void ff_open(Out* o, uint8_t* stack, Py_ssize_t size, int digits) noexcept
     uint8_t* ff_put_time(Out* o, uint8_t* p, int64_t ns) noexcept
     uint8_t* ff_put_decimal(uint8_t* p, object number) noexcept
-    uint8_t* ff_frame(Out* o, object begin) noexcept
+    uint8_t* ff_put_head(Out* o, object begin) noexcept
+    object ff_message(const Out* o, const uint8_t* start)
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_COMPACT_ASCII(object text)
@@ -41,7 +42,7 @@ cdef enum:
     SLACK = 16          # FF_SLACK of put.h
     MAX_INT = 20
     MAX_TIME = 27
-    STACK = 2048        # a body that fits here costs no malloc; nine of ten messages do
+    STACK = 8192        # a body that fits here costs no malloc; nearly all messages do
 
 cdef enum:
     TIME = 32           # kind of a tag (see write.pxd): an int is ns since the epoch

@@ -4,7 +4,7 @@
 The body is written first; then BeginString and BodyLength go backwards in front of it, then the checksum behind.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_AsLongLongAndOverflow, PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
@@ -26,8 +26,9 @@ from fixfast.codec.render cimport (
     PyUnicode_DATA,
     PyUnicode_GET_LENGTH,
     PyUnicode_IS_COMPACT_ASCII,
-    ff_frame,
     ff_is_small,
+    ff_message,
+    ff_put_head,
     ff_put_int,
     ff_small,
     plain,
@@ -464,9 +465,6 @@ cdef int put_msg_type(Out* o, object msg_type) except -1:
 
 cdef object finish(Out* o, object begin):
     cdef Py_ssize_t size = o.p - o.base - HEADROOM
-    cdef uint8_t* start
     if size > MAX_BODY:
         refuse(9, f"a body of {size} bytes is too long for BodyLength")
-    room(o, 7)
-    start = ff_frame(o, begin)
-    return PyBytes_FromStringAndSize(<const char*>start, o.p - start)
+    return ff_message(o, ff_put_head(o, begin))
