@@ -1,7 +1,7 @@
 # Growing memory without the GIL, and a book of distinct texts: each gets a code, in the order of their first arrival.
 
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 cdef extern from *:
@@ -24,9 +24,16 @@ cdef extern from *:
     uint64_t ff_first_bytes(const uint8_t* p, unsigned n) noexcept nogil
     uint64_t ff_stir(uint64_t hash, uint64_t word) noexcept nogil
 
+cdef extern from "pages.h" nogil:
+    void* ff_grow(void* p, size_t* mapped, size_t used, size_t size, size_t likely) noexcept
+    void* ff_trim(void* p, size_t* mapped, size_t size) noexcept
+    void ff_release(void* p, size_t mapped) noexcept
+    uint8_t ff_sum(const uint8_t* p, size_t n) noexcept
+
 
 cdef struct Pile:
-    uint8_t* p                  # from realloc()
+    uint8_t* p                  # memory of pages.h
+    size_t mapped               # how it came
     size_t width                # of an element, in bytes
     size_t n                    # elements
     size_t cap
@@ -46,19 +53,27 @@ cdef struct Book:
     Pile letters                # of bytes
 
 
+cdef inline int enlarge(Pile* pile, size_t cap, size_t likely) noexcept nogil:
+    """Make room for `cap` elements, of which `likely` will be there. -1: no memory; the pile stays what it was."""
+    cdef uint8_t* p = <uint8_t*>ff_grow(
+        pile.p, &pile.mapped, pile.n * pile.width, cap * pile.width, likely * pile.width
+    )
+    if p is NULL:
+        return -1
+    pile.p = p
+    pile.cap = max(cap, pile.mapped // pile.width)
+    return 0
+
+
 cdef inline int reserve(Pile* pile, size_t more) noexcept nogil:
     """Make room for `more` elements. -1: no memory; the pile stays what it was."""
     cdef size_t cap = pile.n + more
-    cdef uint8_t* p
-    if cap <= pile.cap:
-        return 0
-    # PERF: realloc() moves pages, not bytes, once a pile is large; what is not touched yet costs nothing.
-    cap = max(cap, pile.cap + (pile.cap >> 1))
-    p = <uint8_t*>realloc(pile.p, cap * pile.width)
-    if p is NULL:
-        return -1
-    pile.p, pile.cap = p, cap
-    return 0
+    return 0 if cap <= pile.cap else enlarge(pile, max(cap, pile.cap + (pile.cap >> 1)), 0)
+
+
+cdef inline void clear(Pile* pile) noexcept nogil:
+    ff_release(pile.p, pile.mapped)
+    pile.p, pile.mapped, pile.n, pile.cap = NULL, 0, 0, 0
 
 
 cdef inline int append(Pile* pile, const void* elements, size_t n) noexcept nogil:
@@ -81,8 +96,13 @@ cdef inline int open_book(Book* book, uint64_t seed) noexcept nogil:
 
 cdef inline void close_book(Book* book) noexcept nogil:
     free(book.slots)
-    free(book.texts.p)
-    free(book.letters.p)
+    clear(&book.texts)
+    clear(&book.letters)
+
+
+cdef inline int empty_book(Book* book) noexcept nogil:
+    close_book(book)
+    return open_book(book, book.seed)
 
 
 cdef inline uint64_t hash_of(const Book* book, const uint8_t* p, uint32_t n) noexcept nogil:

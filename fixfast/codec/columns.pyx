@@ -1,27 +1,30 @@
 # cython: language_level=3, binding=False
 """index() and decode_columns(): a whole buffer of messages -> numpy arrays, with the GIL released.
 
-What is a message and what is garbled is judged as a StreamDecoder judges it (many.pxd), by the same kernels. The
-buffer is gone through in blocks of 4 MiB, between which signals are looked at. Threads take parts of it that begin at
-what looks like a start; where the part before does not end right there, it goes on itself, so that the result never
-depends on how many there were.
+What is a message and what is garbled is judged as a StreamDecoder judges it (many.pxd), by the same kernels. Signals
+are looked at every 4 MiB.
 
-Memory: arrays grow where they are (realloc moves pages), and become the result without a copy. Beside them stand
-800 KiB for the fields of a message, one message if it had to be translated, and with threads one column at a time.
+Threads take blocks that begin at what looks like a start, each into memory of its own, which is used again and again.
+In the order of the blocks they get their places in the arrays of the result, and copy there side by side. A block that
+turns out not to begin where the one before has ended is gone through again from there, so that the result never depends
+on how many threads there were.
+
+Memory: arrays grow where they are (pages.h) and become the result without a copy. Beside them stand 800 KiB for the
+fields of a message, one message if it had to be translated, and for each thread what it found in a block.
 """
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint8_t
-from libc.stdlib cimport free, realloc
 
 cimport cython
 
-from fixfast.codec.book cimport Book, Pile, Text, append
+from fixfast.codec.book cimport Book, Pile, Text, append, ff_release, ff_trim
 from fixfast.codec.context cimport Context, Export, checked_limit, context_of, export_of
-from fixfast.codec.gather cimport BOOL, BYTES, FLOAT, SCALED, TEXT, TIME, Column, Part
-from fixfast.codec.many cimport find_next, seek
+from fixfast.codec.cell cimport BOOL, BYTES, FLOAT, SCALED, TEXT, TIME, Column
+from fixfast.codec.gather cimport Part
+from fixfast.codec.many cimport Walk, find_next
 from fixfast.codec.scan.kernels cimport scan_function
 
 from fixfast.codec.kinds import checked_delimiter, kinds_of
@@ -29,7 +32,8 @@ from fixfast.codec.kinds import checked_delimiter, kinds_of
 __all__ = ["decode_columns", "index"]
 
 cdef enum:
-    LEAST_PART = 1 << 16        # bytes for a thread
+    LEAST_BLOCK = 1 << 16       # bytes for a thread at once
+    MOST_BLOCK = 1 << 21
     MOST_THREADS = 64
 
 
@@ -38,10 +42,11 @@ cdef enum:
 cdef class Memory:
     """What a pile held, as a buffer that an array refers to."""
     cdef uint8_t* p
+    cdef size_t mapped
     cdef Py_ssize_t size
 
     def __dealloc__(self):
-        free(self.p)
+        ff_release(self.p, self.mapped)
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         PyBuffer_FillInfo(view, self, self.p, self.size, 0, flags)
@@ -52,14 +57,13 @@ cdef object array_of(Pile* pile, object dtype):
     import numpy as np
 
     cdef Memory memory
-    cdef uint8_t* p
     if not pile.n:
         return np.empty(0, dtype)
     memory = Memory.__new__(Memory)
-    p = <uint8_t*>realloc(pile.p, pile.n * pile.width)
-    memory.p = pile.p if p is NULL else p
     memory.size = <Py_ssize_t>(pile.n * pile.width)
-    pile.p, pile.n, pile.cap = NULL, 0, 0
+    memory.p = <uint8_t*>ff_trim(pile.p, &pile.mapped, memory.size)
+    memory.mapped = pile.mapped
+    pile.p, pile.mapped, pile.n, pile.cap = NULL, 0, 0, 0
     return np.frombuffer(memory, dtype)
 
 
@@ -73,20 +77,100 @@ cdef tuple categories_of(Book* book):
     ])
 
 
-def _run(Part part):
+cdef int _run(Part part) except -1:
     cdef int rc = 1
-    while rc == 1 and not part.cancelled:
+    while rc == 1:
         with nogil:
             rc = part.run()
         PyErr_CheckSignals()
-    part.failed = rc < 0
+    if rc < 0:
+        raise MemoryError
+    return 0
 
 
-cdef Part _part(Part like, Export export, Context context, list kinds, int64_t at):
+@cython.final
+cdef class Gang:
+    """Threads that go through the blocks of a buffer. Everything here is `changed`'s to guard."""
+    cdef object changed                 # a Condition
+    cdef Part whole                     # the result; its walk has got to where the next block should begin
+    cdef int64_t size                   # of a block
+    cdef int64_t next                   # where the next block begins that nobody has taken
+    cdef Py_ssize_t taken               # blocks
+    cdef Py_ssize_t turn                # the block whose places come next
+    cdef Py_ssize_t pouring             # threads that write into `whole`, which must not move meanwhile
+    cdef object error                   # what happened to one of them; the others stop
+
+    cdef Py_ssize_t take(self, Part part) except -2:
+        """Give a part its next block; return its number, -1: there is none."""
+        cdef Walk* w = &self.whole.walk
+        cdef int64_t begin, stop
+        with self.changed:
+            begin = self.next
+            if self.error is not None or begin >= w.n:
+                return -1
+            with nogil:
+                stop = find_next(w, min(begin + self.size, w.n), w.n)
+            self.next = stop if stop >= 0 else w.n
+            part.start_at(begin, self.next)
+            self.taken += 1
+            return self.taken - 1
+
+    cdef int wait(self) except -1:
+        if self.error is None:
+            self.changed.wait(1.0)      # should a second signal have kept `error` from being told
+        return 0 if self.error is None else 1
+
+    cdef bint deliver(self, Part part, Py_ssize_t number) except -1:
+        """Put what was found in a block where it belongs; False if another thread has failed."""
+        cdef Walk* w = &self.whole.walk
+        cdef int64_t stop = part.walk.stop
+        with self.changed:
+            while self.turn != number:
+                if self.wait():
+                    return False
+        # It is this thread's turn now: nobody else changes `whole`.
+        if w.at != part.begin or w.bad_end > part.begin:
+            # What looked like a start was none, or bad frames reach over it.
+            part.start_at(w.at, stop)
+            part.walk.bad_end, part.walk.bad_frames, part.walk.searching = w.bad_end, w.bad_frames, w.searching
+            part.forget()
+            _run(part)
+        with self.changed:
+            while self.pouring and not self.whole.has_room_for(part):
+                if self.wait():
+                    return False
+            self.whole.claim(part)
+            self.pouring += 1
+            self.turn += 1
+            self.changed.notify_all()
+        with nogil:
+            part.pour(self.whole)
+        with self.changed:
+            self.pouring -= 1
+            self.changed.notify_all()
+        return True
+
+
+def _work(Gang gang, Part part):
+    cdef Py_ssize_t number
+    try:
+        while True:
+            number = gang.take(part)
+            if number < 0:
+                return
+            _run(part)
+            if not gang.deliver(part, number):
+                return
+    except BaseException as error:
+        gang.error = error
+        with gang.changed:
+            gang.changed.notify_all()
+
+
+cdef Part _part(Part like, Export export, Context context, list kinds):
     cdef Part part = Part.__new__(Part)
     part.walk = like.walk
     part.walk.scratch = NULL
-    part.walk.at = at
     part.export, part.context, part.pairs = export, context, &context.pairs.pairs
     part.scan = scan_function()
     part.indexing, part.fields = like.indexing, like.fields
@@ -95,13 +179,13 @@ cdef Part _part(Part like, Export export, Context context, list kinds, int64_t a
 
 
 cdef Part _go(list kinds, object buffer, bint indexing, bint fields, dict options):
-    """Go through the buffer, in as many parts as there are threads; return the first part, with all that was found."""
+    """Go through the buffer with so many threads; return all that was found."""
     cdef Part like = Part.__new__(Part)
+    cdef Part whole
     cdef Context context = context_of(options["dictionary"])
     cdef bytes delimiter = checked_delimiter(options["delimiter"])
     cdef Export export
-    cdef Py_ssize_t k, count = options["threads"]
-    cdef int64_t at
+    cdef Py_ssize_t count = min(options["threads"], MOST_THREADS)
     if count < 1:
         raise ValueError(f"threads must be at least 1, not {count}")
     like.walk.limit = checked_limit(options["max_message_size"])
@@ -112,55 +196,35 @@ cdef Part _go(list kinds, object buffer, bint indexing, bint fields, dict option
     export = export_of(buffer)
     like.walk.data, like.walk.n = <const uint8_t*>export.view.buf, export.view.len
     like.walk.stop = like.walk.n
-    count = min(count, MOST_THREADS, export.view.len // LEAST_PART + 1)
-    parts = [_part(like, export, context, kinds, 0)]
-    for k in range(1, count):
-        at = find_next(&like.walk, export.view.len // count * k, export.view.len)
-        if at > (<Part>parts[-1]).walk.at:
-            (<Part>parts[-1]).walk.stop = at
-            parts.append(_part(like, export, context, kinds, at))
-    _run_all(parts)
-    return _joined(parts)
+    count = min(count, export.view.len // LEAST_BLOCK + 1)
+    whole = _part(like, export, context, kinds)
+    if count == 1:
+        _run(whole)
+    else:
+        _share(whole, [_part(like, export, context, kinds) for _ in range(count)])
+    return whole
 
 
-cdef int _run_all(list parts) except -1:
-    cdef Part part
-    threads = []
-    if len(parts) > 1:
-        from threading import Thread
+cdef int _share(Part whole, list parts) except -1:
+    from threading import Condition, Thread
 
-        threads = [Thread(target=_run, args=(one,), daemon=True) for one in parts[1:]]
+    cdef Gang gang = Gang.__new__(Gang)
+    gang.changed, gang.whole = Condition(), whole
+    gang.size = min(max(whole.walk.n // (4 * len(parts)), LEAST_BLOCK), MOST_BLOCK)
+    threads = [Thread(target=_work, args=(gang, part), daemon=True) for part in parts[1:]]
+    started = []
     try:
         for thread in threads:
             thread.start()
-        _run(parts[0])
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        for part in parts:
-            part.cancelled = True
-        raise
+            started.append(thread)
+        _work(gang, parts[0])           # here, so that a signal is seen
+    except BaseException as error:      # a thread that could not be started
+        gang.error = error
+    for thread in started:
+        thread.join()
+    if gang.error is not None:
+        raise gang.error
     return 0
-
-
-cdef Part _joined(list parts):
-    cdef Part whole = parts[0]
-    cdef Part part
-    for part in parts:
-        if part.failed:
-            raise MemoryError
-    for i in range(1, len(parts)):
-        part, parts[i] = parts[i], None
-        seek(&whole.walk)
-        begin = whole.walk.stop
-        whole.walk.stop = part.walk.stop
-        if whole.walk.at == begin and whole.walk.bad_end <= begin:
-            whole.take(part)
-        else:                           # what looked like a start was none: go on over it
-            _run(whole)
-            if whole.failed:
-                raise MemoryError
-    return whole
 
 
 cdef object _spans(Part part):
@@ -193,8 +257,8 @@ def index(
     Args:
         buffer: bytes, bytearray, memoryview, mmap, numpy array of bytes: anything contiguous. Exported meanwhile.
         fields: False: fields are neither judged nor kept, only frames and CheckSum.
-        threads: how many parts of the buffer are gone through at once; the result is the same. A part has 64 KiB at
-            least.
+        threads: how many go through the buffer at once, 64 at most, each through 64 KiB at least; the result is the
+            same.
         dictionary: for length/data pairs beyond the standard's; as for parse().
         delimiter: what stands for SOH between fields: b"|", b"^A", b";", b"~" or a tab. Every one of them counts as
             SOH, in values too: a message is judged as if it had been written with SOH.
@@ -246,8 +310,8 @@ def decode_columns(
             "scaled"    ScaledArray of int64 mantissas and int8 exponents, exact; 0, 0
             "time"      UTCTimestamp as datetime64[ns]; NaT
             "bool"      Y or N as bool; False
-        threads: how many parts of the buffer are gone through at once; the result is the same. A part has 64 KiB at
-            least.
+        threads: how many go through the buffer at once, 64 at most, each through 64 KiB at least; the result is the
+            same.
         dictionary: for length/data pairs beyond the standard's; as for parse().
         delimiter: what stands for SOH between fields: b"|", b"^A", b";", b"~" or a tab. Every one of them counts as
             SOH, in values too: a message is judged as if it had been written with SOH.

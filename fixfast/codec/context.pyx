@@ -114,6 +114,10 @@ cdef Export export_of(object data):
         PyObject_GetBuffer(data, &export.view, PyBUF_SIMPLE)
     except BufferError as error:
         raise TypeError(f"contiguous bytes expected: {error}") from None
+    except ValueError as error:         # numpy's word for it; but also what a closed mmap says
+        if memoryview(data).c_contiguous:
+            raise
+        raise TypeError(f"contiguous bytes expected: {error}") from None
     export.held = True
     return export
 

@@ -4,15 +4,18 @@
 Memory grows where it is: rows and fields are written once, and become the arrays of the result.
 """
 
-from libc.math cimport NAN
-from libc.stdint cimport INT64_MIN, int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 cimport cython
 
-from fixfast.codec.book cimport Book, Pile, Text, append, close_book, code_of, open_book, reserve
-from fixfast.codec.convert cimport c_parse_int, c_parse_mantissa, c_parse_scaled, c_parse_time, to_float
+from fixfast.codec.book cimport (
+    Book, Pile, Text, append, clear, close_book, code_of, empty_book, enlarge, ff_sum, open_book,
+)
+from fixfast.codec.cell cimport (
+    BOOL, BYTES, FIXED, FLOAT, INT, SCALED, TEXT, TIME, Column, Kind, put_nothing, put_value,
+)
 from fixfast.codec.many cimport HEADER_ROOM, SCRATCH_SLACK, Walk, open_frame, pass_garbled, pass_message, seek
 from fixfast.codec.scan.kernels cimport (
     FF_CHECKSUM, FF_FULL, FF_MAX_FIELDS, FF_NOT_FIX, FF_OK, FF_SOH, FF_TOO_MANY_FIELDS, FF_TRAILER, ff_find, ff_table,
@@ -22,6 +25,7 @@ __all__ = []
 
 cdef enum:
     BLOCK = 1 << 22             # bytes without the GIL
+    GUESS = 1 << 20             # bytes from which on the rest is thought to go on like this
     PLACES = FF_MAX_FIELDS + 2  # of the table of a message
     SLACK = 64                  # and behind them: kernels store whole vectors
     SLOTS = 65536               # tags by their low 16 bits
@@ -29,31 +33,6 @@ cdef enum:
 cdef dict _KINDS = {
     "S": TEXT, "bytes": BYTES, "int": INT, "float": FLOAT, "fixed": FIXED, "scaled": SCALED, "time": TIME, "bool": BOOL,
 }
-cdef double[23] _TENS = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
-    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-]
-
-
-cdef int _float(const uint8_t* p, Py_ssize_t n, double* out) noexcept nogil:
-    """Answer as to_float(), whose quick way this is."""
-    cdef int64_t mantissa = 0
-    cdef int32_t exponent = 0
-    cdef int rc = c_parse_mantissa(p, n, &mantissa, &exponent)
-    if rc == 0 and -(<int64_t>1 << 53) <= mantissa <= (<int64_t>1 << 53) and exponent >= -22:
-        out[0] = <double>mantissa / _TENS[-exponent]
-        if mantissa == 0 and p[0] == c'-':
-            out[0] = -0.0
-        return 0
-    return -1 if rc == -1 else _slow_float(p, n, out)
-
-
-cdef int _slow_float(const uint8_t* p, Py_ssize_t n, double* out) noexcept with gil:
-    try:
-        out[0] = to_float(p, n)
-    except Exception:
-        return -1
-    return 0
 
 
 @cython.final
@@ -64,12 +43,13 @@ cdef class Part:
     def __dealloc__(self):
         cdef int i
         for i in range(self.n_rows):
-            free(self.rows[i].p)
+            clear(&self.rows[i])
         for i in range(self.n_columns):
             close_book(&self.columns[i].book)
+            free(self.columns[i].here)
         for i in range(3):
-            free(self.tokens[i].p)
-            free(self.garbled[i].p)
+            clear(&self.tokens[i])
+            clear(&self.garbled[i])
         free(self.rows)
         free(self.columns)
         free(self.block)
@@ -88,6 +68,7 @@ cdef class Part:
         self.table.tag = self.block
         self.table.off = <uint32_t*>self.block + PLACES + SLACK
         self.table.end = self.table.off + PLACES + SLACK
+        self.table.cap = PLACES + SLACK
         self.add_rows(8)
         for tag, name, size in kinds:
             self.add_column(tag, _KINDS[name], size)
@@ -133,20 +114,28 @@ cdef class Part:
         """Go on for a block. 0: the part is done; 1: there is more; -1: no memory."""
         cdef Walk* w = &self.walk
         cdef int64_t end = w.at + BLOCK
-        cdef int result
+        cdef int result = 0
         while seek(w):
             if w.at >= end:
-                return 1
+                result = 1
+                break
             result = open_frame(w)
             if result == FF_OK:
-                result = self.judge()
-                if result < 0:
-                    return -1
+                result = self.judge() if self.fields else self.judge_frame()
             if result == FF_OK:
                 pass_message(w)
-            elif self.note(result) < 0:
-                return -1
-        return 0
+                continue
+            if result < 0 or self.note(result) < 0:
+                result = -1
+                break
+            result = 0
+        self.settle()
+        return result
+
+    cdef void settle(self) noexcept nogil:
+        cdef int i
+        for i in range(self.n_rows):
+            self.rows[i].n = self.taken
 
     cdef int note(self, int reason) noexcept nogil:
         cdef uint8_t code = <uint8_t>(reason - FF_NOT_FIX)
@@ -155,24 +144,29 @@ cdef class Part:
             return -1
         return append(&self.garbled[2], &code, 1)
 
+    cdef int judge_frame(self) noexcept nogil:
+        """Take the frame at hand as a row without fields, or return what is wrong with it; -1: no memory."""
+        cdef Walk* w = &self.walk
+        cdef uint32_t end = w.frame.body + 3
+        if ff_sum(w.text, w.frame.trailer) != w.checksum:
+            return FF_CHECKSUM
+        while w.text[end] != FF_SOH:
+            end += 1
+        return self.add_index(end)
+
     cdef int judge(self) noexcept nogil:
         """Take the frame at hand as a row, or return what is wrong with it; -1: no memory."""
         cdef Walk* w = &self.walk
         cdef ff_table* t = &self.table
         cdef uint8_t total = 0
         cdef uint32_t i
-        cdef int result = FF_OK
-        t.cap = PLACES
-        if self.indexing and self.fields and self.aim(t) < 0:
+        cdef int result
+        if self.indexing and self.aim(t) < 0:
             return -1
         t.tag[0], t.off[0], t.end[0] = 8, 2, w.frame.length - 1
         t.tag[1], t.off[1], t.end[1] = 9, w.frame.length + 2, w.frame.body - 1
         t.n = 2
-        if self.fields:
-            result = self.scan(w.text, w.frame.body, w.frame.trailer, t, self.pairs, &w.frame.at, &total)
-        else:
-            for i in range(w.frame.trailer):
-                total = <uint8_t>(total + w.text[i])
+        result = self.scan(w.text, w.frame.body, w.frame.trailer, t, self.pairs, &w.frame.at, &total)
         if total != w.checksum:
             return FF_CHECKSUM
         if result == FF_FULL or t.n >= FF_MAX_FIELDS:
@@ -182,146 +176,103 @@ cdef class Part:
         i = t.n
         t.tag[i], t.off[i], t.end[i] = 10, w.frame.trailer + 3, w.frame.trailer + FF_TRAILER - 1
         t.n += 1
-        return self.add_index() if self.indexing else self.add_row()
+        return self.add_index(t.end[2]) if self.indexing else self.add_row()
 
-    cdef int aim(self, ff_table* t) noexcept nogil:
+    cdef inline int aim(self, ff_table* t) noexcept nogil:
         """Let the kernel write behind the fields that are there. Each takes three bytes of the message at least."""
-        cdef size_t most = min(<size_t>PLACES, <size_t>self.walk.frame.trailer // 3 + 4)
+        cdef size_t n = self.tokens[0].n
+        cdef size_t most = min(<size_t>PLACES, <size_t>self.walk.frame.trailer // 3 + 4) + SLACK
         cdef int i
         for i in range(3):
-            if reserve(&self.tokens[i], most + SLACK) < 0:
+            if n + most > self.tokens[i].cap and self.widen(&self.tokens[i], n, most) < 0:
                 return -1
-        t.tag = <int32_t*>self.tokens[0].p + self.tokens[0].n
-        t.off = <uint32_t*>self.tokens[1].p + self.tokens[1].n
-        t.end = <uint32_t*>self.tokens[2].p + self.tokens[2].n
+        t.tag = <int32_t*>self.tokens[0].p + n
+        t.off = <uint32_t*>self.tokens[1].p + n
+        t.end = <uint32_t*>self.tokens[2].p + n
         t.cap = <uint32_t>most
         return 0
 
+    cdef int widen(self, Pile* pile, size_t n, size_t more) noexcept nogil:
+        """Make room for `more` elements behind `n`, and for the rest of the part if it goes on like this."""
+        cdef double done = <double>(self.walk.at - self.begin)
+        cdef size_t cap = max(n + more, pile.cap + (pile.cap >> 1)), guess = 0
+        pile.n = n
+        if done >= GUESS:
+            guess = <size_t>(<double>(n + more) / done * <double>(self.walk.stop - self.begin))
+            cap = max(n + more + (n >> 3), guess + (guess >> 5) + more)
+            guess -= guess >> 5
+        return enlarge(pile, cap, guess)
+
     cdef int grow(self) noexcept nogil:
-        """Make room for more rows: as many as the rest of the part has if it goes on like this."""
-        cdef size_t n = self.rows[0].n
-        cdef size_t more = n // 2 + 1024
+        """Make room for more rows."""
         cdef int i
         for i in range(self.n_rows):
-            if reserve(&self.rows[i], more) < 0:
+            if self.widen(&self.rows[i], self.taken, 1024) < 0:
                 return -1
+        self.room = self.rows[0].cap
+        for i in range(self.n_rows):
+            self.room = min(self.room, self.rows[i].cap)
         return 0
 
     cdef int add_row(self) noexcept nogil:
+        cdef Walk* w = &self.walk
+        cdef size_t row = self.taken
         cdef const int32_t* tags = self.table.tag
+        cdef const uint8_t* slots = self.slots
+        cdef int32_t* place = self.place
         cdef uint32_t n = self.table.n
-        cdef size_t row = self.rows[0].n
-        cdef Column* column
+        cdef Column* column = self.columns
+        cdef Column* last = self.columns + self.n_columns
         cdef Py_ssize_t at
         cdef uint32_t k = n
-        cdef int i
-        if row == self.rows[0].cap and self.grow() < 0:
+        if row == self.room and self.grow() < 0:
             return -1
         # PERF: from the last field to the first, so that the first one wins without a test.
         while k:
             k -= 1
-            self.place[self.slots[tags[k] & (SLOTS - 1)]] = <int32_t>k
-        for i in range(self.n_columns):
-            column = &self.columns[i]
-            at = self.place[i + 1]
-            self.place[i + 1] = -1
+            place[slots[tags[k] & (SLOTS - 1)]] = <int32_t>k
+        while column < last:
+            place += 1
+            at = place[0]
+            place[0] = -1
             if column.search or (at >= 0 and tags[at] != column.tag):
                 at = ff_find(tags, 0, n, column.tag)
-            if self.add_value(column, row, at) < 0:
+            if at < 0:
+                put_nothing(column, row)
+            elif put_value(
+                column, row, w.text + self.table.off[at], self.table.end[at] - self.table.off[at],
+                self.table.off[at] < w.frame.trailer,
+            ) < 0:
                 return -1
-        (<int64_t*>self.rows[0].p)[row] = self.walk.start
-        for i in range(self.n_rows):
-            self.rows[i].n = row + 1
+            column += 1
+        (<int64_t*>self.rows[0].p)[row] = w.start
+        self.taken = row + 1
         return FF_OK
 
-    cdef int add_value(self, Column* column, size_t row, Py_ssize_t at) noexcept nogil:
-        """Put the value of field `at`, -1: none, into the column."""
-        cdef const uint8_t* p = self.walk.text
-        cdef Py_ssize_t n = 0
-        cdef uint8_t* data = column.data.p
-        cdef int32_t exponent = 0
-        cdef int32_t code
-        cdef int rc = -1
-        cdef int64_t* ints = <int64_t*>data + row
-        if at >= 0:
-            p += self.table.off[at]
-            n = self.table.end[at] - self.table.off[at]
-        if column.kind == TEXT:
-            code = -1
-            if at >= 0:
-                code = code_of(&column.book, p, <uint32_t>n, self.walk.frame.trailer + FF_TRAILER - self.table.off[at])
-                if code < 0:
-                    return -1
-            (<int32_t*>data)[row] = code
-            column.valid.p[row] = at >= 0
-            return 0
-        if column.kind == BYTES:
-            data += row * column.size
-            memset(data, 0, column.size)
-            if at >= 0 and n <= column.size:
-                memcpy(data, p, n)
-                rc = 0
-        elif column.kind == BOOL:
-            data[row] = n == 1 and p[0] == c'Y'
-            rc = 0 if n == 1 and (p[0] == c'Y' or p[0] == c'N') else -1
-        elif column.kind == FLOAT:
-            if at >= 0:
-                rc = _float(p, n, <double*>data + row)
-            if rc:
-                (<double*>data)[row] = NAN
-        else:
-            if at >= 0:
-                rc = self.add_number(column.kind, column.size, p, n, ints, &exponent)
-            if rc:
-                ints[0] = INT64_MIN if column.kind == TIME else 0
-                exponent = 0
-            if column.kind == SCALED:
-                (<int8_t*>column.exponent.p)[row] = <int8_t>exponent
-        column.valid.p[row] = rc == 0
-        column.malformed += at >= 0 and rc != 0
-        return 0
-
-    cdef int add_number(
-        self, Kind kind, int digits, const uint8_t* p, Py_ssize_t n, int64_t* out, int32_t* exponent
-    ) noexcept nogil:
-        cdef int rc
-        if kind == TIME:
-            return c_parse_time(p, n, out)
-        if kind == FIXED:
-            return c_parse_scaled(p, n, digits, out)
-        if kind == SCALED:
-            rc = c_parse_mantissa(p, n, out, exponent)
-            return -2 if rc == 0 and exponent[0] < -128 else rc
-        return -1 if n > 41 or (n == 41 and p[0] != c'-') else c_parse_int(p, n, out)
-
-    cdef int add_index(self) noexcept nogil:
+    cdef int add_index(self, uint32_t end) noexcept nogil:
+        """Add a row, and keep the fields in the table if they were judged. `end`: of MsgType."""
         cdef Walk* w = &self.walk
-        cdef size_t row = self.rows[0].n
+        cdef size_t row = self.taken
         cdef size_t kept = self.tokens[0].n
-        cdef uint32_t n = self.table.n
         cdef uint32_t start = w.frame.body + 3
-        cdef uint32_t end = start
         cdef int32_t code
         cdef int i
-        if row == self.rows[0].cap and self.grow() < 0:
+        if row == self.room and self.grow() < 0:
             return -1
-        while w.text[end] != FF_SOH:
-            end += 1
-        code = code_of(&self.columns[0].book, w.text + start, end - start, w.frame.trailer + FF_TRAILER - start)
+        code = code_of(&self.columns[0].book, w.text + start, end - start, 8)
         if code < 0:
             return -1
         (<int64_t*>self.rows[0].p)[row] = w.start
         (<int32_t*>self.rows[1].p)[row] = code
+        self.rows[2].p[row] = True
         (<uint32_t*>self.rows[3].p)[row] = <uint32_t>w.size
         (<int64_t*>self.rows[4].p)[row] = <int64_t>kept
+        self.taken = row + 1
         if self.fields:
             if w.width == 2:
-                self.spread(n)
+                self.spread(self.table.n)
             for i in range(3):
-                self.tokens[i].n = kept + n
-        self.rows[2].p[row] = True
-        for i in range(self.n_rows):
-            self.rows[i].n = row + 1
+                self.tokens[i].n = kept + self.table.n
         return FF_OK
 
     cdef void spread(self, uint32_t n) noexcept nogil:
@@ -339,53 +290,112 @@ cdef class Part:
 
     # --- together ---
 
-    cdef int take(self, Part other) except -1:
-        """Append what `other` found."""
-        cdef size_t fields = self.tokens[0].n
-        cdef size_t row, n = self.rows[0].n
-        cdef int64_t* first
+    cdef void start_at(self, int64_t begin, int64_t stop) noexcept:
+        """Forget what was found; begin anew in another part of the buffer."""
         cdef int i
+        self.walk.at = self.begin = begin
+        self.walk.stop = stop
+        self.walk.bad_end, self.walk.bad_frames, self.walk.searching = 0, 0, False
+        self.taken = 0
+        for i in range(3):
+            self.tokens[i].n = self.garbled[i].n = 0
+        for i in range(self.n_columns):
+            self.columns[i].malformed = 0
+        self.settle()
+
+    cdef int forget(self) except -1:
+        """Forget the texts, too."""
+        cdef int i
+        for i in range(self.n_columns):
+            self.columns[i].known = 0
+            if self.columns[i].kind == TEXT and empty_book(&self.columns[i].book) < 0:
+                raise MemoryError
+        return 0
+
+    cdef bint has_room_for(self, Part other) noexcept:
+        cdef int i
+        for i in range(3):
+            if self.tokens[i].n + other.tokens[i].n > self.tokens[i].cap:
+                return False
+        return self.taken + other.taken <= self.room
+
+    cdef int claim(self, Part other) except -1:
+        """Make room for what `other` found, if there is none yet, and give it its place."""
+        cdef int i
+        self.walk = _after(&self.walk, &other.walk)
+        for i in range(3):
+            if self.tokens[i].n + other.tokens[i].n > self.tokens[i].cap:
+                if self.widen(&self.tokens[i], self.tokens[i].n, other.tokens[i].n) < 0:
+                    raise MemoryError
+            if append(&self.garbled[i], other.garbled[i].p, other.garbled[i].n) < 0:
+                raise MemoryError
+        if self.taken + other.taken > self.room:
+            for i in range(self.n_rows):
+                if self.widen(&self.rows[i], self.taken, other.taken) < 0:
+                    raise MemoryError
+            self.room = min([self.rows[i].cap for i in range(self.n_rows)])
         for i in range(self.n_columns):
             self.columns[i].malformed += other.columns[i].malformed
             if self.columns[i].kind == TEXT:
-                self.recode(&self.columns[i].book, &other.columns[i])
-        for i in range(self.n_rows):
-            _move(&self.rows[i], &other.rows[i])
+                _learn(&self.columns[i].book, &other.columns[i])
+        other.row, other.token = self.taken, self.tokens[0].n
+        self.taken += other.taken
         for i in range(3):
-            _move(&self.tokens[i], &other.tokens[i])
-            _move(&self.garbled[i], &other.garbled[i])
+            self.tokens[i].n += other.tokens[i].n
+        self.settle()
+        return 0
+
+    cdef void pour(self, Part whole) noexcept nogil:
+        """Copy what was found to where it was claimed for."""
+        cdef int32_t* codes
+        cdef int64_t* first
+        cdef const int32_t* here
+        cdef size_t k
+        cdef Pile* pile
+        cdef int i
+        for i in range(self.n_columns):
+            here = self.columns[i].here
+            if self.columns[i].kind == TEXT:
+                codes = <int32_t*>self.columns[i].data.p
+                for k in range(self.taken):
+                    if codes[k] >= 0:
+                        codes[k] = here[codes[k]]
         if self.indexing:
             first = <int64_t*>self.rows[4].p
-            for row in range(n, self.rows[0].n):
-                first[row] += fields
-        self.walk.at, self.walk.bad_end = other.walk.at, other.walk.bad_end
-        self.walk.bad_frames, self.walk.searching = other.walk.bad_frames, other.walk.searching
+            for k in range(self.taken):
+                first[k] += <int64_t>self.token
+        for i in range(self.n_rows):
+            pile = &self.rows[i]
+            if pile.n:
+                memcpy(whole.rows[i].p + self.row * pile.width, pile.p, pile.n * pile.width)
+        for i in range(3):
+            pile = &self.tokens[i]
+            if pile.n:
+                memcpy(whole.tokens[i].p + self.token * pile.width, pile.p, pile.n * pile.width)
+
+
+cdef Walk _after(const Walk* whole, const Walk* part) noexcept nogil:
+    """The walk of the whole, where that of the part has ended."""
+    cdef Walk walk = whole[0]
+    walk.at, walk.start = part.at, part.at
+    walk.bad_end, walk.bad_frames, walk.searching = part.bad_end, part.bad_frames, part.searching
+    return walk
+
+
+cdef int _learn(Book* book, Column* column) except -1:
+    """Give the texts that another part's column has met since the last time their codes here."""
+    cdef Text* texts = <Text*>column.book.texts.p
+    cdef size_t i, n = column.book.texts.n
+    cdef int32_t* here
+    if n == column.known:
         return 0
-
-    cdef int recode(self, Book* book, Column* column) except -1:
-        """Give the codes of another part's column their meaning here."""
-        cdef Text* texts = <Text*>column.book.texts.p
-        cdef int32_t* codes = <int32_t*>column.data.p
-        cdef size_t i, n = column.book.texts.n
-        cdef int32_t* here = <int32_t*>malloc((n + 1) * sizeof(int32_t))
-        if here is NULL:
-            raise MemoryError
-        try:
-            for i in range(n):
-                here[i] = code_of(book, column.book.letters.p + texts[i].off, texts[i].size, 0)
-                if here[i] < 0:
-                    raise MemoryError
-            for i in range(column.data.n):
-                if codes[i] >= 0:
-                    codes[i] = here[codes[i]]
-        finally:
-            free(here)
-        return 0
-
-
-cdef int _move(Pile* to, Pile* other) except -1:
-    if append(to, other.p, other.n) < 0:
+    here = <int32_t*>realloc(column.here, n * sizeof(int32_t))
+    if here is NULL:
         raise MemoryError
-    free(other.p)
-    other.p, other.n, other.cap = NULL, 0, 0
+    column.here = here
+    for i in range(column.known, n):
+        here[i] = code_of(book, column.book.letters.p + texts[i].off, texts[i].size, 0)
+        if here[i] < 0:
+            raise MemoryError
+    column.known = n
     return 0

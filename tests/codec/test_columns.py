@@ -129,6 +129,38 @@ def test_decimals_are_exact(codec: Codec) -> None:
     assert fixed.valid[44].tolist() == [True] * 4 + [False] * 3 + [True, False, False]
 
 
+def test_quick_ways_say_what_the_judge_says(twins: tuple[Codec, Codec]) -> None:
+    """Numbers of 1 to 20 characters, with a point anywhere, or something else; times of every length and day."""
+    random = Random(11)
+    texts = [f"{'-' * (k & 1)}{10**n - 1 - k}" for n in range(1, 20) for k in range(2)]
+    texts += [text[:k] + c + text[k:] for text in texts for c in (".", "x", "\x00", "-") for k in range(len(text) + 1)]
+    texts += ["", "-", ".", "-.", "..", "1..2", "-0", "-0.0", "00001", "0" * 16, "0" * 17, "9" * 16]
+    days = ["20260105", "20260106", "20240229", "20230229", "16770921", "16770922", "22620411", "22620412", "\0" * 8]
+    times = ["00:00:00", "23:59:59", "23:59:60", "24:00:00", "00:60:00", "1a:00:00", "12-00:00", "00:12:43", "23:47:16"]
+    decimals = [
+        "",
+        ".",
+        ".1",
+        ".123",
+        ".12x",
+        ".1234",
+        ".123456",
+        ".12345678",
+        ".854775807",
+        ".854775808",
+        ".12345678x",
+    ]
+    stamps = [f"{d}-{t}{f}" for d in days for t in times for f in decimals]
+    stamps += [stamp.replace("-", " ") for stamp in random.sample(stamps, 20)]
+    data = b"".join(message(b"35=D\x0144=%b\x01" % text.encode()) for text in texts)
+    for kind in ("int", "float", "scaled", "scaled:3", "S1", "S5", "S8", "S16", "S17", "S"):
+        columns = {44: kind, 10: "int", 9: "float"}
+        exact = bytearray(data)
+        assert_same(twins[1].decode_columns(exact, columns), twins[0].decode_columns(data, columns))
+    data = b"".join(message(b"35=D\x0152=%b\x01" % text.encode()) for text in stamps)
+    assert_same(twins[1].decode_columns(bytearray(data), {52: "time"}), twins[0].decode_columns(data, {52: "time"}))
+
+
 def test_first_occurrence_wins_though_another_tag_has_the_same_low_bits(codec: Codec) -> None:
     data = message(f"35=D|{55 + 65536}=alias|55=a|{55 + 65536}=other|55=b|") + message(f"35=D|{55 + 65536}=alias|")
     table = codec.decode_columns(data, {55: "S4"})
@@ -247,7 +279,7 @@ def test_bad_arguments_are_refused(codec: Codec) -> None:
         with pytest.raises(ValueError):
             codec.index(data, **options)
     for buffer in ("text", 5, memoryview(b"text")[::2], np.zeros((4, 4), np.uint8)[:, 1]):
-        with pytest.raises((TypeError, ValueError)):  # numpy itself says ValueError
+        with pytest.raises(TypeError):
             codec.index(buffer)
     with pytest.raises(TypeError):
         codec.index(data, dictionary="FIX.4.4")
