@@ -15,5 +15,6 @@ cdef class HeaderCheck:
     cdef int64_t tolerance              # ns that SendingTime may differ from now; negative: it may be any time
     cdef frozenset msg_types            # that count as clean; None: all but those of the session itself
     cdef bint with_faults               # a message with a fault is clean
+    cdef bint singly                    # a run is one message at most
 
     cdef bint _is_clean(self, Message m, int64_t expected, int64_t wall_ns) except -1

@@ -2,7 +2,7 @@ from typing import final
 
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message
-from fixfast.types import Garbled
+from fixfast.types import Buffer, Garbled, Now
 
 __all__ = ["HeaderCheck", "joined"]
 
@@ -17,10 +17,11 @@ class HeaderCheck:
         tolerance: int | None = None,
         msg_types: frozenset[str] | None = None,
         with_faults: bool = True,
+        singly: bool = False,
     ) -> None: ...
     def clean(self, m: Message, expected: int, wall_ns: int) -> bool: ...
-    def run(
-        self, decoder: StreamDecoder, expected: int, wall_ns: int
-    ) -> tuple[list[Message], Message | Garbled | None]: ...
+    def take(
+        self, decoder: StreamDecoder, data: Buffer, expected: int, now: Now
+    ) -> tuple[list[Message], bytes, Message | Garbled | None]: ...
 
 def joined(messages: list[Message]) -> bytes: ...

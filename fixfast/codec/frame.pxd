@@ -38,6 +38,8 @@ cdef class StreamDecoder:
     cdef int64_t bad_end                # where the bad frames end that overlap or hold each other
     cdef int bad_frames                 # how many they are
 
+    cdef int add(self, object data) except -1           # feed()
+    cdef object following(self)                         # the next item; None: there is none yet
     cdef int _take(self, object owner, Chunk chunk, const uint8_t* data, Py_ssize_t pending) except -1
     cdef Chunk _free_chunk(self)
     cdef int _make_room(self, Py_ssize_t n) except -1

@@ -143,6 +143,9 @@ cdef class StreamDecoder:
         Args: data: anything contiguous with the buffer protocol. It is not kept exported.
         Raises: TypeError: no such thing.
         """
+        self.add(data)
+
+    cdef int add(self, object data) except -1:
         cdef Export export
         cdef const uint8_t* p
         cdef Py_ssize_t n
@@ -152,7 +155,7 @@ cdef class StreamDecoder:
             if n and self.at == self.filled:
                 self._take(data, None, p, 0)
                 self.filled = n
-                return
+                return 0
         else:
             export = export_of(data)
             p = <const uint8_t*>export.view.buf
@@ -162,6 +165,7 @@ cdef class StreamDecoder:
             # Perhaps what get_buffer() lent: then the two overlap.
             memmove(self.chunk.data + self.filled, p, n)
             self.filled += n
+        return 0
 
     def get_buffer(self, hint=-1):
         """Return a writable memoryview to receive into (asyncio.BufferedProtocol); then call buffer_updated().
@@ -243,14 +247,20 @@ cdef class StreamDecoder:
         return self
 
     def __next__(self):
+        item = self.following()
+        if item is None:
+            raise StopIteration
+        return item
+
+    cdef object following(self):
         cdef Verdict verdict
         cdef object m
         if self.at == self.filled:
             if self.chunk is None:
                 self.owner = None               # the bytes that were fed
-            raise StopIteration
+            return None
         if self.searching and not self._search():
-            raise StopIteration
+            return None
         m = build(self.owner, self.data + self.at, self.filled - self.at, self.context, self.limit, &verdict)
         if m is not None:
             self.at += verdict.total
@@ -260,7 +270,7 @@ cdef class StreamDecoder:
             return m
         if verdict.result == FF_NEED_DATA:
             self.wanted = verdict.total
-            raise StopIteration
+            return None
         return self._garbled(&verdict)
 
     cdef int _judge(self, Message m) except -1:

@@ -70,8 +70,9 @@ def _header_check(config: SessionConfig) -> HeaderCheck:
         config.target_comp_id,
         config.sender_comp_id,
         tolerance=tolerance,
-        msg_types=msg_types if config.check is None else frozenset(),  # else each message has a turn of its own
+        msg_types=msg_types,
         with_faults=not acted_on,
+        singly=config.check is not None,  # then each message has a turn of its own
     )
 
 
@@ -91,6 +92,7 @@ class SessionCore:
     """State and parts; the handlers of the sub-classes use them. See Session for what it is all for."""
 
     __slots__ = (
+        "_check",
         "_counters",
         "_deadline",
         "_decoder",
@@ -138,6 +140,7 @@ class SessionCore:
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
         self._header_check = _header_check(config)
+        self._check = config.check
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
         self._outbox = Outbox(config, self._store, state.next_out)

@@ -16,19 +16,24 @@ class Liveness:
 
     Attributes:
         interval: HeartBtInt in ns; 0: no heartbeats (L17).
-        heard: mono_ns of the last message that was not garbled, in or out of sequence (G13).
+        last: when the last message came that was not garbled, in or out of sequence (G13).
         test_id: TestReqID of the latest TestRequest that has not been answered, None if there is none.
     """
 
-    __slots__ = ("_dead_at", "_grace", "_probed", "heard", "interval", "test_id")
+    __slots__ = ("_dead_at", "_grace", "_probed", "interval", "last", "test_id")
 
     def __init__(self, interval: int, now: Now) -> None:
         self.interval = interval
-        self.heard = now.mono_ns
+        self.last = now
         self.test_id: str | None = None
         self._probed: int | None = None  # what `heard` was when the test request for this silence was sent
         self._dead_at = 0
         self._grace = False
+
+    @property
+    def heard(self) -> int:
+        """The mono_ns of `last`."""
+        return self.last.mono_ns
 
     def heartbeat_at(self, last_sent: int) -> int | None:
         """Return when the next Heartbeat is due, given when something was last sent."""

@@ -76,15 +76,16 @@ class Inbox:
 
         Raises: StoreError: nothing was queued and NIN did not move.
         """
-        first, size = self.next_in, len(run)
-        self._store.append_in(first, first + size - 1, joined(run))
-        self.next_in = first + size
-        self.messages_in += size
+        first = self.next_in
+        after = first + len(run)
+        self._store.append_in(first, after - 1, joined(run))
+        self.next_in = after
+        self.messages_in += after - first
         if self.fresh:
             self.fresh += run
         else:
             self.fresh = run
-        self.events.extend(run)
+        self.events += run
 
     def count(self, upto: int | None = None) -> None:
         """Pass NIN, or everything up to `upto`: nothing there is for the application. Durable with the next sync."""
@@ -125,9 +126,11 @@ class Inbox:
             self.fresh = []  # all of it is taken
         finally:
             # PERF: the store hears of a run of messages at once, not of each (0.5 us saved for all but the first)
-            if self._acked is not None:
+            acked = self._acked
+            if acked is not None:
+                self._acked = None
                 try:
-                    self.flush()
+                    self._store.done(acked.msg_seq_num)
                 except StoreError as error:
                     self._failed(error)
 

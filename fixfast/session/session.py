@@ -15,7 +15,7 @@ from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.stats import SessionStats
 from fixfast.session.wire import Message, Template
-from fixfast.types import Buffer, Now, Role, SessionID
+from fixfast.types import Now, Role, SessionID
 
 __all__ = ["Session"]
 
@@ -23,7 +23,7 @@ __all__ = ["Session"]
 _ROUND_TRIP = 30 * SECOND
 
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
-_ACTIVE, _LOGON_SENT, _LOGON_RECEIVED = State.ACTIVE, State.LOGON_SENT, State.LOGON_RECEIVED
+_LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
 
 
 class Session(Pipeline):
@@ -72,26 +72,6 @@ class Session(Pipeline):
             except StoreError as error:
                 self._store_failed(error)
 
-    def receive_data(self, data: Buffer, now: Now) -> None:
-        """Take bytes from the peer, in any pieces.
-
-        Raises: LocalProtocolError: there is no connection.
-        """
-        state = self._state
-        if state is not _ACTIVE and not state.connected:
-            if state is State.DISCONNECTED:
-                raise LocalProtocolError("receive_data() without a connection")
-            return
-        if self._inbox.fresh:
-            self._inbox.detach()
-        self._decoder.feed(data)
-        if state is _LOGON_RECEIVED:
-            self._bound_waiting(len(data))
-        try:
-            self._receive(now)
-        except StoreError as error:
-            self._store_failed(error)
-
     def get_buffer(self, hint: int = -1) -> memoryview:
         """Return where the next bytes should go: the decoder's own chunk. buffer_updated() must follow."""
         self._scratch = not self._state.connected
@@ -107,16 +87,8 @@ class Session(Pipeline):
             self._decoder.buffer_updated(n)
             if self._state is _LOGON_RECEIVED:
                 self._bound_waiting(n)
-            try:
-                self._receive(now)
-            except StoreError as error:
-                self._store_failed(error)
-
-    def _bound_waiting(self, n: int) -> None:
-        """L30: what comes while a Logon is decided on waits in the decoder, and not without limit."""
-        self._waiting_bytes += n
-        if self._waiting_bytes > self.config.max_message_size:
-            self._close(CloseReason.TOO_LARGE, silently=True)
+            if self._state is not State.DISCONNECTED:
+                self.receive_data(b"", now)
 
     def receive_eof(self, now: Now) -> None:
         """The peer closed its side: the connection is over (O12). What came before was dealt with."""
@@ -370,9 +342,10 @@ class Session(Pipeline):
         self._now = now
         try:
             self._accept(fields, now)
-            self._receive(now)
         except StoreError as error:
             self._store_failed(error)
+            return
+        self.receive_data(b"", now)  # what came meanwhile
 
     def refuse_logon(self, text: str | None, status: int | None, now: Now) -> None:
         """Acceptor with manual_logon: do not let the peer in.

@@ -117,15 +117,15 @@ class InboundLedger:
     """Derives NIN from receipts, fills and acknowledgements. Both stores keep their inbound side in one of these.
 
     `next_in` is the lowest number not dealt with, `received` the number to expect from the peer. Fills above
-    `next_in` wait in `_fills` until what lies below is done. Never out of step with the records it is fed.
+    `next_in` wait in `fills` until what lies below is done. Never out of step with the records it is fed.
     """
 
-    __slots__ = ("_fills", "next_in", "received")
+    __slots__ = ("fills", "next_in", "received")
 
     def __init__(self, next_in: int = 1) -> None:
         self.next_in = next_in
         self.received = next_in
-        self._fills: list[tuple[int, int]] = []
+        self.fills: list[tuple[int, int]] = []
 
     def check_receipt(self, a: int, b: int) -> None:
         """Raise ValueError unless a..b may be received next."""
@@ -139,13 +139,13 @@ class InboundLedger:
 
     def nin_after_done(self, n: int) -> int:
         """Return what NIN will be after done(n)."""
-        return self._settle(max(self.next_in, n + 1), self._fills)
+        return self._settle(max(self.next_in, n + 1), self.fills)
 
     def nin_after_fill(self, a: int, b: int) -> int:
         """Return what NIN will be after fill(a, b)."""
-        if not self._fills:
+        if not self.fills:
             return b + 1 if a <= self.next_in <= b else self.next_in
-        return self._settle(self.next_in, [*self._fills, (a, b)])
+        return self._settle(self.next_in, [*self.fills, (a, b)])
 
     def receive(self, b: int) -> None:
         """Note the receipt of everything up to b."""
@@ -153,7 +153,7 @@ class InboundLedger:
 
     def done(self, n: int) -> int:
         """Apply done(n) and return NIN."""
-        if self._fills:
+        if self.fills:
             self._move(self.nin_after_done(n))
         elif n >= self.next_in:
             # PERF: the common case without the calls (250 ns)
@@ -166,7 +166,7 @@ class InboundLedger:
         """Apply fill(a, b) and return NIN."""
         nin = self.nin_after_fill(a, b)
         if a > nin:
-            self._fills.append((a, b))
+            self.fills.append((a, b))
         self.received = max(self.received, b + 1)
         self._move(nin)
         return self.next_in
@@ -176,13 +176,13 @@ class InboundLedger:
         if n < self.next_in:
             raise ValueError(f"forget({n}): {self.next_in - 1} is dealt with")
         self.received = min(self.received, n)
-        self._fills = [(a, min(b, n - 1)) for a, b in self._fills if a < n]
+        self.fills = [(a, min(b, n - 1)) for a, b in self.fills if a < n]
 
     def _move(self, nin: int) -> None:
         self.next_in = nin
         self.received = max(self.received, nin)
-        if self._fills:
-            self._fills = [(a, b) for a, b in self._fills if b >= nin]
+        if self.fills:
+            self.fills = [(a, b) for a, b in self.fills if b >= nin]
 
     @staticmethod
     def _settle(nin: int, fills: list[tuple[int, int]]) -> int:

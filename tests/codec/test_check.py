@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fixfast.types import Garbled
+from fixfast.types import Garbled, Now
 from tests.codec.support import Codec, message
 
 SECOND = 1_000_000_000
@@ -117,21 +117,39 @@ def test_comp_ids_of_any_bytes(codec: Codec) -> None:
 def test_a_run_ends_at_the_first_other_item(codec: Codec) -> None:
     check = codec.HeaderCheck("FIX.4.4", "THEM", "US")
     decoder = codec.StreamDecoder()
-    assert check.run(decoder, 7, NOW) == ([], None)
+    now = Now(0, NOW)
+    assert check.take(decoder, b"", 7, now) == ([], b"", None)
     numbers = [7, 8, 9, 11, 12]
     stream = b"".join(raw({34: str(n)}) for n in numbers) + b"garbage\x01" + raw({34: "13"})
-    decoder.feed(stream[:-3])
-    run, item = check.run(decoder, 7, NOW)
+    run, data, item = check.take(decoder, stream[:-3], 7, now)
     assert [m.msg_seq_num for m in run] == [7, 8, 9]
+    assert data == b"".join(raw({34: str(n)}) for n in (7, 8, 9))
     assert item.msg_seq_num == 11
-    run, item = check.run(decoder, 12, NOW)
+    run, _, item = check.take(decoder, b"", 12, now)
     assert [m.msg_seq_num for m in run] == [12]
     assert isinstance(item, Garbled)
-    assert check.run(decoder, 13, NOW) == ([], None)
-    decoder.feed(stream[-3:])
-    run, item = check.run(decoder, 13, NOW)
+    assert check.take(decoder, b"", 13, now) == ([], b"", None)
+    run, _, item = check.take(decoder, stream[-3:], 13, now)
     assert [m.msg_seq_num for m in run] == [13]
     assert item is None
+
+
+def test_a_run_may_be_one_message_at_most(codec: Codec) -> None:
+    check, decoder = codec.HeaderCheck("FIX.4.4", "THEM", "US", singly=True), codec.StreamDecoder()
+    numbers, now = [7, 8, 10], Now(0, NOW)
+    run, data, item = check.take(decoder, b"".join(raw({34: str(n)}) for n in numbers), 7, now)
+    assert ([m.msg_seq_num for m in run], data, item) == ([7], raw({34: "7"}), None)
+    run, data, item = check.take(decoder, b"", 8, now)
+    assert ([m.msg_seq_num for m in run], data, item) == ([8], raw({34: "8"}), None)
+    run, data, item = check.take(decoder, b"", 9, now)
+    assert (run, data, item.msg_seq_num) == ([], b"", 10)
+    assert check.take(decoder, b"", 9, now) == ([], b"", None)
+
+
+def test_a_run_needs_bytes(codec: Codec) -> None:
+    check, decoder = codec.HeaderCheck("FIX.4.4", "THEM", "US"), codec.StreamDecoder()
+    with pytest.raises(TypeError):
+        check.take(decoder, "text", 7, Now(0, NOW))
 
 
 def test_joined_messages_are_their_bytes(codec: Codec) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from fixfast.dictionary.validation import Validation
 from fixfast.session.wire import Message
+from fixfast.types import Now
 from tests.session.harness import Desk
 
 BODY = ((37, "o1"), (17, "e1"), (150, "F"), (39, "1"), (55, "EUR/USD"), (54, "1"), (151, 7), (14, 2), (6, "1.08"))
@@ -17,8 +18,9 @@ BODY = ((37, "o1"), (17, "e1"), (150, "F"), (39, "1"), (55, "EUR/USD"), (54, "1"
 class Never:
     """Says of no message that it is clean, so that each goes through every step."""
 
-    def run(self, decoder: Any, expected: int, wall_ns: int) -> tuple[list[Message], Any]:
-        return [], next(decoder, None)
+    def take(self, decoder: Any, data: bytes, expected: int, now: Now) -> tuple[list[Message], bytes, Any]:
+        decoder.feed(data)
+        return [], b"", next(decoder, None)
 
 
 def seen(event: Any) -> Any:

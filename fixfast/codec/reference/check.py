@@ -10,7 +10,7 @@ from fixfast.errors import FieldFormatError, FieldMissing
 
 if TYPE_CHECKING:
     from fixfast.codec.reference.frame import StreamDecoder
-    from fixfast.types import Garbled
+    from fixfast.types import Buffer, Garbled, Now
 
 __all__ = ["HeaderCheck", "joined"]
 
@@ -30,6 +30,7 @@ class HeaderCheck:
         tolerance: int | None = None,
         msg_types: frozenset[str] | None = None,
         with_faults: bool = True,
+        singly: bool = False,
     ) -> None:
         if tolerance is not None and not 0 <= tolerance <= _MAX_TOLERANCE:
             raise ValueError(f"tolerance={tolerance}: 0 to 2**62 ns")
@@ -37,6 +38,7 @@ class HeaderCheck:
         self._tolerance = tolerance
         self._msg_types = msg_types
         self._with_faults = with_faults
+        self._singly = singly
 
     def clean(self, m: Message, expected: int, wall_ns: int) -> bool:
         """Return whether the steps of the inbound pipeline up to the number would let a message pass."""
@@ -57,16 +59,19 @@ class HeaderCheck:
             and not shadowed(m)
         )
 
-    def run(
-        self, decoder: StreamDecoder, expected: int, wall_ns: int
-    ) -> tuple[list[Message], Message | Garbled | None]:
-        """Take clean messages with rising numbers from a decoder, until an item is anything else."""
-        found: list[Message] = []
+    def take(
+        self, decoder: StreamDecoder, data: Buffer, expected: int, now: Now
+    ) -> tuple[list[Message], bytes, Message | Garbled | None]:
+        """Feed a decoder and take clean messages with rising numbers from it, until an item is anything else."""
+        run: list[Message] = []
+        decoder.feed(data)
         for item in decoder:
-            if not isinstance(item, Message) or not self.clean(item, expected + len(found), wall_ns):
-                return found, item
-            found.append(item)
-        return found, None
+            if not isinstance(item, Message) or not self.clean(item, expected + len(run), now.wall_ns):
+                return run, joined(run), item
+            run.append(item)
+            if self._singly:
+                break
+        return run, joined(run), None
 
 
 def joined(messages: list[Message]) -> bytes:
