@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import platform
+import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 from setuptools.command.egg_info import egg_info
 from setuptools.command.sdist import sdist
+from setuptools.modified import newer_group
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # PEP 517 front ends do not put the project on the path
@@ -48,24 +48,19 @@ C_SOURCES = {
     "fixfast.codec.schema": ["schema_check.c"],
     "fixfast.codec.validate": ["walk.c"],
 }
-#: What a kernel is compiled for on x86-64, by gcc and clang; without its flags a file holds no kernel (MSVC: none).
-#: NEON is part of 64-bit ARM.
+#: What a kernel is compiled for, by gcc and clang, and the macros that say so. Where the compiler does not take that
+#: (an old one, another processor, two processors at once as for macOS's universal2) the file is compiled without, and
+#: holds no kernel then. NEON is part of 64-bit ARM.
 KERNEL_FLAGS = {
-    "avx2.c": ["-mavx2", "-mbmi", "-mbmi2", "-mpopcnt"],
-    "avx512.c": [
-        "-mavx512f",
-        "-mavx512bw",
-        "-mavx512vl",
-        "-mavx512vbmi",
-        "-mavx512vbmi2",
-        "-mbmi",
-        "-mbmi2",
-        "-mpopcnt",
-    ],
-    "neon.c": ["-fno-tree-slp-vectorize"],
+    "avx2.c": ("-mavx2 -mbmi -mbmi2 -mpopcnt", "__x86_64__ __AVX2__ __BMI2__"),
+    "avx512.c": (
+        "-mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vbmi2 -mavx2 -mbmi -mbmi2 -mpopcnt",
+        "__x86_64__ __AVX512BW__ __AVX512VL__ __AVX512VBMI__ __AVX512VBMI2__",
+    ),
+    "neon.c": ("-fno-tree-slp-vectorize", "__aarch64__"),
 }
-X86, ARM = ("avx2.c", "avx512.c"), ("neon.c",)
-KERNELS_OF = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
+#: The same by MSVC, on 64-bit x86.
+MSVC_KERNEL_FLAGS = {"avx2.c": "/arch:AVX2"}
 #: Headers that do not exist before the generator has run.
 GENERATED_HEADERS = ("fixfast/codec/_data_pairs.h",)
 
@@ -236,17 +231,53 @@ class BuildExt(build_ext):
             plain = not any(env_flag(name) for name in ("FIXFAST_SANITIZE", "FIXFAST_DEBUG", "FIXFAST_COVERAGE"))
             self.per_file([*CYTHON_WARNINGS, *([] if plain else ["-Wno-maybe-uninitialized"])])
 
+    def build_extension(self, ext: Extension) -> None:
+        """Compile kernels with flags of their own, then the rest of an extension as usual."""
+        kernels = [source for source in ext.sources if Path(source).name in KERNEL_FLAGS]
+        if kernels:
+            if not newer_group([*ext.sources, *ext.depends], self.get_ext_fullpath(ext.name)) and not self.force:
+                return
+            ext.sources = [source for source in ext.sources if source not in kernels]
+            ext.depends += kernels
+            ext.extra_objects += self.compile_kernels(ext, kernels)
+        super().build_extension(ext)
+
+    def compile_kernels(self, ext: Extension, kernels: list[str]) -> list[str]:
+        """Return the object files."""
+        macros = [*ext.define_macros, *((name,) for name in ext.undef_macros)]
+        objects = []
+        for source in kernels:
+            objects += self.compiler.compile(
+                [source],
+                output_dir=self.build_temp,
+                macros=macros,
+                include_dirs=ext.include_dirs,
+                debug=self.debug,
+                extra_postargs=[*ext.extra_compile_args, *self.kernel_flags(Path(source).name)],
+                depends=ext.depends,
+            )
+        return objects
+
+    def kernel_flags(self, name: str) -> list[str]:
+        """Return the flags for a kernel that this compiler takes, for the processor it compiles for."""
+        if self.compiler.compiler_type == "msvc":
+            return MSVC_KERNEL_FLAGS.get(name, "").split() if self.plat_name == "win-amd64" else []
+        text, macros = KERNEL_FLAGS[name]
+        probe = Path(self.build_temp, f"probe-{name}")
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        lacks = " || ".join(f"!defined({macro})" for macro in macros.split())
+        probe.write_text(f"#if {lacks}\n#error\n#endif\nint probe(void);\n", encoding="utf-8")
+        command = [*self.compiler.compiler_so, *text.split(), "-Werror", "-c", str(probe), "-o", f"{probe}.o"]
+        taken = subprocess.run(command, check=False, capture_output=True).returncode == 0
+        return text.split() if taken else []
+
     def per_file(self, flags: list[str]) -> None:
-        """Turn off, for Cython's output only, the warnings that its own code gives; tell kernels what they are for."""
-        machine = "" if "universal2" in sysconfig.get_platform() else platform.machine().lower()
-        kernels = KERNELS_OF.get(machine, ())
+        """Turn off, for Cython's output only, the warnings that its own code gives."""
         compile_one = self.compiler._compile
 
         def compile_relaxed(obj: str, src: str, ext: str, cc_args: Any, extra: list[str], pp_opts: Any) -> None:
             if is_generated(os.path.relpath(src, ROOT)):
                 extra = [*extra, *flags]
-            elif (name := Path(src).name) in kernels:
-                extra = [*extra, *KERNEL_FLAGS[name]]
             compile_one(obj, src, ext, cc_args, extra, pp_opts)
 
         self.compiler._compile = compile_relaxed
@@ -263,7 +294,7 @@ CYTHON_WARNINGS = (
 
 #: What decides Cython's output beside the sources, and what decides the compiler's.
 C_VARIABLES = ("FIXFAST_DEBUG", "FIXFAST_COVERAGE")
-COMPILER_VARIABLES = ("FIXFAST_SANITIZE", "CC", "CFLAGS", "LDFLAGS")
+COMPILER_VARIABLES = ("FIXFAST_SANITIZE", "CC", "CFLAGS", "LDFLAGS", "ARCHFLAGS")
 
 
 def stamp(path: Path, variables: tuple[str, ...]) -> bool:

@@ -30,11 +30,17 @@ static int cpu_has_avx2(void) {
            __builtin_cpu_supports("popcnt");
 }
 
+#if defined(__clang__) || __GNUC__ >= 8
 static int cpu_has_avx512(void) {
     return cpu_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
            __builtin_cpu_supports("avx512vbmi2");
 }
+#else
+static int cpu_has_avx512(void) {
+    return 0;           /* a compiler that cannot make the kernel does not know VBMI2's name either */
+}
+#endif
 #else
 static int cpu_has_avx2(void) {
     return 0;
