@@ -35,6 +35,9 @@ def main() -> None:
         path = root / name
         for source in [path] if path.is_file() else filter(is_source, sorted(path.rglob("*"))):
             copy(source, dest / source.relative_to(root))
+        for target in filter(is_source, sorted((dest / name).rglob("*"))):
+            if not (root / target.relative_to(dest)).exists():
+                target.unlink()  # gone from the sources since the last copy
 
 
 main()
