@@ -171,8 +171,6 @@ cdef int32_t* _finish(ff_frame* frame, ff_table* table, int* result, uint32_t* c
     block = <int32_t*>PyObject_Malloc(3 * <size_t>n * sizeof(int32_t))
     if block is NULL:
         raise MemoryError
-    memcpy(block, table.tag, n * sizeof(int32_t))
-    memcpy(block + n, table.off, n * sizeof(int32_t))
-    memcpy(block + 2 * n, table.end, n * sizeof(int32_t))
+    ff_copy_table(block, table, n)
     count[0] = n
     return block
