@@ -17,12 +17,12 @@ typedef struct {
  * 0 if a tag is not one digit or more followed by '='. */
 static inline int ff_block(const ff_masks *m, uint64_t fresh, uint64_t valid, ff_carry *carry, uint64_t *first) {
     uint64_t starts = ((m->soh << 1 | carry->start) & valid) | fresh;
-    /* Adding ones from a start on ripples to the first byte that is '='; the carry goes into the next block. */
-    uint64_t partial = ~m->equals + carry->open;
-    uint64_t ripple = partial + starts;
-    uint64_t found = ripple & m->equals;
-    uint64_t tags = found - starts - carry->open;
-    carry->open = (uint64_t)(partial < carry->open) | (uint64_t)(ripple < starts);
+    /* Adding ones from a start on ripples to the first byte that is '='. A tag that has the last byte is open: it goes on
+     * with the next block. */
+    uint64_t from = starts | carry->open;
+    uint64_t found = (~m->equals + from) & m->equals;
+    uint64_t tags = found - from;
+    carry->open = tags >> 63;
     carry->start = m->soh >> 63;
     *first = found;
     return !((tags & valid & ~m->digit) | (starts & found));

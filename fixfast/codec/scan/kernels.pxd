@@ -56,6 +56,7 @@ cdef extern from "scan.h" nogil:
         const int32_t* tags, uint32_t i, uint32_t last, const uint64_t* bits, uint32_t count
     ) noexcept
     int ff_trailer(const uint8_t* p, uint32_t trailer) noexcept
+    void ff_copy_table(int32_t* block, const ff_table* table, uint32_t n) noexcept
 
 
 @cython.final

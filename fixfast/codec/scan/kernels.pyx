@@ -122,6 +122,38 @@ cdef int _scan_on(const uint8_t* p, ff_frame* frame, const ff_pairs* pairs, Scra
     return result
 
 
+cdef inline int32_t* _finish(ff_frame* frame, ff_table* table, int* result, uint32_t* count) except? NULL:
+    """Add the trailer, which is known to be right, and copy the table."""
+    cdef uint32_t n = table.n
+    cdef int32_t* block
+    if n >= FF_MAX_FIELDS:
+        result[0] = FF_TOO_MANY_FIELDS
+        frame.at = table.end[FF_MAX_FIELDS - 1] + 1
+    if result[0] != FF_OK:
+        return NULL
+    table.tag[n] = 10
+    table.off[n] = frame.trailer + 3
+    table.end[n] = frame.trailer + FF_TRAILER - 1
+    n += 1
+    block = <int32_t*>PyObject_Malloc(3 * <size_t>n * sizeof(int32_t))
+    if block is NULL:
+        raise MemoryError
+    ff_copy_table(block, table, n)
+    count[0] = n
+    return block
+
+
+cdef int32_t* _go_on(
+    const uint8_t* p, ff_frame* frame, const ff_pairs* pairs, Scratch* scratch, int* result, uint32_t* count
+) except? NULL:
+    try:
+        result[0] = FF_OK               # should there be an exception
+        result[0] = _scan_on(p, frame, pairs, scratch)
+        return _finish(frame, &scratch.table, result, count)
+    finally:
+        PyMem_Free(scratch.block)
+
+
 cdef int32_t* make_table(
     const uint8_t* p, ff_frame* frame, const ff_pairs* pairs, int checksum, int* result, uint32_t* count
 ) except? NULL:
@@ -145,34 +177,6 @@ cdef int32_t* make_table(
         result[0] = FF_CHECKSUM
         frame.at = frame.trailer
         return NULL
-    if result[0] != FF_FULL:
-        return _finish(frame, table, result, count)
-    try:
-        result[0] = FF_OK               # should there be an exception
-        result[0] = _scan_on(p, frame, pairs, &scratch)
-        return _finish(frame, table, result, count)
-    finally:
-        PyMem_Free(scratch.block)
-
-
-cdef int32_t* _finish(ff_frame* frame, ff_table* table, int* result, uint32_t* count) except? NULL:
-    """Add the trailer, which is known to be right, and copy the table."""
-    cdef uint32_t n = table.n
-    cdef int32_t* block
-    if n >= FF_MAX_FIELDS:
-        result[0] = FF_TOO_MANY_FIELDS
-        frame.at = table.end[FF_MAX_FIELDS - 1] + 1
-    if result[0] != FF_OK:
-        return NULL
-    table.tag[n] = 10
-    table.off[n] = frame.trailer + 3
-    table.end[n] = frame.trailer + FF_TRAILER - 1
-    n += 1
-    block = <int32_t*>PyObject_Malloc(3 * <size_t>n * sizeof(int32_t))
-    if block is NULL:
-        raise MemoryError
-    memcpy(block, table.tag, n * sizeof(int32_t))
-    memcpy(block + n, table.off, n * sizeof(int32_t))
-    memcpy(block + 2 * n, table.end, n * sizeof(int32_t))
-    count[0] = n
-    return block
+    if result[0] == FF_FULL:
+        return _go_on(p, frame, pairs, &scratch, result, count)
+    return _finish(frame, table, result, count)
