@@ -9,8 +9,6 @@
 
 enum { FF_SLOT_STR, FF_SLOT_INT, FF_SLOT_TIME, FF_SLOT_DECIMAL, FF_SLOT_BOOL, FF_SLOT_SCALED, FF_SLOT_GROUP };
 
-enum { FF_ROOM = 48 }; /* for the value of one Slot, if it is no text of more than 16 bytes */
-
 /* One Slot, and the fixed text in front of its value: from the SOH of the field before to its own "tag=". */
 typedef struct {
     uint8_t text[FF_SLACK]; /* the first bytes of that text */
@@ -36,36 +34,6 @@ typedef struct {
     Py_ssize_t need;     /* bytes that must be free before it is written, texts of more than 16 bytes apart */
 } ff_plan;
 
-/* Up to 16 bytes of text, or as much as the limit allows. NULL: none, one with SOH, or too long a one. */
-static inline uint8_t *ff_put_text(uint8_t *p, const uint8_t *limit, PyObject *value) {
-    const uint8_t *text;
-    Py_ssize_t n;
-    uint64_t word, last;
-    if (!PyUnicode_CheckExact(value) || !PyUnicode_IS_COMPACT_ASCII(value))
-        return NULL;
-    n = PyUnicode_GET_LENGTH(value);
-    text = (const uint8_t *)PyUnicode_DATA(value);
-#if FF_LITTLE
-    if ((size_t)(n - 1) < 8) {
-        memcpy(&word, text + n - 8, 8);
-        word >>= 8 * (8 - n);
-        memcpy(p, &word, 8);
-        return ff_has_soh(word) ? NULL : p + n;
-    }
-    if ((size_t)(n - 9) < 8) {
-        memcpy(&word, text, 8);
-        memcpy(&last, text + n - 8, 8);
-        memcpy(p, &word, 8);
-        memcpy(p + n - 8, &last, 8);
-        return ff_has_soh(word) | ff_has_soh(last) ? NULL : p + n;
-    }
-#endif
-    (void)word, (void)last;
-    if (n == 0 || limit - p <= n || ff_copy(p, text, n))
-        return NULL;
-    return p + n;
-}
-
 /* Write the value of a slot, if it is what values nearly always are; NULL: it is something else. */
 static inline uint8_t *ff_put_slot(
     ff_out *o, const ff_hole *hole, PyTypeObject *decimal, const uint8_t *limit, uint8_t *p, PyObject *value
@@ -90,6 +58,8 @@ static inline uint8_t *ff_put_slot(
     case FF_SLOT_SCALED:
         if (hole->scale) {
             uint64_t magnitude;
+            if (ff_is_digit(value))
+                return p + ff_put_decimals(p, ff_digit(value), hole->scale);
             number = ff_int64(value, &overflow);
             if (overflow)
                 return NULL;
@@ -101,6 +71,8 @@ static inline uint8_t *ff_put_slot(
         /* fallthrough */
     case FF_SLOT_INT:
     case FF_SLOT_DECIMAL:
+        if (ff_is_digit(value))
+            return p + ff_put_unsigned(p, ff_digit(value));
         return ff_is_small(value) ? p + ff_put_int(p, ff_small(value)) : NULL;
     }
     return NULL;

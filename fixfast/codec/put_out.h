@@ -8,7 +8,8 @@
 enum {
     FF_HEADROOM = 32, /* "8=" + 13 + SOH + "9=" + 8 + SOH is 27 */
     FF_TAGS = 4096,   /* tags below have an entry in the table of tags */
-    FF_MAX_TIME = 27
+    FF_MAX_TIME = 27,
+    FF_ROOM = 48 /* for one value, its tag and SOH, if it is no text of more than 16 bytes */
 };
 
 /* The text of the last second that was written. */
@@ -69,7 +70,7 @@ static inline void ff_new_second(ff_times *times, int64_t second) {
     int year, month, day;
     if (days != times->day) {
         ff_civil((int64_t)days - 106753, &year, &month, &day);
-        times->date = ff_eight((uint32_t)(year * 10000 + month * 100 + day)) + 0x3030303030303030ULL;
+        times->date = ff_eight((uint32_t)(year * 10000 + month * 100 + day));
         times->day = days;
     }
     times->clock = ff_clock((uint32_t)(shifted - (uint64_t)days * 86400));
@@ -103,6 +104,17 @@ static inline uint8_t *ff_put_decimal(uint8_t *p, PyObject *number) {
     return p + (exponent ? ff_put_decimals(p, mantissa, (int)-exponent) : ff_put_unsigned(p, mantissa));
 }
 
+/* Up to 16 bytes of text, or as much as the limit allows. NULL: none, one with SOH, or too long a one. */
+static inline uint8_t *ff_put_text(uint8_t *p, const uint8_t *limit, PyObject *value) {
+    Py_ssize_t n;
+    if (!ff_is_ascii(value))
+        return NULL;
+    n = PyUnicode_GET_LENGTH(value);
+    if (n > 16 ? limit - p <= n : n == 0)
+        return NULL;
+    return ff_copy_ascii(p, ff_ascii(value), n) ? NULL : p + n;
+}
+
 /* What the loop below is told and what it finds out. */
 typedef struct {
     const uint64_t *tags; /* of each tag: its text with '=' (5 bytes), nothing, its kind, the length of the text */
@@ -119,37 +131,30 @@ static inline Py_ssize_t ff_put_plain(
     ff_out *o, const ff_plain *how, PyObject *const *items, Py_ssize_t i, Py_ssize_t count
 ) {
     uint8_t *p = o->p;
+    const uint8_t *limit = o->end - FF_ROOM; /* of a tag and anything but a long text */
     for (; i < count; i++) {
         PyObject *item = items[i], *key, *value;
         uint64_t entry;
         uint8_t *q;
-        int64_t tag;
         int kind;
         if (!PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 2)
             break;
         key = PyTuple_GET_ITEM(item, 0);
         value = PyTuple_GET_ITEM(item, 1);
-        if (!PyLong_CheckExact(key))
+        if (!PyLong_CheckExact(key) || !ff_is_digit(key) || ff_digit(key) >= FF_TAGS)
             break;
-        tag = ff_tag(key);
-        if (tag <= 0 || tag >= FF_TAGS)
-            break;
-        entry = how->tags[tag];
+        entry = how->tags[ff_digit(key)];
         kind = (int)(entry >> 48 & 255);
         if (kind & how->stop)
             break;
-        if (o->end - p < 48) /* a tag and anything but a text */
+        if (p > limit)
             break;
         ff_store(p, entry);
         q = p + (entry >> 56);
         if (PyUnicode_CheckExact(value)) {
-            Py_ssize_t n;
-            if (!PyUnicode_IS_COMPACT_ASCII(value))
+            q = ff_put_text(q, limit, value);
+            if (q == NULL)
                 break;
-            n = PyUnicode_GET_LENGTH(value);
-            if (n == 0 || o->end - q <= n || ff_copy(q, (const uint8_t *)PyUnicode_DATA(value), n))
-                break;
-            q += n;
         } else if (PyLong_CheckExact(value)) {
             if (kind & how->time) {
                 int overflow;
@@ -157,7 +162,9 @@ static inline Py_ssize_t ff_put_plain(
                 if (overflow)
                     break;
                 q = ff_put_time(o, q, ns);
-            } else if (ff_is_small(value))
+            } else if (ff_is_digit(value))
+                q += ff_put_unsigned(q, ff_digit(value));
+            else if (ff_is_small(value))
                 q += ff_put_int(q, ff_small(value));
             else
                 break;
