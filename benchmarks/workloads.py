@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
+from benchmarks.hostile import hostile_workloads
 from benchmarks.recorded import recorded_workloads
 from benchmarks.rivals import Rival
 from benchmarks.workload import Workload
@@ -19,5 +20,6 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
     return [
         *codec_workloads(corpus, rivals, log_size),
         *recorded_workloads(rivals, log_size),
+        *hostile_workloads(rivals, log_size),
         *dictionary_workloads(corpus, rivals),
     ]

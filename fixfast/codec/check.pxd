@@ -1,6 +1,6 @@
 # The check that a session makes of every inbound header, in one call.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
 
 cimport cython
 
@@ -16,5 +16,8 @@ cdef class HeaderCheck:
     cdef frozenset msg_types            # that count as clean; None: all but those of the session itself
     cdef bint with_faults               # a message with a fault is clean
     cdef bint singly                    # a run is one message at most
+    cdef uint8_t[17] second             # of the SendingTime that was read last, as text: YYYYMMDD-HH:MM:SS
+    cdef int64_t second_ns
 
+    cdef bint _is_in_time(self, const uint8_t* p, Py_ssize_t n, int64_t wall_ns) noexcept
     cdef bint _is_clean(self, Message m, int64_t expected, int64_t wall_ns) except -1

@@ -31,6 +31,8 @@ cdef class StreamDecoder:
     cdef Py_ssize_t lent                # bytes that get_buffer() gave away, from `filled` on
     cdef Py_ssize_t wanted              # bytes of the message at `at`, 0 if not known
     cdef list pool                      # chunks that may be free again; bounded
+    cdef bytes rest                     # bytes that were fed and not copied: from rest_at on they follow data[filled]
+    cdef Py_ssize_t rest_at
     cdef int64_t base                   # place of data[0] in the stream
     cdef bint searching                 # for the next <SOH>8=FIX, which begins at or behind `at`
     cdef int64_t passed                 # bytes that are in no message, but for:
@@ -41,6 +43,9 @@ cdef class StreamDecoder:
     cdef int add(self, object data) except -1           # feed()
     cdef object following(self)                         # the next item; None: there is none yet
     cdef int _take(self, object owner, Chunk chunk, const uint8_t* data, Py_ssize_t pending) except -1
+    cdef int _complete(self, bytes data, Py_ssize_t n) except -1
+    cdef int _go_over(self) except -1
+    cdef int _rejoin(self) except -1
     cdef Chunk _free_chunk(self)
     cdef int _make_room(self, Py_ssize_t n) except -1
     cdef int _judge(self, Message m) except -1

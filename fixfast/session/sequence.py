@@ -26,6 +26,7 @@ class Inbox:
 
     __slots__ = (
         "_acked",
+        "_acknowledged",
         "_failed",
         "_manual",
         "_stale",
@@ -47,6 +48,8 @@ class Inbox:
     ) -> None:
         self._store = store
         self._manual = manual
+        #: the class of events that are done when the next is taken
+        self._acknowledged: object = None if manual else Message
         self._failed = failed or _raise  #: told when the store fails in the middle of an iteration
         self.next_in = state.received
         self.events: deque[Event] = deque()
@@ -105,23 +108,20 @@ class Inbox:
     def iterate(self) -> Iterator[Event]:
         """Yield the events there are. Taking the next one, or the end, acknowledges the last."""
         events = self.events
-        message_class: object = None if self._manual else Message
         try:
             while events:
-                taken = self._taken
-                if taken is not None:
-                    self._acked = taken
+                if self._taken is not None:
+                    self._acked = self._taken
                 event = events.popleft()
                 if self._stale:
                     self._stale -= 1
                     self._taken = None
                 else:
                     # PERF: type() is an opcode, .__class__ a look-up of 25 ns
-                    self._taken = event if type(event) is message_class else None  # type: ignore[assignment]
+                    self._taken = event if type(event) is self._acknowledged else None  # type: ignore[assignment]
                 yield event
-            taken = self._taken
-            if taken is not None:
-                self._acked = taken
+            if self._taken is not None:
+                self._acked = self._taken
                 self._taken = None
             self.fresh = []  # all of it is taken
         finally:
