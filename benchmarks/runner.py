@@ -64,6 +64,10 @@ def _batch(entry: Entry, seconds: float) -> int:
 
 def _run(entry: Entry, inputs: Sequence[object]) -> None:
     call = entry.call
+    if entry.spread:
+        for values in inputs:
+            call(*values)  # type: ignore[misc]
+        return
     for one in inputs:
         call(one)
 

@@ -33,11 +33,11 @@ def cases() -> list[tuple[Workload, Entry]]:
 @pytest.mark.parametrize(("work", "entry"), [pytest.param(w, e, id=f"{w.name}-{e.label}") for w, e in cases()])
 def test_speed(benchmark: Any, work: Workload, entry: Entry) -> None:
     benchmark.group = work.name
-    inputs = entry.inputs[:100]
+    inputs, call = entry.inputs[:100], entry.one
 
     def run() -> None:
         for one in inputs:
-            entry.call(one)
+            call(one)
 
     benchmark(run)
     benchmark.extra_info["messages"] = len(inputs) * entry.items

@@ -13,12 +13,22 @@ Call = Callable[[Any], object]
 
 @dataclass(frozen=True)
 class Entry:
-    """One contestant: `call` is run on every one of `inputs`. `items` is how many messages one call handles."""
+    """One contestant: `call` is run on every one of `inputs`. `items` is how many messages one call handles.
+
+    `spread`: each input is a tuple of arguments.
+    """
 
     label: str
     call: Call
     inputs: Sequence[Any]
     items: int = 1
+    spread: bool = False
+
+    @property
+    def one(self) -> Call:
+        """The call as a function of one input."""
+        call = self.call
+        return (lambda values: call(*values)) if self.spread else call
 
 
 @dataclass
@@ -37,7 +47,7 @@ class Workload:
         first = self.entries[0]
         for entry in self.entries[1:]:
             for position in range(0, min(len(first.inputs), len(entry.inputs)), 97):
-                ours, theirs = first.call(first.inputs[position]), entry.call(entry.inputs[position])
+                ours, theirs = first.one(first.inputs[position]), entry.one(entry.inputs[position])
                 if ours != theirs and not self._same_fields(ours, theirs):
                     raise AssertionError(f"{self.name}: {entry.label} gives {theirs!r}, {first.label} gives {ours!r}")
 

@@ -57,6 +57,10 @@ class Rival:
         """Return the same for an encoder that was prepared with the fields that never change."""
         return None
 
+    def encode_texts(self) -> Callable[[list[tuple[int, str]]], bytes] | None:
+        """Return the call that writes a message of fields that are texts, 35 the first, groups written out."""
+        return None
+
     def stream(self) -> Callable[[Iterable[bytes]], int] | None:
         """Return the call that takes slices of a log and counts the messages found."""
         return None

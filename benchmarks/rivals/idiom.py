@@ -61,6 +61,9 @@ class Split(Rival):
 
         return write
 
+    def encode_texts(self) -> Callable[[list[tuple[int, str]]], bytes]:
+        return lambda fields: frame("FIX.4.4", fields)
+
     def prices(self) -> Prices:
         return _split_entries
 

@@ -52,6 +52,19 @@ class Simplefix(Rival):
 
         return write
 
+    def encode_texts(self) -> Callable[[list[tuple[int, str]]], bytes]:
+        make = self.module.FixMessage
+
+        def write(fields: list[tuple[int, str]]) -> bytes:
+            message = make()
+            message.append_pair(8, "FIX.4.4", header=True)
+            for tag, value in fields:
+                message.append_pair(tag, value, header=tag == 35)
+            raw: bytes = message.encode()
+            return raw
+
+        return write
+
     def stream(self) -> Callable[[Iterable[bytes]], int]:
         make = self.module.FixParser
 

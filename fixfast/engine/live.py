@@ -174,6 +174,13 @@ class LiveSession:
         """Return a Template for send_template(); the session adds the fields it owns."""
         return self._session.template(msg_type, fields)
 
+    def encoder(self, msg_type: str, *, scale: int | None = None) -> Template:
+        """Return an encoder of one of the common messages for send_template().
+
+        Args: msg_type: D, F, G, 8, V or W. scale: prices and quantities are ints that count 10**-scale.
+        """
+        return self._session.encoder(msg_type, scale=scale)
+
     def send_template(self, template: Template, *values: Any) -> int:
         """Do what send_nowait() does, with a template of this session and the values of its slots."""
         try:
@@ -209,19 +216,7 @@ class LiveSession:
         if match is None:
             match = match_by_id(msg_type, fields)
         answer = self._requests.add(match, self.send_nowait(msg_type, fields))
-        self._delivery.review()
-        try:
-            async with asyncio.timeout(timeout):
-                message = await answer
-        except BaseException:
-            if answer.done() and not answer.cancelled() and answer.exception() is None:
-                self._delivery.message(answer.result(), again=True)  # it came too late for us: not lost
-            raise
-        finally:
-            self._requests.forget(answer)
-            self._delivery.review()
-        self._delivery.dealt_with(message)
-        return message
+        return await self._requests.wait(answer, self._delivery, timeout)
 
     def reject(self, message: Message, reason: int, text: str = "", ref_id: str = "") -> int:
         """Answer a message with BusinessMessageReject (j).

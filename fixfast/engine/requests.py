@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from fixfast.engine.delivery import Delivery
 from fixfast.session.wire import Message
 
 __all__ = ["Requests", "match_by_id"]
@@ -52,6 +53,25 @@ class Requests:
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiter(match, seq, answer))
         return answer
+
+    async def wait(self, answer: asyncio.Future[Message], delivery: Delivery, timeout: float | None) -> Message:
+        """Return what add() waits for; it is delivered as any other message if it comes too late for us.
+
+        Raises: TimeoutError; what `match` or fail() ended the waiting with.
+        """
+        delivery.review()
+        try:
+            async with asyncio.timeout(timeout):
+                message = await answer
+        except BaseException:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                delivery.message(answer.result(), again=True)  # not lost
+            raise
+        finally:
+            self.forget(answer)
+            delivery.review()
+        delivery.dealt_with(message)
+        return message
 
     def forget(self, answer: asyncio.Future[Message]) -> None:
         """Wait no longer."""

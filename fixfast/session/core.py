@@ -24,7 +24,7 @@ from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
 
-__all__ = ["ResetInProgress", "SessionCore"]
+__all__ = ["ResetInProgress", "SessionCore", "own_dictionary"]
 
 #: How long the peer has to read our Logout when something was wrong (TC 2.c).
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
@@ -55,6 +55,18 @@ def _first_dictionary(config: SessionConfig) -> Dictionary | DictionarySet | Non
     if given is None:
         return DictionarySet(config.default_appl_ver_id)
     return DictionarySet(given.default or config.default_appl_ver_id, given.by_msg_type, given.dictionaries)
+
+
+def own_dictionary(config: SessionConfig, known: Dictionary | DictionarySet | None, msg_type: str) -> Dictionary:
+    """Return what describes a message that we send: under FIXT.1.1 our Logon's DefaultApplVerID decides.
+
+    Args: known: what _first_dictionary() gave.
+    """
+    if isinstance(known, Dictionary):
+        return known
+    own = known.dictionaries if known is not None else {}
+    source = DictionarySet(config.default_appl_ver_id, {}, own).choose(config.begin_string, msg_type, None).source
+    return load_dictionary(source) if isinstance(source, str) else source
 
 
 def _header_check(config: SessionConfig) -> HeaderCheck:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 from typing import Any
 
+from fixfast.dictionary.model import Dictionary
 from fixfast.errors import EncodeError, LocalProtocolError
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
@@ -106,10 +107,13 @@ class Outbox:
         header += [item for item in self._sub_ids if item[0] not in given]
         return Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
 
-    def encoder(self, msg_type: str, scale: int | None) -> Template:
+    def encoder(self, msg_type: str, scale: int | None, dictionary: Dictionary) -> Template:
         """Return an encoder with the session's header; its first two arguments are MsgSeqNum and SendingTime."""
         header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time"), *self._sub_ids]
-        return encoder(self._begin_string, msg_type, header, timestamp_digits=self._digits, scale=scale)
+        digits = self._digits
+        return encoder(
+            self._begin_string, msg_type, header, timestamp_digits=digits, scale=scale, dictionary=dictionary
+        )
 
     def check_size(self, raw: bytes) -> None:
         """Refuse a message the peer said it will not take (L24), before a number is used."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
-from fixfast.session.core import ResetInProgress
+from fixfast.session.core import ResetInProgress, own_dictionary
 from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
 from fixfast.session.outbox import ADMIN
@@ -248,13 +248,14 @@ class Session(Pipeline):
     def encoder(self, msg_type: str, *, scale: int | None = None) -> Template:
         """Return what `fixfast.encoder` returns, for send_template(): the session's own fields are added in front.
 
-        Args: msg_type: D, F, G, 8, V or W. scale: prices and quantities are ints that count 10**-scale.
+        Args: msg_type: D, F, G, 8, V or W, by the config's dictionary, under FIXT.1.1 that of our DefaultApplVerID.
+            scale: prices and quantities are ints that count 10**-scale.
 
         Raises: ValueError: no encoder for this MsgType. LocalProtocolError: a session message.
         """
         if msg_type in ADMIN:
             raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
-        return self._outbox.encoder(msg_type, scale)
+        return self._outbox.encoder(msg_type, scale, own_dictionary(self.config, self._decoder_dictionary, msg_type))
 
     def send_template(self, template: Template, *values_and_now: Any) -> int:
         """Do what send() does with what template() or encoder() of this session gave.

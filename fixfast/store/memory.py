@@ -61,10 +61,13 @@ class MemoryStore:
         self._next_out = n + 1
         # A message with secrets is never resent, so its bytes need not be kept at all.
         if not has_secrets(buf):
-            self._out.append((n, wall_ns, bytes(buf)))
+            self._out.append((n, wall_ns, buf if type(buf) is bytes else bytes(buf)))
             if self._max_messages is not None and len(self._out) > 2 * self._max_messages:
                 del self._out[: len(self._out) - self._max_messages]  # amortised: half of them at a time
-        return self._step()
+        # PERF: no call for two lines (50 ns)
+        self._clean = False
+        self._position = position = self._position + 1
+        return position
 
     def append_in(self, a: int, b: int, buf: Buffer) -> int:
         """Keep received messages until they are dealt with (see Store.append_in)."""

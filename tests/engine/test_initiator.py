@@ -258,10 +258,13 @@ def test_send_nowait_send_and_template() -> None:
             assert await session.send(*news("two")) == 3
             template = session.template("B", [ff.Slot(148), (33, 1), (58, "x")])
             assert session.send_template(template, "three") == 4
-            await until(lambda: len(notes.messages) == 3)
-            assert notes.headlines == ["one", "two", "three"]
-            assert [m.msg_seq_num for m in notes.messages] == [2, 3, 4]
-            assert session.stats().messages_out == 4
+            order = session.encoder("D", scale=2)
+            assert session.send_template(order, "x", "EUR/USD", "1", 0, 100, "2", 150) == 5
+            await until(lambda: len(notes.messages) == 4)
+            assert [m[148] for m in notes.messages[:3]] == ["one", "two", "three"]
+            assert notes.messages[3][44] == "1.50"
+            assert [m.msg_seq_num for m in notes.messages] == [2, 3, 4, 5]
+            assert session.stats().messages_out == 5
 
     run(main())
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fixfast.dictionary.load import load_dictionary
+from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import EncodeError, LocalProtocolError, NotActive
 from fixfast.store.journal import JournalStore
 from fixfast.types import Role, Slot
@@ -101,3 +103,18 @@ def test_the_journal_holds_what_was_on_the_wire(tmp_path: Path) -> None:
     [buffer] = desk.session.data_to_send()
     assert [stored for _, _, stored in store.read_out(n, n)] == [buffer]
     store.close()
+
+
+@pytest.mark.parametrize(("version", "last"), [("6", "last_qty"), ("4", "last_shares"), ("9", "last_qty")])
+def test_under_fixt_an_encoder_follows_our_version(version: str, last: str) -> None:
+    desk = Desk("FIXT.1.1", Role.INITIATOR, default_appl_ver_id=version)
+    names = desk.session.encoder("8").names or ()
+    assert last in names
+    assert ("exec_trans_type" in names) is (version == "4")
+
+
+def test_an_encoder_follows_the_sessions_dictionary() -> None:
+    standard = load_dictionary("FIX.4.2")
+    for given in (standard, "FIX.4.2", DictionarySet(dictionaries={"FIX.4.4": standard})):
+        desk = Desk("FIX.4.4", Role.INITIATOR, dictionary=given)
+        assert "exec_trans_type" in (desk.session.encoder("8").names or ())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixfast.codec.reference import secret as reference
 from fixfast.store.secrets import blank_secrets, has_secrets
 
 Fields = list[tuple[bytes, bytes]]
@@ -43,6 +44,24 @@ def test_what_has_secrets() -> None:
         assert has_secrets(memoryview(build([(b"35", b"D"), (tag, b"x")])))
     assert not has_secrets(build([(b"35", b"D"), (b"55", b"554=")]))
     assert not has_secrets(build([(b"35", b"AE"), (b"5540", b"x")]))
+
+
+#: what a message with a secret is made of, and what is nearly that
+PIECES = st.sampled_from(
+    [b"\x01", b"554=", b"925=", b"1402=", b"1403=", b"1404=", b"35=A", b"35=AE", b"35=", b"5", b"=", b"14", b"x"]
+)
+
+
+@given(pieces=st.lists(PIECES, max_size=12))
+def test_the_twins_find_the_same_secrets(pieces: list[bytes]) -> None:
+    raw = b"".join(pieces)
+    for n in range(len(raw) + 1):
+        assert has_secrets(raw[:n]) is has_secrets(memoryview(raw)[:n]) is reference.has_secrets(raw[:n])
+
+
+def test_only_bytes_have_secrets() -> None:
+    with pytest.raises(TypeError):
+        has_secrets("8=FIX.4.4")  # type: ignore[arg-type]
 
 
 @given(noise=st.binary(max_size=80), secret=st.from_regex(rb"[a-z]{12}", fullmatch=True))
