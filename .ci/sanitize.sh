@@ -1,6 +1,7 @@
 #!/bin/sh
 # Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests there, every
-# fuzz target's corpus, and for a while the targets that give C code hostile dictionaries and messages to walk.
+# fuzz target's corpus, some of these tests under every kernel, and for a while the targets that give C code hostile
+# dictionaries and messages to walk.
 # Every allocation goes through malloc (PYTHONMALLOC), so that the sanitizer sees each message's table and bytes.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -35,5 +36,10 @@ sanitized() {
 }
 
 sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz "$@"
+# The best kernel ran until here. Under each other one: what a scan is asked to do, at sizes of all kinds.
+for kernel in $(sanitized -c 'from fixfast.codec.scan import kernels as k; print(*(set(k.available()) - {k.name()}))'); do
+    FIXFAST_KERNEL=$kernel FIXFAST_DIFF_ROUNDS=1000 sanitized -m pytest -q -p no:cacheprovider -k 'not [reference' \
+        tests/codec/test_framing.py tests/codec/test_data_fields.py tests/codec/test_damage.py
+done
 [ $# -gt 0 ] ||
     sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" --target blob --target dictionary --target validate

@@ -15,18 +15,22 @@ from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcmp, memcpy, memmove
+from libc.string cimport memcmp, memcpy, memmove
 
 cimport cython
 
 from fixfast.codec.context cimport Export, checked_limit, context_of, export_of
 from fixfast.codec.message cimport Message, Verdict, build, reason_of
-from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA, FF_SOH
+from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA
 from fixfast.codec.validate cimport Rules, check, rules_of
 
 cdef extern from "Python.h":
     Py_ssize_t references "Py_REFCNT"(PyObject* o)
     PyObject* PyList_GET_ITEM(list items, Py_ssize_t i)
+
+cdef extern from "start.h" nogil:
+    # Where the first <SOH>8=FIX is, -1 if there is none.
+    Py_ssize_t ff_find_start(const uint8_t* p, Py_ssize_t n) noexcept
 
 from fixfast.types import Garbled
 
@@ -57,22 +61,6 @@ cdef class Chunk:
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         PyBuffer_FillInfo(view, self, self.data, self.capacity, 0, flags)
-
-
-cdef Py_ssize_t _find_start(const uint8_t* p, Py_ssize_t n) noexcept nogil:
-    """Return where the first <SOH>8=FIX is, -1 if there is none."""
-    cdef const uint8_t* at = p
-    cdef const uint8_t* end = p + n - START_SIZE + 1
-    while at < end:
-        # PERF: no call where SOH stands behind SOH (a stream of nothing else: 0.2 -> 1 GB/s).
-        if at[0] != FF_SOH:
-            at = <const uint8_t*>memchr(at, FF_SOH, end - at)
-            if at is NULL:
-                return -1
-        if at[1] == c'8' and memcmp(at, START, START_SIZE) == 0:
-            return at - p
-        at += 1
-    return -1
 
 
 cdef Py_ssize_t _started(const uint8_t* p, Py_ssize_t n) noexcept nogil:
@@ -327,7 +315,7 @@ cdef class StreamDecoder:
         """Skip to the next start of a message, or to what may become one."""
         cdef const uint8_t* p = self.data + self.at
         cdef Py_ssize_t n = self.filled - self.at
-        cdef Py_ssize_t found = _find_start(p, n)
+        cdef Py_ssize_t found = ff_find_start(p, n)
         if found >= 0:
             self._skip(found + 1)
             self.searching = self.held = False
@@ -350,7 +338,7 @@ cdef class StreamDecoder:
         self.wanted = 0
         self.searching = True
         if verdict.result >= FF_BAD_TRAILER:
-            found = _find_start(p, size)
+            found = ff_find_start(p, size)
             if found >= 0:
                 size = found + 1
         item = Garbled(reason_of(verdict.result), start, PyBytes_FromStringAndSize(<const char*>p, size))

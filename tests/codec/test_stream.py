@@ -441,6 +441,16 @@ def test_hostile_streams_cost_linear_time(twins: tuple[Codec, Codec], name: str)
     assert time.process_time() - began < 3
 
 
+@pytest.mark.parametrize("noise", [b"\x01", b"1=a\x01", b"\x018=FI", b"\x018=FIY", b"x"])
+def test_a_message_is_found_behind_noise_of_any_length(codec: Codec, noise: bytes) -> None:
+    # those who search do so in strides of 256 bytes
+    for size in (*range(20), *range(240, 280), *range(500, 530), 5000):
+        prefix = (noise * size)[:size] + b"\x01"
+        items, skipped = decode(codec, [prefix + A + B])
+        assert [item[1] for item in items if item[0] == "message"] == [A, B], size
+        assert skipped == size + 1
+
+
 def test_a_growing_header_is_not_read_again_and_again(codec: Codec) -> None:
     # a large message that comes in small pieces
     large = message("35=B|58=" + "x" * 900_000 + "|")
