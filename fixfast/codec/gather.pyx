@@ -202,7 +202,7 @@ cdef class Part:
         return <double>(self.walk.stop - self.begin) / <double>done if done >= GUESS else 0.0
 
     cdef int widen(self, Pile* pile, size_t found, size_t more) noexcept nogil:
-        """Make room for `more` elements, and for the rest of the part if it goes on as it did when these were `found`."""
+        """Make room for `more` elements, and for those to come: the part so far has `found` as many."""
         cdef size_t guess = <size_t>(<double>found * self.ahead())
         cdef size_t cap = max(pile.n + more, pile.cap + (pile.cap >> 1))
         if guess:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -278,7 +278,8 @@ def test_bad_arguments_are_refused(codec: Codec) -> None:
             codec.decode_columns(data, kinds)
     with pytest.raises(ValueError, match="at most 250"):
         codec.decode_columns(data, dict.fromkeys(range(1, 300), "S"))
-    for kinds in ([55], {"55": "S"}, {True: "S"}):
+    wrong: tuple[Any, ...] = ([55], {"55": "S"}, {True: "S"})
+    for kinds in wrong:
         with pytest.raises(TypeError):
             codec.decode_columns(data, kinds)
     for options in ({"delimiter": b"x"}, {"delimiter": "|"}, {"threads": 0}, {"max_message_size": 0}):
@@ -341,8 +342,8 @@ def test_threads_change_nothing(threads: int) -> None:
     hidden = message(b"35=n\x01212=%d\x01213=%b\x01" % (len(data), data))  # starts that are none
     broken = b"".join(mutated(m, data[:300], random) if random.random() < 0.05 else m for m in messages(data))
     for text in (data, broken, hidden + data, data + hidden, b"\n".join(messages(data))):
-        for options in ({}, {"lines": True}):
-            options["max_message_size"] = 1 << 22
+        for lines in (False, True):
+            options: dict[str, Any] = {"lines": lines, "max_message_size": 1 << 22}
             assert_same(ff.index(text, threads=threads, **options), ff.index(text, **options))
             assert_same(
                 ff.decode_columns(text, KINDS, threads=threads, **options), ff.decode_columns(text, KINDS, **options)
@@ -354,7 +355,7 @@ def test_real_logs_against_a_decoder(name: str) -> None:
     data = corpus(name)
     decoder = ff.StreamDecoder()
     decoder.feed(data)
-    expected = list(decoder)
+    expected: list[Any] = list(decoder)
     table = ff.decode_columns(data, {35: "S", 34: "int", 52: "time", 268: "int", 270: "scaled", 49: "S16"}, threads=2)
     assert table.rows == len(expected)
     assert len(table.garbled) == 0
@@ -400,7 +401,8 @@ def test_nothing_behind_the_buffer_is_read() -> None:
     assert libc.mprotect(ctypes.c_void_p(base + 2 * page), ctypes.c_size_t(page), 0) == 0
     data = log(6)
     assert len(data) < 2 * page
-    for text, options in ((data, {}), (as_log(data), {"delimiter": b"|", "lines": True})):
+    others: dict[str, Any] = {"delimiter": b"|", "lines": True}
+    for text, options in ((data, {}), (as_log(data), others)):
         for size in (*range(len(text), len(text) - 90, -1), *range(150)):
             ctypes.memmove(base + 2 * page - size, text, size)
             edge = memoryview((ctypes.c_char * size).from_address(base + 2 * page - size))
@@ -431,17 +433,17 @@ def test_a_signal_ends_a_long_call(threads: int) -> None:
     data = bytearray(log(1000) * 60)
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise InterruptedError
 
-    def again(call: Callable[[], object]) -> None:
+    def again() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
         while True:
-            call()
+            ff.decode_columns(data, KINDS, threads=threads)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.005)
-        with pytest.raises(KeyboardInterrupt):
-            again(lambda: ff.decode_columns(data, KINDS, threads=threads))
+        with pytest.raises(InterruptedError):
+            again()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -454,7 +456,8 @@ def test_offsets_beyond_four_gigabytes() -> None:
     data = log(3)
     with mmap.mmap(-1, far + len(data), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as room:
         room[far:] = data
-        table = ff.decode_columns(room, {34: "int"}, lines=True, threads=2)
+        buffer: Any = room
+        table = ff.decode_columns(buffer, {34: "int"}, lines=True, threads=2)
         assert table[34].tolist() == [0, 1, 2]
         assert (table.offset - far).tolist() == ff.index(data).offset.tolist()
 
