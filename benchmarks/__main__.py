@@ -16,6 +16,7 @@ from benchmarks.memory import held
 from benchmarks.report import Run, markdown_of, write_report
 from benchmarks.rivals import Rival, available
 from benchmarks.runner import describe_machine, measure, pin
+from benchmarks.whole_logs import compare_logs
 from benchmarks.workloads import workloads
 from fixfast.codec.scan import kernels
 
@@ -27,7 +28,8 @@ def _note(name: str) -> None:
 
 
 def _run(options: argparse.Namespace, rivals: Sequence[Rival]) -> Run:
-    """Measure all that has `options.only` in its name. The table of kernels is called "kernels", memory "kept"."""
+    """Measure all that has `options.only` in its name. The table of kernels is called "kernels",
+    that of whole logs "whole logs", memory "kept"."""
     run = Run(rounds=options.rounds, processes=options.processes)
     for workload in workloads(Corpus(), rivals):
         if options.only in workload.name:
@@ -35,6 +37,8 @@ def _run(options: argparse.Namespace, rivals: Sequence[Rival]) -> Run:
             _note(workload.name)
     if options.only in "kernels":
         run.kernels = compare_kernels(kernels.available(), seconds=options.seconds, done=_note)
+    if options.only in "whole logs":
+        run.logs = compare_logs(kernels.available(), done=_note)
     if options.only in "kept":
         run.kept = held([rival.name for rival in rivals], _note)
     run.once = footprint([probe for probe in PROBES if options.only in probe.name], options.processes, _note)

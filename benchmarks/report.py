@@ -12,6 +12,7 @@ from benchmarks.memory import Held, held_table
 from benchmarks.plots import plot_kernels, plot_memory, plot_ratios
 from benchmarks.rivals import NAMES
 from benchmarks.runner import LIMITS, Result, markdown
+from benchmarks.whole_logs import LogRow, log_table
 
 __all__ = ["Run", "markdown_of", "write_report"]
 
@@ -27,6 +28,7 @@ class Run:
     kernels: list[KernelRow] = field(default_factory=list)
     kept: list[Held] = field(default_factory=list)
     once: list[Footprint] = field(default_factory=list)
+    logs: list[LogRow] = field(default_factory=list)
 
 
 def _sections(run: Run) -> dict[str, str]:
@@ -39,6 +41,9 @@ def _sections(run: Run) -> dict[str, str]:
     if run.kernels:
         note = "Medians of processes that take turns; (x): times quicker than scalar."
         found["kernels"] = f"{kernel_table(run.kernels)}\n\n{note}"
+    if run.logs:
+        note = "A mixed log in memory; medians of processes that take turns. One thread has one core."
+        found["logs"] = f"{log_table(run.logs)}\n\n{note}"
     if run.kept:
         found["memory"] = (
             f"{held_table(run.kept)}\n\nGrowth of a process that keeps 20,000, the bytes on the wire included."

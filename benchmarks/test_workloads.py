@@ -19,6 +19,7 @@ from benchmarks.recorded import corpora, messages_of, recorded_workloads
 from benchmarks.report import Run, write_report
 from benchmarks.rivals import available
 from benchmarks.runner import Result
+from benchmarks.whole_logs import LogRow, compare_logs, log_table, take
 from benchmarks.workload import Entry, Workload
 from benchmarks.workloads import workloads
 from fixfast.dictionary.validation import InvalidMessage
@@ -103,6 +104,15 @@ def test_logs_are_cut_into_messages(tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", ["fixfast", "fixfast, detached", "split-and-sum"])
 def test_what_is_kept_can_be_taken(label: str) -> None:
     assert grown(label, "NOS", 400) >= 0
+
+
+def test_whole_logs_can_be_taken() -> None:
+    rates = take(size=200_000, rounds=1)
+    assert all(rate > 0 for rate in rates.values())
+    (row, *_) = rows = compare_logs(["scalar"], turns=1, size=200_000, done=lambda _: None)
+    assert [row.name for row in rows] == list(rates)
+    assert row.name in log_table([LogRow("memcpy", {"scalar": 9.87654})])
+    assert "| memcpy | 9.88 |" in log_table([LogRow("memcpy", {"scalar": 9.87654})])
 
 
 def test_gate_says_what_has_changed() -> None:

@@ -26,9 +26,9 @@ cdef extern from *:
 
 cdef extern from "pages.h" nogil:
     void* ff_grow(void* p, size_t* mapped, size_t used, size_t size, size_t likely) noexcept
+    void ff_advise(void* p, size_t mapped, size_t likely) noexcept
     void* ff_trim(void* p, size_t* mapped, size_t size) noexcept
     void ff_release(void* p, size_t mapped) noexcept
-    uint8_t ff_sum(const uint8_t* p, size_t n) noexcept
 
 
 cdef struct Pile:

@@ -99,6 +99,17 @@ cdef class Gang:
     cdef Py_ssize_t turn                # the block whose places come next
     cdef Py_ssize_t pouring             # threads that write into `whole`, which must not move meanwhile
     cdef object error                   # what happened to one of them; the others stop
+    cdef list parts                     # that no thread has taken yet
+    cdef Py_ssize_t busy                # threads that have one
+
+    cdef int work(self, Part part) except -1:
+        cdef Py_ssize_t number = self.take(part)
+        while number >= 0:
+            _run(part)
+            if not self.deliver(part, number):
+                break
+            number = self.take(part)
+        return 0
 
     cdef Py_ssize_t take(self, Part part) except -2:
         """Give a part its next block; return its number, -1: there is none."""
@@ -117,7 +128,7 @@ cdef class Gang:
 
     cdef int wait(self) except -1:
         if self.error is None:
-            self.changed.wait(1.0)      # should a second signal have kept `error` from being told
+            self.changed.wait(1.0)      # `error` may be set without a word
         return 0 if self.error is None else 1
 
     cdef bint deliver(self, Part part, Py_ssize_t number) except -1:
@@ -151,20 +162,23 @@ cdef class Gang:
         return True
 
 
-def _work(Gang gang, Part part):
-    cdef Py_ssize_t number
+def _work(Gang gang):
+    cdef Part part = None
     try:
-        while True:
-            number = gang.take(part)
-            if number < 0:
-                return
-            _run(part)
-            if not gang.deliver(part, number):
-                return
+        with gang.changed:
+            if gang.error is None:
+                part = gang.parts.pop()
+                gang.busy += 1
+        if part is not None:
+            gang.work(part)
     except BaseException as error:
         gang.error = error
-        with gang.changed:
-            gang.changed.notify_all()
+    finally:
+        if part is not None:
+            part = None                 # first: when nobody is busy, nobody holds the buffer
+            with gang.changed:
+                gang.busy -= 1
+                gang.changed.notify_all()
 
 
 cdef Part _part(Part like, Export export, Context context, list kinds):
@@ -211,17 +225,20 @@ cdef int _share(Part whole, list parts) except -1:
     cdef Gang gang = Gang.__new__(Gang)
     gang.changed, gang.whole = Condition(), whole
     gang.size = min(max(whole.walk.n // (4 * len(parts)), LEAST_BLOCK), MOST_BLOCK)
-    threads = [Thread(target=_work, args=(gang, part), daemon=True) for part in parts[1:]]
-    started = []
+    gang.parts = parts
+    # A thread has the gang and nothing else: one that begins late, when a signal has ended all this, holds no buffer.
+    threads = [Thread(target=_work, args=(gang,), daemon=True) for _ in parts[1:]]
     try:
         for thread in threads:
             thread.start()
-            started.append(thread)
-        _work(gang, parts[0])           # here, so that a signal is seen
+        _work(gang)                     # here, so that a signal is seen
     except BaseException as error:      # a thread that could not be started
         gang.error = error
-    for thread in started:
-        thread.join()
+    with gang.changed:
+        gang.changed.notify_all()
+        while gang.busy:
+            gang.changed.wait(1.0)
+    gang.parts, gang.whole = [], None
     if gang.error is not None:
         raise gang.error
     return 0

@@ -45,7 +45,9 @@ cdef class Part:
     cdef int judge(self) noexcept nogil
     cdef int judge_frame(self) noexcept nogil
     cdef int aim(self, ff_table* t) noexcept nogil
-    cdef int widen(self, Pile* pile, size_t n, size_t more) noexcept nogil
+    cdef double ahead(self) noexcept nogil
+    cdef void advise(self) noexcept nogil
+    cdef int widen(self, Pile* pile, size_t found, size_t more) noexcept nogil
     cdef int grow(self) noexcept nogil
     cdef int add_row(self) noexcept nogil
     cdef int add_index(self, uint32_t end) noexcept nogil

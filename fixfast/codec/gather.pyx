@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 cimport cython
 
 from fixfast.codec.book cimport (
-    Book, Pile, Text, append, clear, close_book, code_of, empty_book, enlarge, ff_sum, open_book,
+    Book, Pile, Text, append, clear, close_book, code_of, empty_book, enlarge, ff_advise, open_book,
 )
 from fixfast.codec.cell cimport (
     BOOL, BYTES, FIXED, FLOAT, INT, SCALED, TEXT, TIME, Column, Kind, put_nothing, put_value,
@@ -23,9 +23,12 @@ from fixfast.codec.scan.kernels cimport (
 
 __all__ = []
 
+cdef extern from "sum.h" nogil:
+    uint8_t ff_sum(const uint8_t* p, size_t n) noexcept
+
 cdef enum:
     BLOCK = 1 << 22             # bytes without the GIL
-    GUESS = 1 << 20             # bytes from which on the rest is thought to go on like this
+    GUESS = 1 << 18             # bytes from which on the rest is thought to go on like this
     PLACES = FF_MAX_FIELDS + 2  # of the table of a message
     SLACK = 64                  # and behind them: kernels store whole vectors
     SLOTS = 65536               # tags by their low 16 bits
@@ -115,6 +118,7 @@ cdef class Part:
         cdef Walk* w = &self.walk
         cdef int64_t end = w.at + BLOCK
         cdef int result = 0
+        self.advise()
         while seek(w):
             if w.at >= end:
                 result = 1
@@ -192,20 +196,33 @@ cdef class Part:
         t.cap = <uint32_t>most
         return 0
 
-    cdef int widen(self, Pile* pile, size_t n, size_t more) noexcept nogil:
-        """Make room for `more` elements behind `n`, and for the rest of the part if it goes on like this."""
-        cdef double done = <double>(self.walk.at - self.begin)
-        cdef size_t cap = max(n + more, pile.cap + (pile.cap >> 1)), guess = 0
-        pile.n = n
-        if done >= GUESS:
-            guess = <size_t>(<double>(n + more) / done * <double>(self.walk.stop - self.begin))
-            cap = max(n + more + (n >> 3), guess + (guess >> 5) + more)
-            guess -= guess >> 5
-        return enlarge(pile, cap, guess)
+    cdef double ahead(self) noexcept nogil:
+        """How many times what was found there will be in the end, if the rest of the part is like this; 0: unknown."""
+        cdef int64_t done = self.walk.at - self.begin
+        return <double>(self.walk.stop - self.begin) / <double>done if done >= GUESS else 0.0
+
+    cdef int widen(self, Pile* pile, size_t found, size_t more) noexcept nogil:
+        """Make room for `more` elements, and for those to come: the part so far has `found` as many."""
+        cdef size_t guess = <size_t>(<double>found * self.ahead())
+        cdef size_t cap = max(pile.n + more, pile.cap + (pile.cap >> 1))
+        if guess:
+            cap = max(pile.n + more + (pile.n >> 3), guess + (guess >> 4))
+        return enlarge(pile, cap, guess - (guess >> 3))     # advise() tells of the last part of them
+
+    cdef void advise(self) noexcept nogil:
+        """Tell the system of the memory that will be needed, when it can be told."""
+        cdef double ahead = self.ahead()
+        cdef Pile* pile
+        cdef int i
+        for i in range(self.n_rows + 3):
+            pile = &self.rows[i] if i < self.n_rows else &self.tokens[i - self.n_rows]
+            if pile.mapped and ahead:
+                ff_advise(pile.p, pile.mapped, <size_t>(<double>(pile.n * pile.width) * ahead))
 
     cdef int grow(self) noexcept nogil:
         """Make room for more rows."""
         cdef int i
+        self.settle()
         for i in range(self.n_rows):
             if self.widen(&self.rows[i], self.taken, 1024) < 0:
                 return -1
@@ -321,17 +338,19 @@ cdef class Part:
 
     cdef int claim(self, Part other) except -1:
         """Make room for what `other` found, if there is none yet, and give it its place."""
+        cdef size_t found
         cdef int i
         self.walk = _after(&self.walk, &other.walk)
         for i in range(3):
             if self.tokens[i].n + other.tokens[i].n > self.tokens[i].cap:
-                if self.widen(&self.tokens[i], self.tokens[i].n, other.tokens[i].n) < 0:
+                found = self.tokens[i].n + other.tokens[i].n
+                if self.widen(&self.tokens[i], found, other.tokens[i].n) < 0:
                     raise MemoryError
             if append(&self.garbled[i], other.garbled[i].p, other.garbled[i].n) < 0:
                 raise MemoryError
         if self.taken + other.taken > self.room:
             for i in range(self.n_rows):
-                if self.widen(&self.rows[i], self.taken, other.taken) < 0:
+                if self.widen(&self.rows[i], self.taken + other.taken, other.taken) < 0:
                     raise MemoryError
             self.room = min([self.rows[i].cap for i in range(self.n_rows)])
         for i in range(self.n_columns):
@@ -343,6 +362,7 @@ cdef class Part:
         for i in range(3):
             self.tokens[i].n += other.tokens[i].n
         self.settle()
+        self.advise()
         return 0
 
     cdef void pour(self, Part whole) noexcept nogil:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -14,6 +19,7 @@ import numpy as np
 import pytest
 
 import fixfast as ff
+from fixfast.codec.scan import kernels
 from fixfast.types import GarbledReason
 from tests.codec.mutate import mutated, repaired
 from tests.codec.support import Codec, message, wire_fields
@@ -272,7 +278,8 @@ def test_bad_arguments_are_refused(codec: Codec) -> None:
             codec.decode_columns(data, kinds)
     with pytest.raises(ValueError, match="at most 250"):
         codec.decode_columns(data, dict.fromkeys(range(1, 300), "S"))
-    for kinds in ([55], {"55": "S"}, {True: "S"}):
+    wrong: tuple[Any, ...] = ([55], {"55": "S"}, {True: "S"})
+    for kinds in wrong:
         with pytest.raises(TypeError):
             codec.decode_columns(data, kinds)
     for options in ({"delimiter": b"x"}, {"delimiter": "|"}, {"threads": 0}, {"max_message_size": 0}):
@@ -335,8 +342,8 @@ def test_threads_change_nothing(threads: int) -> None:
     hidden = message(b"35=n\x01212=%d\x01213=%b\x01" % (len(data), data))  # starts that are none
     broken = b"".join(mutated(m, data[:300], random) if random.random() < 0.05 else m for m in messages(data))
     for text in (data, broken, hidden + data, data + hidden, b"\n".join(messages(data))):
-        for options in ({}, {"lines": True}):
-            options["max_message_size"] = 1 << 22
+        for lines in (False, True):
+            options: dict[str, Any] = {"lines": lines, "max_message_size": 1 << 22}
             assert_same(ff.index(text, threads=threads, **options), ff.index(text, **options))
             assert_same(
                 ff.decode_columns(text, KINDS, threads=threads, **options), ff.decode_columns(text, KINDS, **options)
@@ -348,7 +355,7 @@ def test_real_logs_against_a_decoder(name: str) -> None:
     data = corpus(name)
     decoder = ff.StreamDecoder()
     decoder.feed(data)
-    expected = list(decoder)
+    expected: list[Any] = list(decoder)
     table = ff.decode_columns(data, {35: "S", 34: "int", 52: "time", 268: "int", 270: "scaled", 49: "S16"}, threads=2)
     assert table.rows == len(expected)
     assert len(table.garbled) == 0
@@ -368,6 +375,102 @@ def test_real_logs_against_a_decoder(name: str) -> None:
 @pytest.mark.parametrize("name", [MARKET_DATA, ORDERS])
 def test_real_logs_are_read_the_same(twins: tuple[Codec, Codec], name: str) -> None:
     assert_twins(twins, corpus(name)[:300_000])
+
+
+def test_memory_grows_when_a_log_does_not_go_on_as_it_began() -> None:
+    """Thin messages, then dense ones: what was expected is too little, several times."""
+    thin = message("35=B|58=" + "x" * 3000 + "|") * 200
+    dense = message("35=W|268=40|" + "".join(f"269={k % 2}|270={k}|271=5|" for k in range(40))) * 8000
+    parts, whole = (ff.index(thin), ff.index(dense)), ff.index(thin + dense)
+    assert len(whole) == 8200
+    for name in ("size", "tag", "start", "end"):
+        np.testing.assert_array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part in parts]))
+    assert_same(ff.index(thin + dense, threads=2), whole)
+    beats = message("35=0|34=7|") * 150_000
+    table = ff.decode_columns(thin + beats, {34: "int", 58: "S16", 35: "S"})
+    assert table[34].tolist() == [0] * 200 + [7] * 150_000
+    assert table[35].categories == ("B", "0")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mprotect")
+def test_nothing_behind_the_buffer_is_read() -> None:
+    """The buffer ends where a page ends behind which nothing may be read: a byte too far ends the process."""
+    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+    room = mmap.mmap(-1, 3 * page)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(room))
+    assert libc.mprotect(ctypes.c_void_p(base + 2 * page), ctypes.c_size_t(page), 0) == 0
+    data = log(6)
+    assert len(data) < 2 * page
+    others: dict[str, Any] = {"delimiter": b"|", "lines": True}
+    for text, options in ((data, {}), (as_log(data), others)):
+        for size in (*range(len(text), len(text) - 90, -1), *range(150)):
+            ctypes.memmove(base + 2 * page - size, text, size)
+            edge = memoryview((ctypes.c_char * size).from_address(base + 2 * page - size))
+            expected = bytes(edge)
+            assert_same(ff.index(edge, **options), ff.index(expected, **options))
+            assert_same(ff.index(edge, fields=False, **options), ff.index(expected, fields=False, **options))
+            assert_same(ff.decode_columns(edge, KINDS, **options), ff.decode_columns(expected, KINDS, **options))
+    assert libc.mprotect(ctypes.c_void_p(base), ctypes.c_size_t(3 * page), 3) == 0
+
+
+@pytest.mark.parametrize("kernel", [name for name in kernels.available() if name != kernels.name()])
+def test_every_kernel_passes(kernel: str) -> None:
+    """The tests that look at the end of buffers and at damage, under the other kernels."""
+    wanted = "behind_the_buffer or judged_the_same or quick_ways or limits"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", wanted],
+        env={**os.environ, "FIXFAST_KERNEL": kernel},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_ends_a_long_call(threads: int) -> None:
+    data = bytearray(log(1000) * 60)
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    def again() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        while True:
+            ff.decode_columns(data, KINDS, threads=threads)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(InterruptedError):
+            again()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    data[:] = b""  # nobody looks at it any more
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs memory that is not there until it is written")
+def test_offsets_beyond_four_gigabytes() -> None:
+    far = (1 << 32) + 12345
+    data = log(3)
+    with mmap.mmap(-1, far + len(data), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as room:
+        room[far:] = data
+        buffer: Any = room
+        table = ff.decode_columns(buffer, {34: "int"}, lines=True, threads=2)
+        assert table[34].tolist() == [0, 1, 2]
+        assert (table.offset - far).tolist() == ff.index(data).offset.tolist()
+
+
+def test_threads_fail_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that cannot be started are an error, not a hang."""
+
+    def start(self: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+    with pytest.raises(RuntimeError, match="can't start"):
+        ff.index(log(1000), threads=2)
 
 
 def test_arrays_outlive_the_buffer_and_may_be_written() -> None:

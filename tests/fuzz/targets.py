@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.fuzz import codecs, mappings, readers, validators
+from tests.fuzz.columns import columns
 from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.sessions import session
 
@@ -24,6 +25,7 @@ class Target:
 TARGETS: dict[str, Target] = {
     "stream": Target(codecs.stream, KINDS["message"]),
     "parse": Target(codecs.parse, KINDS["message"]),
+    "columns": Target(columns, KINDS["message"], cost=10.0),
     "encode": Target(codecs.encode, KINDS["message"]),
     "session": Target(session, KINDS["message"]),
     "quickfix_xml": Target(readers.quickfix_xml, KINDS["xml"]),
