@@ -10,6 +10,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.string cimport memcmp
 
 cimport cython
 
@@ -70,34 +71,49 @@ cdef object build(
     if table is NULL:
         return None
     m = Message.__new__(Message)
-    m.owner, m.context = owner, context
-    m.base, m.table = p, table
+    m.owner, m.context, m.base, m.table = owner, context, p, table
     m.size, m.count = verdict.total, count
     return m
 
 
-cdef int load_table(Message m) except -1:
+cdef int32_t* _scanned(Message m) except? NULL:
+    """The table, made anew; NULL: the bytes are no message of as many fields any more."""
     cdef ff_frame frame
     cdef int result = FF_NEED_DATA
     cdef uint32_t count = 0
     cdef int32_t* table = NULL
+    if ff_header(m.base, m.size, FF_MAX_LENGTH, &frame) == FF_OK and frame.trailer + FF_TRAILER == m.size:
+        table = make_table(m.base, &frame, &m.context.pairs.pairs, -1, &result, &count)
+    if count != m.count:
+        PyObject_Free(table)
+        return NULL
+    return table
+
+
+cdef int load_table(Message m) except -1:
     if m.base is NULL:
         raise TypeError("a Message is made by parse() or a StreamDecoder")
     # It was right when it was parsed; but the bytes may have been a caller's to write into until it was detached.
-    if ff_header(m.base, m.size, FF_MAX_LENGTH, &frame) == FF_OK and frame.trailer + FF_TRAILER == m.size:
-        table = make_table(m.base, &frame, &m.context.pairs.pairs, -1, &result, &count)
-    if table is NULL or count != m.count:
-        PyObject_Free(table)
+    m.table = _scanned(m)
+    if m.table is NULL:
         raise RuntimeError("the bytes of this message were overwritten before it was detached")
-    m.table = table
     return 0
+
+
+cdef int _drop_table(Message m, bint was_exported) except -1:
+    """Give the table back if the bytes, which are the message's own now, lead to the same again."""
+    # What was exported has perhaps been written into since it was scanned.
+    cdef int32_t* again = _scanned(m) if was_exported and m.table is not NULL else NULL
+    if not was_exported or (again is not NULL and not memcmp(again, m.table, 3 * m.count * sizeof(int32_t))):
+        PyObject_Free(m.table)
+        m.table = NULL
+    PyObject_Free(again)
 
 
 # --- reading --------------------------------------------------------------------------------------------------
 
 
 cdef inline object _at(Message m, Py_ssize_t i):
-    """The text of a field whose place is known."""
     cdef View view
     view_of(m, 0, m.count, &view)
     return text_at(&view, i)
@@ -424,17 +440,18 @@ cdef class Message:
     def detach(self):
         """Take an own copy of the bytes, releasing the buffer they came from. Idempotent.
 
-        The table of fields is given back, too, and scanned again when next needed: 176 bytes then take 304 in all.
+        The table of fields is given back, too, and made again when next needed: 176 bytes then take 304 in all. It
+        stays where a caller's buffer was written into meanwhile.
         """
         cdef bytes own
-        if self.base is NULL or (PyBytes_CheckExact(self.owner) and PyBytes_GET_SIZE(self.owner) == self.size):
+        cdef bint exported = isinstance(self.owner, Export)
+        if self.base is NULL:
             return
-        own = PyBytes_FromStringAndSize(<const char*>self.base, self.size)
-        if not isinstance(self.owner, Export):      # whose bytes may have changed since they were scanned
-            PyObject_Free(self.table)
-            self.table = NULL
-        self.base = <const uint8_t*>PyBytes_AS_STRING(own)
-        self.owner = own
+        if exported or not PyBytes_CheckExact(self.owner) or PyBytes_GET_SIZE(self.owner) != self.size:
+            own = PyBytes_FromStringAndSize(<const char*>self.base, self.size)
+            self.base = <const uint8_t*>PyBytes_AS_STRING(own)
+            self.owner = own
+        _drop_table(self, exported)
 
     def __reduce__(self):
         return _restore, (self.raw,)

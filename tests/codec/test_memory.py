@@ -91,6 +91,18 @@ def test_a_detached_order_is_as_small_as_promised(traced: None) -> None:
     assert all(m is not None and m.raw == ORDER and m.int(38) == 1000000 for m in kept)
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, lambda raw: memoryview(bytearray(raw)), memoryview])
+def test_a_detached_order_is_small_wherever_it_came_from(traced: None, kind: Callable[[bytes], Any]) -> None:
+    kept: list[Message | None] = [None] * 1000
+    before = allocated()
+    for i in range(len(kept)):
+        m = kept[i] = parse(kind(bytes(bytearray(ORDER))))
+        m.detach()
+    del m
+    assert (allocated() - before) / len(kept) <= 340
+    assert all(m is not None and m.raw == ORDER and m.int(38) == 1000000 for m in kept)
+
+
 def test_parsing_leaks_nothing(traced: None) -> None:
     decoder = StreamDecoder()
     get = getter((11, "str"), (44, "decimal"), (9999, "int"))
