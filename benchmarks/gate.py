@@ -130,7 +130,7 @@ def _table(found: Counts) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Count and compare, or keep. Returns 0; 1: a count has changed; 2: no valgrind; 3: none kept for this environment."""
+    """Count and compare, or keep. Returns 0; 1: a count has changed; 2: no valgrind; 3: none kept for that."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate", description=__doc__)
     parser.add_argument("--renew", action="store_true", help="keep what is counted now")
     parser.add_argument("--repeat", action="store_true", help=argparse.SUPPRESS)

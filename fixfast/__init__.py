@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from fixfast.codec.encode import encode
     from fixfast.codec.encoders import encoder
     from fixfast.codec.frame import StreamDecoder
+    from fixfast.codec.getter import getter
     from fixfast.codec.mapping import from_dict
-    from fixfast.codec.message import Message, getter
+    from fixfast.codec.message import Message
     from fixfast.codec.parse import parse
     from fixfast.codec.scan.kernels import kernel
     from fixfast.codec.tables import Coded, Columns, GarbledSpans, Index, ScaledArray
@@ -85,7 +86,8 @@ _HOME = {
         "fixfast.codec.encoders": "encoder",
         "fixfast.codec.frame": "StreamDecoder",
         "fixfast.codec.mapping": "from_dict",
-        "fixfast.codec.message": "Message getter",
+        "fixfast.codec.getter": "getter",
+        "fixfast.codec.message": "Message",
         "fixfast.codec.parse": "parse",
         "fixfast.codec.tables": "Coded Columns GarbledSpans Index ScaledArray",
         "fixfast.codec.scan.kernels": "kernel",

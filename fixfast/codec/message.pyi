@@ -1,12 +1,10 @@
 import builtins
-from collections.abc import Callable
 from typing import Any, final
 
-from fixfast.codec.groups import Entry
 from fixfast.codec.values import Fields
 from fixfast.dictionary.validation import Fault, Validation
 
-__all__ = ["Message", "getter"]
+__all__ = ["Message"]
 
 @final
 class Message(Fields):
@@ -42,5 +40,3 @@ class Message(Fields):
     def pretty(self) -> str: ...
     def to_dict(self, mask: builtins.bool = False) -> dict[str, Any]: ...
     def to_json(self, mask: builtins.bool = False) -> str: ...
-
-def getter(*columns: tuple[int, str]) -> Callable[[Message | Entry], tuple[Any, ...]]: ...

@@ -1,5 +1,5 @@
 # cython: language_level=3, binding=False
-"""Message: a view of one FIX message and a table of its fields. getter() reads columns of one.
+"""Message: a view of one FIX message and a table of its fields.
 
 Who owns the bytes: a Message refers to what its bytes are in - bytes, a chunk of a StreamDecoder, or an Export, which
 holds a buffer export of the caller's object, so that a bytearray cannot be resized while it is being read. The table is
@@ -7,6 +7,7 @@ one block of exactly the size needed: 18 fields take 216 bytes.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject, PyTypeObject, destructor
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, uint8_t, uint32_t
@@ -33,7 +34,7 @@ cdef extern from "framing.h" nogil:
 
 from fixfast.types import GarbledReason
 
-__all__ = ["Message", "getter"]
+__all__ = ["Message"]
 
 cdef tuple _REASONS = tuple(GarbledReason)          # scan.h counts them in this order from FF_NOT_FIX
 
@@ -237,9 +238,6 @@ cdef class Message:
 
     def __init__(self):
         raise TypeError("a Message is made by parse() or a StreamDecoder")
-
-    def __dealloc__(self):
-        PyObject_Free(self.table)
 
     # --- the header ---
 
@@ -481,20 +479,18 @@ cdef class Message:
         return _present.get().short(self)
 
 
+# PERF: for a __dealloc__() Cython would set the exception at hand aside and back (a message 78 instructions).
+cdef destructor _free_rest = (<PyTypeObject*>Message).tp_dealloc
+
+
+cdef void _free_message(PyObject* m) noexcept:
+    PyObject_Free((<Message>m).table)
+    _free_rest(m)
+
+(<PyTypeObject*>Message).tp_dealloc = _free_message
+
+
 def _restore(raw):
     from fixfast.codec.parse import parse
 
     return parse(raw, max_message_size=FF_MAX_LENGTH)
-
-
-def getter(*columns):
-    """Return a function that reads columns from a message, or a group's entry, into a tuple: None where one is absent.
-
-    Args: columns: (tag, kind) each; kinds: str bytes int float decimal scaled:N bool time (ns) datetime.
-
-    Raises: ValueError: an unknown kind. The function raises FieldFormatError for a wrong value.
-    """
-    from fixfast.codec.getter import Getter
-
-    # PERF: a bound C method; calling an object builds a tuple of the arguments first (103 -> 57 ns for one column).
-    return Getter(columns).read

@@ -7,7 +7,7 @@ from fixfast.codec.convert import format_time
 from fixfast.codec.encode import encode, encode_session
 from fixfast.codec.encoders import encoder
 from fixfast.codec.frame import StreamDecoder
-from fixfast.codec.message import Message, getter
+from fixfast.codec.message import Message
 from fixfast.codec.parse import parse
 from fixfast.codec.present import is_secret
 from fixfast.codec.template import Template
@@ -22,7 +22,6 @@ __all__ = [
     "encode_session",
     "encoder",
     "format_time",
-    "getter",
     "is_secret",
     "joined",
     "parse",

@@ -31,7 +31,7 @@ Outcome = tuple[Any, ...]
 _HOMES = {
     "parse": "parse",
     "Message": "message",
-    "getter": "message",
+    "getter": "getter",
     "shadowed": "validate",
     "HeaderCheck": "check",
     "joined": "check",

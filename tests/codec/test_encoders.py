@@ -15,7 +15,7 @@ from fixfast.types import Scaled, Slot
 from tests.codec.support import Codec, message
 
 NS = 1_704_164_645_678_901_234
-HEADER = [(49, "A"), (56, "B"), Slot(34, "int"), Slot(52, "time")]
+HEADER: list[tuple[int, Any] | Slot] = [(49, "A"), (56, "B"), Slot(34, "int"), Slot(52, "time")]
 #: a value for each kind of argument
 SAMPLES: dict[str, Any] = {"str": "x1", "int": 7, "decimal": Decimal("1.50"), "bool": True, "time": NS, "scaled:5": 150}
 

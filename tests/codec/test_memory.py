@@ -28,8 +28,9 @@ if not os.environ.get("CI"):
     pytest.importorskip("fixfast.codec.frame", exc_type=ImportError)
 
 from fixfast.codec.frame import StreamDecoder
+from fixfast.codec.getter import getter
 from fixfast.codec.groups import Entry, Group
-from fixfast.codec.message import Message, getter
+from fixfast.codec.message import Message
 from fixfast.codec.parse import parse
 from fixfast.codec.scan import kernels
 

@@ -2,7 +2,7 @@
 
 It was written from the specification of the codec, not from the Cython, and has the same public names:
 
-    message.py   parse, Message, getter
+    message.py   Message; parse.py, getter.py: what their names say
     frame.py     StreamDecoder
     encode.py    encode, encode_session, Template
     convert.py   values

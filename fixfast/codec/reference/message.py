@@ -1,13 +1,12 @@
-"""Message and getter, in plain Python."""
+"""Message, in plain Python."""
 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from fixfast.codec import mapping, present
-from fixfast.codec.reference.fields import FieldRun, reader
+from fixfast.codec.reference.fields import FieldRun
 from fixfast.codec.reference.groups import Group, Levels, by_delimiter, by_dictionary, nest, top_of
 from fixfast.codec.reference.scan import Field, data_pairs
 from fixfast.codec.reference.validate import validate
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from fixfast.codec.message import Message as CompiledMessage
     from fixfast.dictionary.validation import Fault, Validation
 
-__all__ = ["Message", "getter"]
+__all__ = ["Message"]
 
 #: Fields of the session: send() writes its own.
 _NOT_IN_BODY = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
@@ -208,18 +207,3 @@ class Message(FieldRun):
 def _same(m: Message) -> CompiledMessage:
     """Say to the type checker what the tests prove: the two have the same interface."""
     return cast("CompiledMessage", m)
-
-
-def getter(*columns: tuple[int, str]) -> Callable[[FieldRun], tuple[Any, ...]]:
-    """Return a function that reads these columns from a message into a tuple, None where a tag is absent.
-
-    Args: columns: (tag, kind); kinds: str bytes int float decimal scaled:N bool time (ns) datetime.
-
-    Raises: ValueError: an unknown kind. The function itself raises FieldFormatError.
-    """
-    readers = [reader(tag, kind) for tag, kind in columns]
-
-    def get(message: FieldRun) -> tuple[Any, ...]:
-        return tuple(read(message) for read in readers)
-
-    return get
