@@ -129,14 +129,14 @@ static inline int take_block(const constants *c, progress *g, __m512i bytes, uin
         return 0;
     places = _mm512_permutexvar_epi8(c->spread, _mm512_mask_compress_epi8(c->no_place, first, c->places_behind));
     _mm512_storeu_si512(table->off + g->offs, _mm512_add_epi32(_mm512_srli_epi32(places, 24), g->at));
-    ends = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(_mm512_maskz_compress_epi8(at_soh, c->places)));
-    _mm512_storeu_si512(table->end + g->ends, _mm512_add_epi32(ends, g->at));
     wrong = _mm512_mask_cmpge_epu8_mask(tags, _mm512_sub_epi8(bytes, c->zero), c->ten);
     bytes = _mm512_maskz_mov_epi8(tags, bytes);
     odd = tags_at(c, places, bytes, g->last, table->tag + g->offs);
     if (FF_UNLIKELY(!_kortestz_mask64_u8(wrong, _mm512_test_epi8_mask(odd, odd))) &&
         (wrong || !judge_odd(g->buf, g->start, table, g->offs, _mm512_test_epi32_mask(odd, odd), pairs)))
         return 0;
+    ends = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(_mm512_maskz_compress_epi8(at_soh, c->places)));
+    _mm512_storeu_si512(table->end + g->ends, _mm512_add_epi32(ends, g->at));
     g->at = _mm512_add_epi32(g->at, c->block);
     g->last = _mm512_and_si512(bytes, c->end_of_last);
     g->starting = soh >> 63;
