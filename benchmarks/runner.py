@@ -16,7 +16,7 @@ from statistics import median
 from benchmarks.rivals import Rival
 from benchmarks.workload import Entry, Workload
 
-__all__ = ["Result", "describe_machine", "markdown", "measure", "pin"]
+__all__ = ["CORES", "Result", "describe_machine", "markdown", "measure", "pin"]
 
 LIMITS = """What this does not show: one thread on one core; messages that are freed at once (retained ones cost more
 memory traffic); mostly synthetic messages, warm in cache; no I/O, no session. A split-and-sum dict loses repeating
@@ -39,6 +39,10 @@ class Result:
     high: float
     bytes_per_item: float = 0.0
     fields: int = 0
+
+
+#: the cores this process might use when it started; none where the system does not say
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def pin() -> int | None:

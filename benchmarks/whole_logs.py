@@ -18,7 +18,7 @@ from statistics import median
 
 import fixfast as ff
 from benchmarks.corpus import Corpus
-from benchmarks.runner import pin
+from benchmarks.runner import CORES, pin
 
 __all__ = ["COLUMNS", "LogRow", "compare_logs", "log_table", "take"]
 
@@ -90,7 +90,7 @@ def compare_logs(
     for _ in range(turns):
         for kernel, runs in taken.items():
             ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.whole_logs", str(size)],
+                [sys.executable, "-m", "benchmarks.whole_logs", str(size), *map(str, CORES)],
                 capture_output=True,
                 text=True,
                 check=True,
@@ -112,4 +112,6 @@ def log_table(rows: Sequence[LogRow]) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:  # who asks is pinned, and that is inherited
+        os.sched_setaffinity(0, {int(core) for core in sys.argv[2:]})
     print(json.dumps(take(int(sys.argv[1]))))
