@@ -22,7 +22,7 @@ FIXFAST_SANITIZE=address,undefined "$PY" setup.py --quiet build_ext --inplace
 
 # detect_leaks=0: the interpreter keeps memory to its end. allocator_may_return_null: tests ask for absurd sizes.
 # Everything is several times slower here: fewer random examples than in a plain run.
-: "${HYPOTHESIS_PROFILE:=dev}" "${FIXFAST_DIFF_ROUNDS:=5000}"
+: "${HYPOTHESIS_PROFILE:=dev}" "${FIXFAST_DIFF_ROUNDS:=2000}"
 : "${FIXFAST_FUZZ_ROUNDS:=50}" "${FIXFAST_FUZZ_SECONDS:=10}"
 export HYPOTHESIS_PROFILE FIXFAST_DIFF_ROUNDS FIXFAST_FUZZ_ROUNDS
 
@@ -35,11 +35,26 @@ sanitized() {
         "$PY" "$@"
 }
 
-sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz "$@"
-# The best kernel ran until here. Under each other one: what a scan is asked to do, at sizes of all kinds.
-for kernel in $(sanitized -c 'from fixfast.codec.scan import kernels as k; print(*(set(k.available()) - {k.name()}))'); do
-    FIXFAST_KERNEL=$kernel FIXFAST_DIFF_ROUNDS=1000 sanitized -m pytest -q -p no:cacheprovider -k 'not [reference' \
-        tests/codec/test_framing.py tests/codec/test_data_fields.py tests/codec/test_damage.py
-done
-[ $# -gt 0 ] ||
-    sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" --target blob --target dictionary --target validate
+# What the best kernel is asked under sanitizers, each other one is asked, too: a scan, at sizes of all kinds.
+others() {
+    kernels=$(sanitized -c 'from fixfast.codec.scan import kernels as k; print(*(set(k.available()) - {k.name()}))')
+    for kernel in $kernels; do
+        FIXFAST_KERNEL=$kernel FIXFAST_DIFF_ROUNDS=1000 sanitized -m pytest -q -p no:cacheprovider -k 'not [reference' \
+            tests/codec/test_framing.py tests/codec/test_data_fields.py tests/codec/test_damage.py
+    done
+    sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" \
+        --target blob --target dictionary --target validate --target columns
+}
+
+if [ $# -gt 0 ]; then
+    sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz "$@"
+    exit
+fi
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+(set -e; others) >"$said" 2>&1 &
+sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz
+failed=0
+wait $! || failed=1
+cat "$said"
+exit $failed
