@@ -327,14 +327,7 @@ def decode_columns(
             "scaled"    ScaledArray of int64 mantissas and int8 exponents, exact; 0, 0
             "time"      UTCTimestamp as datetime64[ns]; NaT
             "bool"      Y or N as bool; False
-        threads: how many go through the buffer at once, 64 at most, each through 64 KiB at least; the result is the
-            same.
-        dictionary: for length/data pairs beyond the standard's; as for parse().
-        delimiter: what stands for SOH between fields: b"|", b"^A", b";", b"~" or a tab. Every one of them counts as
-            SOH, in values too: a message is judged as if it had been written with SOH.
-        lines: messages stand in text: lines with or without something in front of them, blank lines. A message starts
-            at any 8=FIX that no digit precedes; what stands between messages is passed over, and is not garbled.
-        max_message_size: bound of BodyLength, in bytes.
+        threads, dictionary, delimiter, lines, max_message_size: as for index().
 
     Raises:
         TypeError, ValueError: `buffer` is not contiguous bytes; a bad kind, tag or option.

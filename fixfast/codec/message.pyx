@@ -18,7 +18,8 @@ cimport cython
 from fixfast.codec.context cimport Context, Export
 from fixfast.codec.later cimport Later
 from fixfast.codec.scan.kernels cimport (
-    FF_BAD_TRAILER, FF_MAX_LENGTH, FF_NEED_DATA, FF_NOT_FIX, FF_OK, FF_TRAILER, ff_frame, ff_header, make_table,
+    FF_BAD_TRAILER, FF_MAX_LENGTH, FF_NEED_DATA, FF_NOT_FIX, FF_OK, FF_TRAILER, ff_frame, ff_header, ff_trailer,
+    make_table,
 )
 from fixfast.codec.values cimport (
     BOOL, BYTES, DATETIME, DECIMAL, FLOAT, INT, SCALED, STR, TIME, Kind, View, absent, check_digits, convert, find,
@@ -27,10 +28,6 @@ from fixfast.codec.values cimport (
 
 cdef extern from "Python.h":
     void PyObject_Free(void* p)
-
-cdef extern from "framing.h" nogil:
-    int ff_quick_header(const uint8_t* p, size_t n, uint32_t max_length, ff_frame* frame) noexcept
-    int ff_quick_trailer(const uint8_t* p, uint32_t trailer) noexcept
 
 from fixfast.types import GarbledReason
 
@@ -55,7 +52,7 @@ cdef object build(
     cdef int checksum
     cdef ff_frame* frame = &verdict.frame
     verdict.total = 0
-    verdict.result = ff_quick_header(p, available, max_length, frame)
+    verdict.result = ff_header(p, available, max_length, frame)
     if verdict.result != FF_OK:
         return None
     verdict.total = frame.trailer + FF_TRAILER
@@ -63,7 +60,7 @@ cdef object build(
     if verdict.total > available:
         verdict.result = FF_NEED_DATA
         return None
-    checksum = ff_quick_trailer(p, frame.trailer)
+    checksum = ff_trailer(p, frame.trailer)
     if checksum < 0:
         verdict.result = FF_BAD_TRAILER
         frame.at = frame.trailer
