@@ -25,11 +25,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
+.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
+	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -66,6 +66,11 @@ demo: install
 
 test: install
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+# docs/conformance.md: every required behaviour, the tests that carry its id, and what they say now.
+conformance: install
+	$(PY) -m pytest -q --conformance=build/conformance.json $(PYTEST_ARGS)
+	$(PY) -m tests.conformance build/conformance.json
 
 # The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.
 test-neon:

@@ -1,4 +1,4 @@
-"""For all tests: no cache of compiled dictionaries in the developer's home, and Hypothesis profiles.
+"""For all tests: no cache of compiled dictionaries in the developer's home, Hypothesis profiles, --conformance.
 
 A failure prints the blob that reproduces it; examples are random on purpose.
 """
@@ -6,7 +6,9 @@ A failure prints the blob that reproduces it; examples are random on purpose.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["FIXFAST_CACHE"] = "0"  # tests of the cache name a folder of their own
@@ -17,3 +19,17 @@ settings.register_profile("dev", parent=_COMMON, max_examples=100)
 settings.register_profile("ci", parent=_COMMON, max_examples=200)
 settings.register_profile("thorough", parent=_COMMON, max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--conformance", type=Path, metavar="FILE", help="write what the tests of the catalogue's rows said"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = config.getoption("--conformance")
+    if path is not None and not hasattr(config, "workerinput"):  # a worker of pytest-xdist reports to its master
+        from tests.conformance.recording import Recorder
+
+        config.pluginmanager.register(Recorder(path, config.rootpath))

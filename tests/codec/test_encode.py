@@ -201,7 +201,7 @@ def test_a_type_without_an_exact_form_is_a_type_error_naming_the_tag(codec: Code
     ],
     ids=repr,
 )
-def test_a_value_that_fix_cannot_hold_names_the_tag(codec: Codec, value: Any) -> None:
+def test_sc11_a_value_that_fix_cannot_hold_names_the_tag(codec: Codec, value: Any) -> None:
     assert refused(codec, (55, "x"), (44, value)).tag == 44
 
 
@@ -436,7 +436,7 @@ def test_a_session_writes_header_then_fields(codec: Codec) -> None:
 
 
 @pytest.mark.parametrize("tag", [8, 9, 10, 34, 35, 43, 49, 52, 56, 122])
-def test_the_tags_that_a_session_owns_are_refused(codec: Codec, tag: int) -> None:
+def test_sc11_the_tags_that_a_session_owns_are_refused(codec: Codec, tag: int) -> None:
     for fields in ([(55, "x"), (tag, "x")], [(453, [[(448, "a"), (tag, "x")]])]):
         with pytest.raises(EncodeError) as caught:
             codec.encode_session("FIX.4.4", "D", HEADER, fields, 3)

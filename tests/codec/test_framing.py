@@ -133,7 +133,7 @@ def by_name(case: Any) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
-def test_parse_says_why_and_where(codec: Codec, case: Case) -> None:
+def test_f01_f02_f03_f04_f05_parse_says_why_and_where(codec: Codec, case: Case) -> None:
     with pytest.raises(GarbledMessage) as caught:
         codec.parse(case.data)
     assert (caught.value.reason, caught.value.offset) == (case.reason, case.offset)

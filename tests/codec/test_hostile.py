@@ -37,7 +37,7 @@ def seconds(codec: Codec, stream: bytes, size: int) -> float:
 
 @pytest.mark.parametrize("size", [512, 16384, 1 << 30])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_eight_times_the_bytes_take_no_more_than_24_times_the_time(
+def test_sc3_eight_times_the_bytes_take_no_more_than_24_times_the_time(
     twins: tuple[Codec, Codec], name: str, size: int
 ) -> None:
     _, codec = twins
@@ -46,7 +46,7 @@ def test_eight_times_the_bytes_take_no_more_than_24_times_the_time(
     assert seconds(codec, large, size) < 24 * max(seconds(codec, small, size), 0.001)
 
 
-def test_a_million_tiny_fields_are_one_refusal(twins: tuple[Codec, Codec]) -> None:
+def test_sc2_a_million_tiny_fields_are_one_refusal(twins: tuple[Codec, Codec]) -> None:
     _, codec = twins
     decoder = codec.StreamDecoder(max_message_size=8 << 20)
     decoder.feed(message("35=0|" + "1=2|" * 1_000_000) + message("35=0|34=1|"))

@@ -96,7 +96,7 @@ QUADRATIC = f"<!DOCTYPE q [<!ENTITY a '{'x' * 50_000}'>]>\n"
     ],
     ids=["system", "public", "entity", "external", "parameter", "laughs", "quadratic"],
 )
-def test_doctypes_and_entities_are_refused_at_once(dialect: Format, head: str, inside: str) -> None:
+def test_sc13_doctypes_and_entities_are_refused_at_once(dialect: Format, head: str, inside: str) -> None:
     started = time.process_time()
     bad = error(dialect, dialect.text(head=head, extra=f"<!-- -->{inside}"))
     assert bad.element in ("!DOCTYPE", "!ENTITY")
@@ -116,7 +116,7 @@ def test_characters_by_number_are_characters(dialect: Format) -> None:
 
 
 @pytest.mark.parametrize("target", ["file:///etc/hostname", "http://127.0.0.1:9/x", "\\\\host\\share"])
-def test_nothing_is_fetched(dialect: Format, target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sc13_nothing_is_fetched(dialect: Format, target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Not by a schema's location, a stylesheet, a base or an inclusion either."""
     opened: list[str] = []
 
@@ -143,7 +143,7 @@ def test_nothing_is_fetched(dialect: Format, target: str, monkeypatch: pytest.Mo
     assert set(opened) <= {str(path)}
 
 
-def test_an_expat_that_is_too_old_is_refused(dialect: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sc13_an_expat_that_is_too_old_is_refused(dialect: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older than 2.4.1 it has no bound of its own on entities (C13)."""
 
     class Old:
@@ -204,13 +204,13 @@ def test_the_first_element_tells_the_formats_apart() -> None:
 # --- much of it ----------------------------------------------------------------------------------------------
 
 
-def test_size_is_bounded_at_its_edge(dialect: Format) -> None:
+def test_sc13_size_is_bounded_at_its_edge(dialect: Format) -> None:
     data = dialect.text()
     assert dialect.load(data + b" " * (MAX_BYTES - len(data)))
     assert "larger than" in error(dialect, data + b" " * (MAX_BYTES - len(data) + 1)).detail
 
 
-def test_depth_is_bounded_at_its_edge(dialect: Format) -> None:
+def test_sc13_depth_is_bounded_at_its_edge(dialect: Format) -> None:
     def nested(levels: int) -> bytes:
         # Below what is passed over in Orchestra, below a group in QuickFIX's schema.
         if dialect is ORCHESTRA:
@@ -233,7 +233,7 @@ def test_attributes_are_bounded_at_their_edge(dialect: Format) -> None:
     assert bad.detail == f"attribute 'name' is longer than {MAX_ATTRIBUTE} characters"
 
 
-def test_time_is_linear_in_the_size(dialect: Format) -> None:
+def test_sc13_time_is_linear_in_the_size(dialect: Format) -> None:
     """Twice as many fields and members: about twice the time."""
 
     def seconds(count: int) -> float:
@@ -277,7 +277,7 @@ def test_scenarios_by_the_thousand_cost_little() -> None:
     assert time.process_time() - started < 5
 
 
-def test_groups_that_double_at_each_level_are_refused_soon() -> None:
+def test_sc13_groups_that_double_at_each_level_are_refused_soon() -> None:
     """As members of their owners they would grow to a million million."""
     levels = 20
     fields = "".join(f'<fixr:field id="{6000 + i}" name="No{i}" type="NumInGroup"/>' for i in range(levels))

@@ -237,7 +237,7 @@ def test_l05_refused_silently() -> None:
     silently_dropped(Doorman(lambda request: ff.Refuse(silent=True)), them())
 
 
-def test_l05_unknown_identity_is_dropped_silently(caplog: pytest.LogCaptureFixture) -> None:
+def test_l05_sc5_unknown_identity_is_dropped_silently(caplog: pytest.LogCaptureFixture) -> None:
     silently_dropped(Notes(), them(target="SOMEBODY"))
     silently_dropped(Notes(), them(sender="SOMEBODY"))
     silently_dropped(Notes(), them(begin_string="FIX.4.2"))
@@ -314,7 +314,7 @@ def test_l30_a_stranger_who_leaves_ends_the_decision() -> None:
     run(main(), limit=5)
 
 
-def test_l04_the_old_connection_wins() -> None:
+def test_l04_sc6_the_old_connection_wins() -> None:
     async def main() -> None:
         async with ff.serve(Notes(), [them()]) as server, ff.connect(us(), to(server)) as session:
             async with await Peer.connect(server.port) as second:

@@ -41,7 +41,7 @@ def client_side(certificate: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certificate)
 
 
-def test_a_session_over_tls(certificate: Path) -> None:
+def test_sc7_a_session_over_tls(certificate: Path) -> None:
     async def main() -> None:
         notes = Notes()
         async with ff.serve(notes, [them()], tls=server_side(certificate)) as server:
@@ -58,7 +58,7 @@ def test_a_session_over_tls(certificate: Path) -> None:
     run(main())
 
 
-def test_c1_the_acceptor_sees_the_certificate_of_the_peer(certificate: Path) -> None:
+def test_sc4_sc7_the_acceptor_sees_the_certificate_of_the_peer(certificate: Path) -> None:
     seen = []
 
     class Doorman(Notes):
@@ -86,7 +86,7 @@ def test_c1_the_acceptor_sees_the_certificate_of_the_peer(certificate: Path) -> 
     assert seen[1]["subject"] == ((("commonName", "fixfast"),),)
 
 
-def test_a_certificate_that_is_not_trusted(certificate: Path) -> None:
+def test_sc7_a_certificate_that_is_not_trusted(certificate: Path) -> None:
     async def main() -> None:
         async with ff.serve(Notes(), [them()], tls=server_side(certificate)) as server:
             with pytest.raises(ff.LogonFailed) as caught:
@@ -98,7 +98,7 @@ def test_a_certificate_that_is_not_trusted(certificate: Path) -> None:
     run(main())
 
 
-def test_a_name_that_is_not_in_the_certificate(certificate: Path) -> None:
+def test_sc7_a_name_that_is_not_in_the_certificate(certificate: Path) -> None:
     async def main() -> None:
         async with ff.serve(Notes(), [them()], tls=server_side(certificate)) as server:
             connection = ff.ConnectionConfig("localhost", server.port, tls=client_side(certificate))
@@ -120,7 +120,7 @@ def test_c1_a_handshake_that_never_comes_is_cut(certificate: Path) -> None:
     run(main(), limit=5)
 
 
-def test_plain_text_to_a_tls_port(certificate: Path) -> None:
+def test_sc7_plain_text_to_a_tls_port(certificate: Path) -> None:
     async def main() -> None:
         async with ff.serve(Notes(), [them()], tls=server_side(certificate)) as server:
             with pytest.raises(ff.LogonFailed):

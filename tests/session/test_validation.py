@@ -284,7 +284,7 @@ def test_X01_a_verbose_text_names_field_and_value_but_no_secret() -> None:
     assert refused(desk, *cancel(desk), (9999, "x"))[58] == "Invalid tag number: 9999 = x"
 
 
-def test_X01_a_verbose_text_breaks_no_message_and_no_terminal() -> None:
+def test_X01_SC9_a_verbose_text_breaks_no_message_and_no_terminal() -> None:
     desk = desk_of(validation=STRICT, reject_text="verbose")
     by_hand(desk, "F", GOOD + "354=9|355=a\x01b\n\x1b[2J\x7f|355=twice|")  # a data field may hold a delimiter
     reject = rejection(desk, 2)

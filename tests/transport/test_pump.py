@@ -223,7 +223,7 @@ def test_p16_a_full_send_buffer_stops_taking_bytes_and_drain_waits() -> None:
     on_a_line(body)
 
 
-def test_slow_consumer_is_dropped_and_drain_returns() -> None:
+def test_h09_slow_consumer_is_dropped_and_drain_returns() -> None:
     async def body(line: Line) -> None:
         line.session.out = [b"x" * 3_000_000]
         line.pump.soon()
