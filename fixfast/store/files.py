@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import re
+import secrets
 import stat
 import sys
 from collections.abc import Callable
@@ -94,6 +95,9 @@ class FileSystem(Protocol):
 
     def boot_id(self) -> bytes:
         """Return what changes with every boot of the machine, at most 32 bytes; empty when it cannot be known."""
+
+    def file_id(self) -> bytes:
+        """Return 16 bytes that no other file was given: random, since nobody may foretell them (they seed the CRCs)."""
 
 
 def identity_hash(session_id: SessionID | str) -> bytes:
@@ -257,6 +261,9 @@ class OsFiles:
                 return file.read(64).strip().replace(b"-", b"")[:32]
         except OSError:
             return b""  # unknown counts as another boot: safe, at the price of a hole in the numbers
+
+    def file_id(self) -> bytes:
+        return secrets.token_bytes(16)
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -8,7 +8,6 @@ epoch's file, makes it durable and only then puts it in the place of the old one
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock as Mutex
@@ -200,7 +199,7 @@ class JournalStore:
         """Write the file of a new epoch, make it durable, put it in the place of the old one, and use it."""
         files, new = self._files, self.path + ".new"
         files.remove(new)
-        header = Header(secrets.token_bytes(16), epoch, self._identity, boot_id)
+        header = Header(files.file_id(), epoch, self._identity, boot_id)
         why = reason.encode("utf-8", "replace")[:1000]
         first = pack_header(header) + pack_record(header, Kind.EPOCH, epoch, epoch, 1, self._wall_ns, why)
         data = first + pack_record(header, Kind.SYNCED, len(first), len(first), 1, self._wall_ns, header.mark)

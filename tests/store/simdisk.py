@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import secrets
 from collections.abc import Callable
 
 from fixfast.errors import StoreLocked
@@ -115,6 +116,9 @@ class SimDisk:
 
     def boot_id(self) -> bytes:
         return b"boot-%d" % self.boot
+
+    def file_id(self) -> bytes:
+        return secrets.token_bytes(16)
 
 
 class _SimLock:
