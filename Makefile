@@ -10,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# The tests run in one process for each core; PYTEST_WORKERS= runs them in one.
+PYTEST_WORKERS ?= -n auto --dist worksteal
 BENCH_ARGS ?=
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
@@ -65,11 +67,12 @@ demo: install
 	@$(PY) -m fixfast demo $(DEMO_ARGS)
 
 test: install
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 # docs/conformance.md: every required behaviour, the tests that carry its id, and what they say now.
 conformance: install
-	$(PY) -m pytest -q --conformance=build/conformance.json $(PYTEST_ARGS)
+	@mkdir -p build
+	$(PY) -m pytest -q $(PYTEST_WORKERS) --conformance=build/conformance.json $(PYTEST_ARGS)
 	$(PY) -m tests.conformance build/conformance.json
 
 # The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.

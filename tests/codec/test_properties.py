@@ -119,7 +119,7 @@ def messages(draw: st.DrawFn, depth: int = 2) -> tuple[int, list[tuple[int, Any]
     begin_string=st.sampled_from(["FIX.4.0", "FIX.4.4", "FIXT.1.1"]),
     msg_type=st.sampled_from(["D", "8", "AE", "U1"]),
 )
-def test_parse_gives_back_what_encode_was_given(codec: Codec, case: Any, begin_string: str, msg_type: str) -> None:
+def test_sc11_parse_gives_back_what_encode_was_given(codec: Codec, case: Any, begin_string: str, msg_type: str) -> None:
     digits, fields, wire = case
     raw = codec.encode(begin_string, msg_type, fields, timestamp_digits=digits)
     found = wire_fields(codec.parse(raw))

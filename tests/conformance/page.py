@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conformance.catalogue import TESTS, Row, Section, load, names_by_id
 
-__all__ = ["PAGE", "read_results", "render", "without_results"]
+__all__ = ["PAGE", "not_passed", "read_results", "render", "without_results"]
 
 PAGE = TESTS.parent / "docs" / "conformance.md"
 
@@ -41,6 +41,13 @@ def render(results: Results) -> str:
         )
         parts += [_line(row, tests.get(row.id, []), results) for row in section.rows]
     return "\n".join(parts) + "\n"
+
+
+def not_passed(results: Results) -> list[tuple[Row, str]]:
+    """Return the rows M and S that have no test, or a test that did not pass, and what it did instead."""
+    tests = names_by_id()
+    rows = [row for section in load() for row in section.rows if row.level in "MS"]
+    return [(row, result) for row in rows if (result := _result(tests.get(row.id, []), results)) != "passed"]
 
 
 def _summary(sections: list[Section], tests: dict[str, list[tuple[str, str]]], results: Results) -> str:

@@ -111,7 +111,7 @@ def test_G09_same_number_asked_for_too_often_needs_a_person(version: str) -> Non
     assert any("3 times" in alarm.text for alarm in desk.told(Alarm))
 
 
-def test_G10_G11_reconnect_asks_again_from_the_first_missing_number(version: str) -> None:
+def test_G10_G11_T12_reconnect_asks_again_from_the_first_missing_number(version: str) -> None:
     desk = Desk(version)
     desk.logon()
     desk.app("4", seq=4)  # the request is made, and the connection is lost before it leaves
@@ -151,7 +151,7 @@ def test_G12_both_sides_have_gaps_at_logon(version: str) -> None:
     assert sent < 40  # no storm
 
 
-def test_G13_messages_out_of_order_keep_the_link_alive(version: str) -> None:
+def test_G13_T6_messages_out_of_order_keep_the_link_alive(version: str) -> None:
     desk = gapped(version, resend_timeout=1000)
     for seq in range(7, 20):
         desk.advance(30)

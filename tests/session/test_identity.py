@@ -215,7 +215,7 @@ def test_A12_fix42_has_no_reason_above_11() -> None:
     assert dict(reject_fields(config("FIX.4.3"), got, Fault(13, 55)))[373] == 13
 
 
-def test_C06_rejects_go_back_the_way_the_message_came(desk: Desk) -> None:
+def test_C06_X07_rejects_go_back_the_way_the_message_came(desk: Desk) -> None:
     desk.say("8", (43, "Y"), (115, "client"), (116, "trader"), (128, "firm"), (58, "x"))
     [reject] = desk.hear()
     assert (reject[128], reject[129], reject[115]) == ("client", "trader", "firm")

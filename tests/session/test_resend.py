@@ -55,7 +55,7 @@ def test_P01_P02_application_messages_again_session_messages_as_gap_fill(version
     assert (resent.begin, resent.end, resent.messages) == (1, 6, 3)
 
 
-def test_P21_resent_bytes_equal_the_originals_but_for_43_52_122(version: str) -> None:
+def test_P21_T9_F14_resent_bytes_equal_the_originals_but_for_43_52_122(version: str) -> None:
     desk = Desk(version)
     desk.logon()
     fields = [(115, "client"), (97, True), (58, "é=x"), (95, 4), (96, b"\x00\x01 \xff"), (5001, "u")]
@@ -139,7 +139,7 @@ def test_P12_new_messages_go_out_behind_the_replay(version: str) -> None:
     assert [m.poss_dup for m in answer] == [True] * 5 + [False]
 
 
-def test_P12_P16_long_replay_comes_in_batches_and_new_messages_wait(version: str) -> None:
+def test_P12_P16_T14_long_replay_comes_in_batches_and_new_messages_wait(version: str) -> None:
     desk = busy(version, "")
     count = 3 * BATCH_MESSAGES
     for _ in range(count):
@@ -229,7 +229,7 @@ class Forgetful(MemoryStore):
                 yield n, wall_ns, raw.replace(b"58=", b"59=") if n == self.damaged else raw
 
 
-def test_P14_missing_and_damaged_messages_are_gap_filled_with_an_alarm(version: str) -> None:
+def test_P14_T15_missing_and_damaged_messages_are_gap_filled_with_an_alarm(version: str) -> None:
     store = Forgetful()
     desk = busy(version, "8888", store=store)
     store.lost, store.damaged = 3, 4

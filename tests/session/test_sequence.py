@@ -235,7 +235,7 @@ def test_S17_too_high_test_request_is_answered_at_its_turn(version: str) -> None
     assert (heartbeat.msg_type, heartbeat[112]) == ("0", "high")
 
 
-def test_S18_too_high_reject_moves_nothing(version: str) -> None:
+def test_S18_T4_too_high_reject_moves_nothing(version: str) -> None:
     desk = Desk(version)
     desk.logon()
     desk.say("3", (45, 1), seq=5)
@@ -253,7 +253,7 @@ def test_S19_absurd_numbers_end_the_session_and_overflow_nothing(version: str) -
     assert desk.session.next_in == 2
 
 
-def test_S21_full_queue_drops_the_newest_and_recovers(version: str) -> None:
+def test_S21_T14_full_queue_drops_the_newest_and_recovers(version: str) -> None:
     desk = Desk(version, queue_limit=2)
     desk.logon()
     for seq in (4, 5, 6, 7):

@@ -88,7 +88,7 @@ def test_Z05_gap_fill_that_does_not_go_up_is_rejected_and_not_counted(desk: Desk
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 77])
-def test_Z06_Z09_Z10_reset_moves_the_number_whatever_its_own(desk: Desk, number: int) -> None:
+def test_Z06_Z09_Z10_T11_reset_moves_the_number_whatever_its_own(desk: Desk, number: int) -> None:
     desk.app("eight", seq=8)
     desk.app("eleven", seq=11)
     desk.hear()

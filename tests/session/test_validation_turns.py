@@ -338,7 +338,7 @@ def test_V30_our_own_logout_is_answered_by_any_logout() -> None:
     assert desk.session.close_requested is CloseReason.LOGOUT
 
 
-def test_V30_a_logon_with_two_senders_is_refused_silently_and_uses_no_number() -> None:
+def test_V30_SC12_a_logon_with_two_senders_is_refused_silently_and_uses_no_number() -> None:
     desk = Desk("FIX.4.4")
     desk.connect()
     by_hand(desk, "A", "49=OTHER|98=0|108=30|")
@@ -348,7 +348,7 @@ def test_V30_a_logon_with_two_senders_is_refused_silently_and_uses_no_number() -
 
 
 @pytest.mark.parametrize("field", ["49=OTHER|", "56=OTHER|", "34=5|", "52=20260302-10:00:00|"])
-def test_V30_a_gate_lets_no_logon_in_that_says_two_things(field: str) -> None:
+def test_V30_SC12_a_gate_lets_no_logon_in_that_says_two_things(field: str) -> None:
     desk = Desk("FIX.4.4")
     body = f"35=A|49=THEM|56=US|34=1|52={desk.time()}|{field}98=0|108=30|".replace("|", "\x01").encode()
     data = b"8=FIX.4.4\x019=%d\x01%b" % (len(body), body)
