@@ -15,6 +15,7 @@ PYTEST_WORKERS ?= -n auto --dist worksteal
 BENCH_ARGS ?=
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
+CRASH_ARGS ?= --rounds 200
 NEON_ARGS ?=
 
 VENV := .venv
@@ -27,11 +28,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean
+.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz install clean distclean'
+	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -100,6 +101,14 @@ coverage: install
 
 fuzz: install $(VENV)/.fuzz
 	$(PY) -m tests.fuzz.run $(FUZZ_ARGS)
+
+# kill -9 at random moments of two processes that trade, and an audit of what they have in the end.
+crash: install
+	$(PY) -m tests.crash $(CRASH_ARGS)
+
+# Both roles against QuickFIX, which comes with the benchmarks' rivals.
+interop: install $(VENV)/.bench
+	$(PY) -m pytest -q tests/interop $(PYTEST_ARGS)
 
 bench: install $(VENV)/.bench
 	$(PY) -m benchmarks $(BENCH_ARGS)
