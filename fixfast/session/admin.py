@@ -5,8 +5,8 @@ from __future__ import annotations
 from fixfast.errors import FieldFormatError, FieldMissing
 from fixfast.session.checks import MAX_SEQ_NUM, comp_id_fault, poss_dup_fault, status_of
 from fixfast.session.events import LoggedOut, MessagesLost
-from fixfast.session.logon import LogonHandlers
 from fixfast.session.outbox import ADMIN
+from fixfast.session.resetting import Resets
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message, shadowed
 from fixfast.types import Now
@@ -26,7 +26,7 @@ _JUDGED_BY_HANDLER = {"2": (7, 16), "4": (36,)}
 _SENTINEL_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
 
 
-class AdminHandlers(LogonHandlers):
+class AdminHandlers(Resets):
     """Steps 8 and 9 of the inbound pipeline: a message whose number is the expected one."""
 
     __slots__ = ()
@@ -103,6 +103,7 @@ class AdminHandlers(LogonHandlers):
         test_id = message.get(112)
         if test_id:
             self._live.answered(test_id)
+            self._end_round_trip(test_id)
             if self._reset is not None and self._reset.test_id == test_id:
                 # H06: only the match proves that the peer has dealt with everything before our request
                 self._reset.test_id = ""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from fixfast.dictionary.validation import Fault
 from fixfast.errors import FieldFormatError, FieldMissing
-from fixfast.session.config import APPL_VER_IDS, SessionConfig
+from fixfast.session.config import APPL_VER_IDS, MessageCheck, SessionConfig
 from fixfast.session.liveness import SECOND
 from fixfast.session.wire import Message
-from fixfast.types import Now
+from fixfast.types import PASSWORD_TAGS, Now
 
 __all__ = [
     "MAX_SEQ_NUM",
     "asks_for_reset",
     "comp_id_fault",
     "logon_fault",
+    "number_of",
+    "owner_check",
     "poss_dup_fault",
+    "public_text",
+    "routing_fault",
     "seq_num",
     "status_of",
     "time_fault",
@@ -36,12 +40,56 @@ def seq_num(message: Message) -> int | None:
 
 
 def comp_id_fault(message: Message, config: SessionConfig) -> Fault | None:
-    """Check 49 and 56: missing 1, empty 4, wrong 9 (C03)."""
+    """Check 49 and 56, and by option 50, 57, 142, 143: missing 1, empty 4, wrong 9 (C03, C04)."""
     for tag, expected in ((49, config.target_comp_id), (56, config.sender_comp_id)):
         value = message.get(tag)
         if value != expected:
             return Fault(1 if value is None else 9 if value else 4, tag)
+    if config.check_sub_ids:
+        for tag, expected in (
+            (50, config.target_sub_id),
+            (57, config.sender_sub_id),
+            (142, config.target_location_id),
+            (143, config.sender_location_id),
+        ):
+            if expected and message.get(tag) != expected:
+                return Fault(9, tag)
     return None
+
+
+def routing_fault(message: Message, config: SessionConfig) -> Fault | None:
+    """Check whom a message is passed on from and to, 115 and 128, where the owner says who that may be (C05).
+
+    Misused are they when their sub or location id (116, 144, 129, 145) comes without them.
+    """
+    for tag, allowed, belonging in (
+        (115, config.on_behalf_of_comp_ids, (116, 144)),
+        (128, config.deliver_to_comp_ids, (129, 145)),
+    ):
+        if allowed is not None:
+            value = message.get(tag)
+            if value is None:
+                if any(message.get(other) is not None for other in belonging):
+                    return Fault(9, tag)
+            elif value not in allowed:
+                return Fault(9, tag)
+    return None
+
+
+def owner_check(config: SessionConfig) -> MessageCheck | None:
+    """Return what each application message is asked for at its turn, None for nothing.
+
+    The owner's own rules, behind what the owner configured of routing. (With `check_sub_ids` a message must have a turn
+    of its own, too: see Pipeline._ask_owner.)
+    """
+    own = config.check
+    if config.on_behalf_of_comp_ids is None and config.deliver_to_comp_ids is None:
+        return own if own is not None or not config.check_sub_ids else lambda message: None
+
+    def check(message: Message) -> Fault | None:
+        return routing_fault(message, config) or (None if own is None else own(message))
+
+    return check
 
 
 def time_fault(message: Message, config: SessionConfig, now: Now) -> Fault | None:
@@ -86,6 +134,8 @@ def logon_fault(message: Message, config: SessionConfig) -> Fault | None:
         return Fault(1, 108)
     if not (interval.isascii() and interval.isdigit() and len(interval) <= 9):
         return Fault(99, 108, "HeartBtInt must be a whole number of seconds from 0")
+    if not _is_wanted(int(interval), config):
+        return Fault(99, 108, f"HeartBtInt must be {_wanted(config)}, received {int(interval)}")
     if config.begin_string == "FIXT.1.1":
         version = message.get(1137)
         if version is None:
@@ -97,7 +147,30 @@ def logon_fault(message: Message, config: SessionConfig) -> Fault | None:
     return None
 
 
+def _is_wanted(interval: int, config: SessionConfig) -> bool:
+    """Whether a HeartBtInt is within our policy (L15, L16, I08)."""
+    policy = config.heart_bt_int_policy
+    if isinstance(policy, tuple):
+        return policy[0] <= interval <= policy[1]
+    return policy == "accept" or interval == config.heart_bt_int
+
+
+def _wanted(config: SessionConfig) -> str:
+    policy = config.heart_bt_int_policy
+    return f"from {policy[0]} to {policy[1]}" if isinstance(policy, tuple) else str(config.heart_bt_int)
+
+
+def number_of(value: str) -> int | None:
+    """Return a text as a number that is not negative, None when it is none or a very long one."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
 def status_of(message: Message) -> int | None:
     """Return SessionStatus(1409), None when there is none that makes sense."""
-    status = message.get(1409) or ""
-    return int(status) if status.isascii() and status.isdigit() and len(status) < 9 else None
+    return number_of((message.get(1409) or "")[:9])
+
+
+def public_text(text: str, logon: Message) -> str:
+    """Return what may be told of a refusal: a text that holds a password of the Logon is replaced (C23)."""
+    secrets = [logon.get(tag) or "" for tag in sorted(PASSWORD_TAGS)]
+    return "Logon refused" if any(secret and secret in text for secret in secrets) else text

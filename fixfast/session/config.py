@@ -16,13 +16,25 @@ from fixfast.types import SessionID
 if TYPE_CHECKING:
     from fixfast.session.session import Session
 
-__all__ = ["APPL_VER_IDS", "BEGIN_STRINGS", "LogonContext", "LogonHook", "MessageCheck", "ResendHook", "SessionConfig"]
+__all__ = [
+    "APPL_VER_IDS",
+    "BEGIN_STRINGS",
+    "WITH_NEXT_EXPECTED",
+    "LogonContext",
+    "LogonHook",
+    "MessageCheck",
+    "ResendHook",
+    "SessionConfig",
+]
 
 #: BeginString(8) of the versions fixfast speaks. FIX 5.0 and later run over FIXT.1.1.
 BEGIN_STRINGS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
 
 #: ApplVerID codes (1128, 1137) of FIX 4.0 to FIX Latest.
 APPL_VER_IDS = frozenset(str(code) for code in range(2, 11))
+
+#: BeginString of the versions with NextExpectedMsgSeqNum(789).
+WITH_NEXT_EXPECTED = ("FIX.4.4", "FIXT.1.1")
 
 #: What is checked by default: of application messages, and of session messages.
 OBSERVE = Validation("observe")
@@ -63,11 +75,18 @@ class SessionConfig:
         begin_string: "FIX.4.0" to "FIX.4.4", or "FIXT.1.1" for FIX 5.0 and later.
         sender_comp_id: SenderCompID(49) of our messages.
         target_comp_id: the peer's CompID, TargetCompID(56) of our messages.
-        heart_bt_int: HeartBtInt(108) an initiator asks for, 0 for none. An acceptor takes the peer's value.
+        heart_bt_int: HeartBtInt(108) an initiator asks for, 0 for none.
+        heart_bt_int_policy: which HeartBtInt in the peer's Logon is taken: "accept" any, "fixed" heart_bt_int alone, or
+            a pair (lowest, highest); a Logon with another is refused (L15, L16, I08).
         qualifier: tells apart sessions with the same identity on our side; never on the wire.
         sender_sub_id, sender_location_id, target_sub_id, target_location_id: 50, 142, 57, 143 of our messages, unless
-            the application sets them on a message; the peer's are not checked (C04).
+            the application sets them on a message.
+        check_sub_ids: refuse messages whose 50, 57, 142 or 143 is not what the four say, as a wrong CompID is; those
+            that are empty are not checked (C04).
+        on_behalf_of_comp_ids, deliver_to_comp_ids: what OnBehalfOfCompID(115) and DeliverToCompID(128) of an
+            application message may be, where it has them; others are rejected (C05). None: anything.
         default_appl_ver_id: DefaultApplVerID(1137) of our Logon, FIXT.1.1 only.
+        adopt_peer_appl_ver_id: acceptor: answer with the peer's 1137 instead, and write our messages by it (X12).
         username, password, new_password: 553, 554, 925 of our Logon (initiator).
         test_message_indicator: 464 of our Logon; a peer's Logon that says otherwise is refused (L23). None: neither.
         logon: called for each Logon we send first; returns fields to add (signatures, venue options).
@@ -75,9 +94,19 @@ class SessionConfig:
             False: gap-fill it. None: gap-fill orders (D, F, G), resend the rest.
         manual_logon: acceptor: a Logon becomes a LogonRequested event, answered by accept_logon() or refuse_logon().
         manual_done: the application acknowledges each message by Session.done(n), not by taking the next event.
+        logon_test_request: send a TestRequest behind the Logons, and tell LoggedOn only when its Heartbeat is in: both
+            sides have resent what was missed by then (I12). What is stored between our Logon and the answer goes out
+            when the peer asks for it.
+        adopt_expected_seq_num: initiator: when a Logout says that our MsgSeqNum is too low and names the number that is
+            expected (789, or in its text), go on from there, at most by max_sequence_jump (I13).
+        max_too_low_logouts: after so many such Logouts in a row, no Logon is sent until a person calls reset() or
+            set_next_out() (I13).
         offline: what send() does while not logged on: "refuse" raises NotActive, "store" numbers and stores; the peer
             asks for it after the next Logon.
         reset_on_logon, reset_on_logout, reset_on_disconnect: begin both numbers at 1 at that point (R10).
+        next_expected_msg_seq_num: NextExpectedMsgSeqNum(789), FIX.4.4 and FIXT.1.1. "use": our Logons have it, and
+            where the peer's have it too both sides resend unasked; a peer that expects more than was sent is refused.
+            "honour": ours do not have it, but we resend by the peer's (N10). "ignore": neither.
         logon_timeout: from connection to Logon. None: 10 for an initiator, 5 for an acceptor.
         decision_timeout: from LogonRequested to accept_logon() or refuse_logon().
         logout_timeout: for the answer to our Logout, for the peer to close after our answer to its Logout, and for a
@@ -87,7 +116,10 @@ class SessionConfig:
         check_latency: refuse messages whose SendingTime is out of bounds (C08).
         sending_time_tolerance: those bounds, either side.
         timestamp_digits: fraction digits of our SendingTime, 0, 3, 6 or 9; FIX 4.0 and 4.1 always have 0.
+        last_msg_seq_num_processed: our messages have LastMsgSeqNumProcessed(369), FIX.4.2 and later (C12).
         max_message_size: of inbound messages, bytes.
+        announce_max_message_size: our Logon has MaxMessageSize(383), FIX.4.2 and later; a peer that exceeds it gets a
+            Logout before the connection is closed (L25).
         queue_limit, queue_bytes: inbound messages kept while older ones are missing; more are asked for again (S21).
         max_garbled: garbled messages in a row, then the session is ended (F11).
         max_sequence_jump: how far a SequenceReset may move the inbound number (Z12).
@@ -118,12 +150,17 @@ class SessionConfig:
     target_comp_id: str
     heart_bt_int: int = 30
     _: KW_ONLY
+    heart_bt_int_policy: Literal["accept", "fixed"] | tuple[int, int] = "accept"
     qualifier: str = ""
     sender_sub_id: str = ""
     sender_location_id: str = ""
     target_sub_id: str = ""
     target_location_id: str = ""
+    check_sub_ids: bool = False
+    on_behalf_of_comp_ids: frozenset[str] | None = None
+    deliver_to_comp_ids: frozenset[str] | None = None
     default_appl_ver_id: str = "9"
+    adopt_peer_appl_ver_id: bool = False
     username: str = ""
     password: str = ""
     new_password: str = ""
@@ -132,10 +169,14 @@ class SessionConfig:
     on_resend: ResendHook | None = None
     manual_logon: bool = False
     manual_done: bool = False
+    logon_test_request: bool = False
+    adopt_expected_seq_num: bool = False
+    max_too_low_logouts: int = 3
     offline: Literal["refuse", "store"] = "refuse"
     reset_on_logon: bool = False
     reset_on_logout: bool = False
     reset_on_disconnect: bool = False
+    next_expected_msg_seq_num: Literal["ignore", "honour", "use"] = "honour"
     logon_timeout: float | None = None
     decision_timeout: float = 10
     logout_timeout: float = 10
@@ -156,6 +197,8 @@ class SessionConfig:
     check: MessageCheck | None = None
     max_rejects: int = 100
     reject_window: float = 10
+    last_msg_seq_num_processed: bool = False
+    announce_max_message_size: bool = False
     reject_text: Literal["standard", "verbose"] = "standard"
     reject_ref_tag: Literal["sent", "quickfix"] = "sent"
 
@@ -174,6 +217,12 @@ class SessionConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(name, getattr(self, name), " or ".join(map(repr, allowed)))
+        if self.next_expected_msg_seq_num == "use" and self.begin_string not in WITH_NEXT_EXPECTED:
+            versions = " and ".join(WITH_NEXT_EXPECTED)
+            raise ConfigError("next_expected_msg_seq_num", "use", f"'ignore' or 'honour': only {versions} have 789")
+        for name in ("last_msg_seq_num_processed", "announce_max_message_size"):
+            if getattr(self, name) and self.begin_string in ("FIX.4.0", "FIX.4.1"):
+                raise ConfigError(name, True, f"False: {self.begin_string} has no such field")
 
     def _check(self, name: str, value: object) -> None:
         if name in _TEXTS:
@@ -193,10 +242,16 @@ class SessionConfig:
             raise ConfigError(name, value, "a Validation or None")
         elif name == "dictionary" and not isinstance(value, str | Dictionary | DictionarySet | None):
             raise ConfigError(name, value, "a name, a path, a Dictionary, a DictionarySet or None")
-        elif name == "supported_msg_types" and value is not None:
+        elif name in _SETS and value is not None:
             if isinstance(value, str) or not isinstance(value, Iterable) or not all(isinstance(t, str) for t in value):
-                raise ConfigError(name, value, "MsgTypes, or None for all")
+                raise ConfigError(name, value, _SETS[name])
             object.__setattr__(self, name, frozenset(value))
+        elif name == "heart_bt_int_policy" and value not in ("accept", "fixed"):
+            whole = isinstance(value, tuple) and len(value) == 2 and all(type(end) is int for end in value)
+            if not whole or not 0 <= value[0] <= value[1]:  # type: ignore[index]
+                raise ConfigError(name, value, "'accept', 'fixed', or a pair (lowest, highest) of seconds")
+        elif name == "test_message_indicator" and not isinstance(value, bool | None):
+            raise ConfigError(name, value, "True, False or None")
         elif name in ("logon", "on_resend", "check") and value is not None and not callable(value):
             raise ConfigError(name, value, "a function or None")
 
@@ -209,6 +264,17 @@ class SessionConfig:
         return f"SessionConfig({', '.join(shown)})"
 
     @property
+    def sub_ids(self) -> dict[int, str]:
+        """Tag -> value of the sub and location ids of our messages."""
+        ids = {
+            50: self.sender_sub_id,
+            57: self.target_sub_id,
+            142: self.sender_location_id,
+            143: self.target_location_id,
+        }
+        return {tag: value for tag, value in ids.items() if value}
+
+    @property
     def session_id(self) -> SessionID:
         """The identity of the session as seen from our side."""
         return SessionID(self.begin_string, self.sender_comp_id, self.target_comp_id, self.qualifier)
@@ -218,10 +284,21 @@ _TEXTS = frozenset(
     "begin_string sender_comp_id target_comp_id qualifier sender_sub_id sender_location_id target_sub_id "
     "target_location_id default_appl_ver_id username password new_password".split()
 )
-_FLAGS = frozenset("manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency".split())
+_FLAGS = frozenset(
+    "manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency check_sub_ids "
+    "adopt_peer_appl_ver_id logon_test_request adopt_expected_seq_num last_msg_seq_num_processed "
+    "announce_max_message_size".split()
+)
+#: option -> what its entries are
+_SETS = {
+    "supported_msg_types": "MsgTypes, or None for all",
+    "on_behalf_of_comp_ids": "CompIDs, or None for all",
+    "deliver_to_comp_ids": "CompIDs, or None for all",
+}
 #: option -> what it may be
 _CHOICES = {
     "offline": ("refuse", "store"),
+    "next_expected_msg_seq_num": ("ignore", "honour", "use"),
     "reject_text": ("standard", "verbose"),
     "reject_ref_tag": ("sent", "quickfix"),
 }
@@ -230,6 +307,7 @@ _COUNTS = {
     "max_rejects": 1,
     "heart_bt_int": 0,
     "max_resend_requests": 1,
+    "max_too_low_logouts": 1,
     "timestamp_digits": 0,
     "max_message_size": 64,
     "queue_limit": 0,

@@ -11,8 +11,9 @@ from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.session.checks import owner_check
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import Alarm, Disconnected, LogonRefused, Rejected, SequenceReset, StateChanged
+from fixfast.session.events import Alarm, Disconnected, LoggedOn, LogonRefused, Rejected, SequenceReset, StateChanged
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
@@ -24,7 +25,7 @@ from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
 
-__all__ = ["ResetInProgress", "SessionCore", "own_dictionary"]
+__all__ = ["ResetInProgress", "RoundTrip", "SessionCore", "own_dictionary"]
 
 #: How long the peer has to read our Logout when something was wrong (TC 2.c).
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
@@ -57,19 +58,21 @@ def _first_dictionary(config: SessionConfig) -> Dictionary | DictionarySet | Non
     return DictionarySet(given.default or config.default_appl_ver_id, given.by_msg_type, given.dictionaries)
 
 
-def own_dictionary(config: SessionConfig, known: Dictionary | DictionarySet | None, msg_type: str) -> Dictionary:
+def own_dictionary(
+    config: SessionConfig, known: Dictionary | DictionarySet | None, msg_type: str, version: str
+) -> Dictionary:
     """Return what describes a message that we send: under FIXT.1.1 our Logon's DefaultApplVerID decides.
 
-    Args: known: what _first_dictionary() gave.
+    Args: known: what _first_dictionary() gave. version: that DefaultApplVerID.
     """
     if isinstance(known, Dictionary):
         return known
     own = known.dictionaries if known is not None else {}
-    source = DictionarySet(config.default_appl_ver_id, {}, own).choose(config.begin_string, msg_type, None).source
+    source = DictionarySet(version, {}, own).choose(config.begin_string, msg_type, None).source
     return load_dictionary(source) if isinstance(source, str) else source
 
 
-def _header_check(config: SessionConfig) -> HeaderCheck:
+def _header_check(config: SessionConfig, singly: bool) -> HeaderCheck:
     """Return what tells which messages the receive path may deliver at once: steps 2 to 8 would change nothing."""
     modes = (config.validation, config.session_validation)  # the latter for Reject(3)
     acted_on = config.validation is not None and config.validation.mode == "reject"
@@ -84,7 +87,7 @@ def _header_check(config: SessionConfig) -> HeaderCheck:
         tolerance=tolerance,
         msg_types=msg_types,
         with_faults=not acted_on,
-        singly=config.check is not None,  # then each message has a turn of its own
+        singly=singly,  # then each message has a turn of its own
     )
 
 
@@ -100,11 +103,23 @@ class ResetInProgress:
         self.old_next_in = 0
 
 
+class RoundTrip:
+    """The TestRequest behind our Logons (I12), and the event that its Heartbeat lets out."""
+
+    __slots__ = ("logged_on", "test_id")
+
+    def __init__(self, test_id: str, logged_on: LoggedOn) -> None:
+        self.test_id = test_id
+        self.logged_on = logged_on
+
+
 class SessionCore:
     """State and parts; the handlers of the sub-classes use them. See Session for what it is all for."""
 
     __slots__ = (
+        "_answer_fields",
         "_check",
+        "_clock_offset",
         "_counters",
         "_deadline",
         "_decoder",
@@ -123,13 +138,16 @@ class SessionCore:
         "_logon",
         "_logon_raw",
         "_logout_answered",
+        "_lows",
         "_now",
         "_outbox",
+        "_own_version",
         "_peer_version",
         "_refused",
         "_reject_limit",
         "_requests",
         "_reset",
+        "_round_trip",
         "_scratch",
         "_state",
         "_store",
@@ -151,11 +169,11 @@ class SessionCore:
         self._validate = (config.validation, config.session_validation)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
-        self._header_check = _header_check(config)
-        self._check = config.check
+        self._check = owner_check(config)
+        self._header_check = _header_check(config, singly=self._check is not None)
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
-        self._outbox = Outbox(config, self._store, state.next_out)
+        self._outbox = Outbox(config, self._store, state.next_out, self._inbox)
         self._hold = HoldQueue(config.queue_limit, config.queue_bytes)
         self._requests = RequestCounter(config.max_resend_requests)
         self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
@@ -164,6 +182,12 @@ class SessionCore:
         #: why the transport should flush data_to_send() and close; None: it should not
         self.close_requested: CloseReason | None = None
         self._test_count = 0
+        #: "too low" Logouts in a row, across connections (I13)
+        self._lows = 0
+        #: what is added to our next answer to a Logon
+        self._answer_fields: list[tuple[int, Any]] = []
+        #: wall clock less monotonic clock, ns, when they were last compared; None: not yet (C11)
+        self._clock_offset: int | None = None
         self._begin_connection(Now(0, 0))
         if state.lost_out is not None:
             first, last = state.lost_out
@@ -178,6 +202,8 @@ class SessionCore:
         self._live = Liveness(0, now)
         self._gap: Gap | None = None
         self._reset: ResetInProgress | None = None
+        self._round_trip: RoundTrip | None = None
+        self._own_version = self.config.default_appl_ver_id  # DefaultApplVerID of our Logon
         self._hold.clear()
         self._outbox.clear()
         self._outbox.max_size = None
@@ -307,11 +333,19 @@ class SessionCore:
         self.close_requested = reason
         self._deadline = None
 
-    def _refuse(self, reason: CloseReason, text: str, status: int | None, by_us: bool) -> None:
+    def _refuse(
+        self,
+        reason: CloseReason,
+        text: str,
+        status: int | None,
+        by_us: bool,
+        reject_reason: int | None = None,
+        ref_tag: int | None = None,
+    ) -> None:
         """Tell the owner, once, that this connection does not become a session."""
         if not self._logged_on and not self._refused and self._state is not State.DISCONNECTED:
             self._refused = True
-            self._emit(LogonRefused(reason, text, status, by_us))
+            self._emit(LogonRefused(reason, text, status, by_us, reject_reason, ref_tag))
 
     def _store_failed(self, error: StoreError) -> None:
         """The store is not to be trusted with another number: say so if that can be stored, and stop (O10)."""

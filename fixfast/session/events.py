@@ -68,12 +68,17 @@ class LogonRefused:
         text: the peer's Text(58), or ours when we refused.
         status: SessionStatus(1409), None when there is none.
         by_us: we refused the peer's Logon (or its answer).
+        reject_reason: the peer answered our Logon with a Reject(3) or BusinessMessageReject(j): its
+            SessionRejectReason(373) or BusinessRejectReason(380), None where it gave none (I06).
+        ref_tag: RefTagID(371) of that Reject: the tag of our Logon that it objects to.
     """
 
     reason: CloseReason
     text: str
     status: int | None
     by_us: bool
+    reject_reason: int | None = None
+    ref_tag: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import takewhile
-from typing import Any
+from typing import Any, cast
 
 from fixfast.dictionary.model import Dictionary
 from fixfast.errors import EncodeError, LocalProtocolError
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
 from fixfast.session.resend import Replay
+from fixfast.session.sequence import Inbox
 from fixfast.session.wire import Template, encode_session, encoder, format_time
 from fixfast.store.base import Store
 from fixfast.types import Now, Slot
@@ -20,6 +21,19 @@ __all__ = ["ADMIN", "Outbox"]
 #: MsgTypes the session itself sends and answers. Reject(3) is one of FIX's session messages too, but it is surfaced to
 #: the application like its own messages (O14), so it is not listed.
 ADMIN = frozenset({"0", "1", "2", "4", "5", "A"})
+
+
+class _Processed:
+    """A Template whose third slot, LastMsgSeqNumProcessed, is filled in here (C12): the others do not pay for it."""
+
+    __slots__ = ("_inbox", "_template")
+
+    def __init__(self, template: Template, inbox: Inbox) -> None:
+        self._template = template
+        self._inbox = inbox
+
+    def encode(self, msg_seq_num: int, wall_ns: int, *values: Any) -> bytes:
+        return self._template.encode(msg_seq_num, wall_ns, self._inbox.next_in - 1, *values)
 
 
 class Outbox:
@@ -34,6 +48,8 @@ class Outbox:
         "_behind",
         "_digits",
         "_header",
+        "_inbox",
+        "_more",
         "_queue",
         "_store",
         "_sub_ids",
@@ -49,19 +65,15 @@ class Outbox:
         "withheld",
     )
 
-    def __init__(self, config: SessionConfig, store: Store, next_out: int) -> None:
+    def __init__(self, config: SessionConfig, store: Store, next_out: int, inbox: Inbox) -> None:
         self._store = store
+        self._inbox = inbox if config.last_msg_seq_num_processed else None
         self._begin_string = config.begin_string
         # C10: FIX 4.0 and 4.1 know whole seconds only
         self._digits = 0 if config.begin_string in ("FIX.4.0", "FIX.4.1") else config.timestamp_digits
         self._header = [(49, config.sender_comp_id), (56, config.target_comp_id)]
-        subs = (
-            (50, config.sender_sub_id),
-            (57, config.target_sub_id),
-            (142, config.sender_location_id),
-            (143, config.target_location_id),
-        )
-        self._sub_ids = [(tag, value) for tag, value in subs if value]
+        self._sub_ids = list(config.sub_ids.items())
+        self._more = bool(self._sub_ids) or self._inbox is not None  # PERF: one question for each message, not two
         self._queue: list[tuple[int, int, bytes]] = []
         self._behind: list[tuple[int, int, bytes]] = []
         self.next_out = next_out
@@ -85,17 +97,23 @@ class Outbox:
     def encode(self, msg_type: str, fields: Iterable[tuple[int, Any]], wall_ns: int) -> bytes:
         """Return the message that would have the next number; nothing is used up yet."""
         header: list[tuple[int, Any]] = [*self._header, (34, self.next_out), (52, wall_ns)]
-        if self._sub_ids:
+        if self._more:
             fields = list(fields)
             given = {field[0] for field in fields if isinstance(field, tuple)}
-            header += [item for item in self._sub_ids if item[0] not in given]
+            header += [item for item in self._more_header() if item[0] not in given]
         raw = encode_session(self._begin_string, msg_type, header, fields, self._digits)
         return bytes(raw)
+
+    def _more_header(self) -> list[tuple[int, Any]]:
+        """Return the header fields that only some sessions have: sub ids, and how far we are (C12)."""
+        if self._inbox is None:
+            return self._sub_ids
+        return [*self._sub_ids, (369, self._inbox.next_in - 1)]
 
     def gap_fill(self, begin: int, new_seq_no: int, now: Now) -> bytes:
         """Return a SequenceReset-GapFill over begin..new_seq_no-1 (P02). It has an old number and is not stored."""
         header: list[tuple[int, Any]] = [*self._header, (34, begin), (43, "Y"), (52, now.wall_ns), (122, now.wall_ns)]
-        header += self._sub_ids
+        header += self._more_header()
         fields = [(123, "Y"), (36, new_seq_no)]
         return bytes(encode_session(self._begin_string, "4", header, fields, self._digits))
 
@@ -103,17 +121,27 @@ class Outbox:
         """Return a Template with the session's header; its first two slots are MsgSeqNum and SendingTime."""
         fields = list(fields)
         given = {field[0] for field in fields}
-        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
+        header = self._template_header()
         header += [item for item in self._sub_ids if item[0] not in given]
-        return Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
+        template = Template(self._begin_string, msg_type, fields, timestamp_digits=self._digits, header=header)
+        return self._processing(template)
+
+    def _template_header(self) -> list[tuple[int, Any] | Slot]:
+        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time")]
+        return header if self._inbox is None else [*header, Slot(369, "int")]
+
+    def _processing(self, template: Template) -> Template:
+        """Return the template itself, or one that fills its third slot."""
+        return template if self._inbox is None else cast(Template, _Processed(template, self._inbox))
 
     def encoder(self, msg_type: str, scale: int | None, dictionary: Dictionary) -> Template:
         """Return an encoder with the session's header; its first two arguments are MsgSeqNum and SendingTime."""
-        header: list[tuple[int, Any] | Slot] = [*self._header, Slot(34, "int"), Slot(52, "time"), *self._sub_ids]
+        header = [*self._template_header(), *self._sub_ids]
         digits = self._digits
-        return encoder(
+        made = encoder(
             self._begin_string, msg_type, header, timestamp_digits=digits, scale=scale, dictionary=dictionary
         )
+        return self._processing(made)
 
     def check_size(self, raw: bytes) -> None:
         """Refuse a message the peer said it will not take (L24), before a number is used."""

@@ -6,9 +6,8 @@ from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.admin import TWICE, AdminHandlers
 from fixfast.session.checks import asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
-from fixfast.session.events import GarbledReceived, LoggedOut, MessagesLost
-from fixfast.session.logon import RESET_UNANSWERED, STATUS_SEQ_NUM_TOO_LOW
-from fixfast.session.outbox import ADMIN
+from fixfast.session.events import GarbledReceived
+from fixfast.session.logon import STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message, shadowed
@@ -98,7 +97,10 @@ class Pipeline(AdminHandlers):
     def _ask_owner(self, message: Message, now: Now) -> None:
         """Deliver a message that is as in the common case if the owner's own rules have nothing against it."""
         check = self._check
-        if check is None or message.get(35) in REJECTS or self._passes_check(message, check, now):
+        fault = comp_id_fault(message, self.config) if self.config.check_sub_ids else None
+        if fault is not None:
+            self._refuse_header(message, message.msg_seq_num, fault, CloseReason.COMP_ID, now)  # C04
+        elif check is None or message.get(35) in REJECTS or self._passes_check(message, check, now):
             self._inbox.deliver([message])
         self._bound_rejects(now)
 
@@ -133,6 +135,8 @@ class Pipeline(AdminHandlers):
         self._garbled_run += 1
         self._emit(GarbledReceived(garbled))
         if garbled.reason is GarbledReason.TOO_LARGE or _is_long_length(garbled):
+            if self.config.announce_max_message_size and self._state.active:
+                self._send_logout(f"Message above our MaxMessageSize {self.config.max_message_size}", None, now)  # L25
             self._close(CloseReason.TOO_LARGE)  # F08
         elif not self._logged_on:
             self._close(CloseReason.GARBLED, silently=True)  # F12
@@ -244,19 +248,6 @@ class Pipeline(AdminHandlers):
         else:
             self._alarm(f"the peer sent MsgSeqNum {n}, {self._inbox.next_in} was expected")
             self._end(CloseReason.SEQUENCE_TOO_LOW, self._low_text(n), now, STATUS_SEQ_NUM_TOO_LOW)
-
-    def _while_resetting(self, message: Message, n: int, msg_type: str) -> None:
-        """Our Logon with 141=Y is out: only its answer matters; everything else has a number of the old epoch."""
-        if msg_type == "A":
-            if not (n == 1 and asks_for_reset(message, self.config)):
-                self._alarm(RESET_UNANSWERED)
-                self._close(CloseReason.RESET_REFUSED)  # R05
-        elif msg_type == "5":
-            self._emit(LoggedOut((message.get(58) or ""), False))
-            self._close(CloseReason.RESET_REFUSED)
-        elif msg_type not in ADMIN:
-            self._emit(MessagesLost(n, n, "sent before the peer knew of our sequence reset"))
-            self._alarm(f"inbound message {n} of the old sequence came during a sequence reset and is lost")
 
 
 def _is_long_length(garbled: Garbled) -> bool:

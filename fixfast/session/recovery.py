@@ -31,15 +31,20 @@ class Recovery(Validity):
 
     # --- asking (A7) ----------------------------------------------------------------------------------------
 
-    def _open_gap(self, received: int, now: Now) -> None:
-        """Message `received` came, and those before it did not: ask for them, once (S02, S03)."""
+    def _open_gap(self, received: int, now: Now, ask: bool = True) -> None:
+        """Message `received` came, and those before it did not: ask for them, once (S02, S03).
+
+        Args: ask: False: the peer knows already; it is asked if nothing comes in time (N08).
+        """
         begin = self._inbox.next_in
         self._gap = Gap(begin, received)
         self._counters["gaps"] += 1
         self._emit(GapDetected(begin, received - 1))
         if self._state is State.ACTIVE:
             self._set_state(State.RECOVERING, f"messages {begin}..{received - 1} are missing")
-        self._ask(self._gap, now)
+        self._gap.deadline = now.mono_ns + self._progress_time()
+        if ask:
+            self._ask(self._gap, now)
 
     def _ask(self, gap: Gap, now: Now) -> None:
         """Send a ResendRequest from NIN on, unless a Logout of ours was the last we have to say."""

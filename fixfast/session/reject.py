@@ -11,7 +11,7 @@ from fixfast.session.config import SessionConfig
 from fixfast.session.liveness import SECOND
 from fixfast.session.wire import Message, is_secret
 
-__all__ = ["REJECTS", "RejectLimit", "business_reject_fields", "reject_fields"]
+__all__ = ["REJECTS", "RejectLimit", "business_reject_fields", "reject_fields", "reversed_sub_ids"]
 
 #: MsgTypes that are never answered with a BusinessMessageReject (B07), and delivered whatever is wrong with them.
 REJECTS = frozenset({"3", "j"})
@@ -23,6 +23,8 @@ _MAX_SHOWN = 40
 _PLAIN = ("FIX.4.0", "FIX.4.1")
 #: what came from -> where the answer goes (C06): OnBehalfOf and DeliverTo change places
 _REVERSED = ((115, 128), (128, 115), (116, 129), (129, 116), (144, 145), (145, 144))
+#: the same for sub and location ids of the two parties themselves (C04)
+_REVERSED_SUB_IDS = ((50, 57), (57, 50), (142, 143), (143, 142))
 #: ApplVerID, ApplExtID, CstmApplVerID of a message -> RefApplVerID, RefApplExtID, RefCstmApplVerID of its Reject
 _REF_VERSION = ((1128, 1130), (1156, 1406), (1129, 1131))
 
@@ -52,7 +54,13 @@ class RejectLimit:
 
 
 def _reverse_route(message: Message) -> list[tuple[int, Any]]:
-    route = [(answer, (message.get(tag) or "")) for tag, answer in _REVERSED]
+    route = [(answer, (message.get(tag) or "")) for tag, answer in _REVERSED + _REVERSED_SUB_IDS]
+    return [(tag, value) for tag, value in route if value]
+
+
+def reversed_sub_ids(message: Message) -> list[tuple[int, Any]]:
+    """Return sub and location ids of the answer to a message, as that has them."""
+    route = [(answer, (message.get(tag) or "")) for tag, answer in _REVERSED_SUB_IDS]
     return [(tag, value) for tag, value in route if value]
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
-from fixfast.session.core import ResetInProgress, own_dictionary
+from fixfast.session.core import own_dictionary
+from fixfast.session.deciding import Deciding
 from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
 from fixfast.session.outbox import ADMIN
-from fixfast.session.pipeline import Pipeline
 from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.stats import SessionStats
@@ -19,14 +19,11 @@ from fixfast.types import Now, Role, SessionID
 
 __all__ = ["Session"]
 
-#: How long the round trip before a reset may take when there are no heartbeats.
-_ROUND_TRIP = 30 * SECOND
-
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
 _LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
 
 
-class Session(Pipeline):
+class Session(Deciding):
     """One FIX session, either role. It does no I/O, starts no thread and reads no clock; one thread owns it.
 
         session.connected(now)                     # a transport is there
@@ -64,6 +61,10 @@ class Session(Pipeline):
         self._set_state(State.CONNECTING, "connected")
         if self._failure is not None:
             self._close(CloseReason.STORE, silently=True)
+            return
+        self._check_clock(now)
+        if self.held_back:
+            self._close(CloseReason.SEQUENCE_TOO_LOW, silently=True)
             return
         self._set_deadline(self._logon_timeout(), now)
         if self.role is Role.INITIATOR:
@@ -154,6 +155,7 @@ class Session(Pipeline):
     def poll(self, now: Now) -> None:
         """Do what is due: heartbeats, test requests, time-outs, the next batch of a resend."""
         self._now = now
+        self._check_clock(now)
         try:
             if self._deadline is not None and now.mono_ns >= self._deadline:
                 self._deadline = None
@@ -167,6 +169,13 @@ class Session(Pipeline):
                 self._try_reset(now)
         except StoreError as error:
             self._store_failed(error)
+
+    def _check_clock(self, now: Now) -> None:
+        """C11: the two clocks of `now` advance alike, unless the wall clock was set."""
+        offset = now.wall_ns - now.mono_ns
+        before, self._clock_offset = self._clock_offset, offset
+        if before is not None and abs(offset - before) > self.config.sending_time_tolerance * SECOND:
+            self._alarm(f"our clock was set by {(offset - before) / SECOND:+.3f} s: SendingTime follows it")
 
     def _beating(self) -> bool:
         """Whether heartbeats are sent and expected: logged on, no Logout of ours, no reset under way."""
@@ -200,6 +209,8 @@ class Session(Pipeline):
                 self._close(CloseReason.LOGOUT)
             else:
                 self._answer_logout(self._early_logout, now)  # O04: NIN stays at the first missing number
+        elif self._round_trip is not None:
+            self._round_trip_late(now)
         elif self._reset is not None:
             sent, self._reset = self._reset.logon_sent, None
             self._alarm("the sequence reset was not answered in time")
@@ -255,7 +266,9 @@ class Session(Pipeline):
         """
         if msg_type in ADMIN:
             raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
-        return self._outbox.encoder(msg_type, scale, own_dictionary(self.config, self._decoder_dictionary, msg_type))
+        return self._outbox.encoder(
+            msg_type, scale, own_dictionary(self.config, self._decoder_dictionary, msg_type, self._own_version)
+        )
 
     def send_template(self, template: Template, *values_and_now: Any) -> int:
         """Do what send() does with what template() or encoder() of this session gave.
@@ -277,7 +290,8 @@ class Session(Pipeline):
         state = self._state
         try:
             # Not logged on, it only goes to the store; it waits when the Logon is out already (I11).
-            return outbox.commit(raw, now, queue=state.active or state is _LOGON_SENT)
+            waits = state is _LOGON_SENT and not self.config.logon_test_request
+            return outbox.commit(raw, now, queue=state.active or waits)
         except StoreError as error:
             self._store_failed(error)
             raise
@@ -293,12 +307,12 @@ class Session(Pipeline):
             raise LocalProtocolError("a reject is never answered with a reject")
         return self.send(*self._business_reject(message, reason, text, ref_id), now)
 
-    def logout(self, text: str, now: Now) -> None:
+    def logout(self, text: str, now: Now, *, status: int | None = None) -> None:
         """Log out: the peer's resend requests are still answered, its answer is waited for, then close (O01).
 
         Without a session yet, the connection is closed at once; without a connection nothing happens.
 
-        Args: text: Text(58), may be empty.
+        Args: text: Text(58), may be empty. status: SessionStatus(1409), FIXT.1.1 only (L21); None for none.
         """
         self._now = now
         state = self._state
@@ -307,7 +321,7 @@ class Session(Pipeline):
                 self._outbox.release()
             self._reset = None
             try:
-                self._send_logout(text, None, now)
+                self._send_logout(text, status, now)
             except StoreError as error:
                 self._store_failed(error)
                 return
@@ -315,60 +329,6 @@ class Session(Pipeline):
             self._set_deadline(self.config.logout_timeout, now)
         elif state in (State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIVED):
             self._close(CloseReason.LOCAL, silently=True)
-
-    def reset(self, now: Now) -> None:
-        """Begin both sequence numbers at 1: at once without a connection, else by Logon with 141=Y (R04).
-
-        On a session it takes a round trip first, and waits while messages are missing on either side. LoggedOn with
-        `reset` set tells that it is done.
-
-        Raises: LocalProtocolError: FIX 4.0 with a connection, or neither logged on nor disconnected. StoreError.
-        """
-        self._now = now
-        if self._state is State.DISCONNECTED:
-            self._new_epoch("operator")
-        elif not self._state.active or self.config.begin_string == "FIX.4.0":
-            raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")
-        elif self._reset is None:
-            try:
-                self._reset = ResetInProgress(self._test_request(now))
-            except StoreError as error:
-                self._store_failed(error)
-                raise
-            self._deadline = now.mono_ns + max(3 * self._live.interval, _ROUND_TRIP)
-
-    def accept_logon(self, fields: Iterable[tuple[int, Any]], now: Now) -> None:
-        """Acceptor with manual_logon: let the peer in. `fields` are added to our Logon."""
-        self._check_deciding()
-        self._now = now
-        try:
-            self._accept(fields, now)
-        except StoreError as error:
-            self._store_failed(error)
-            return
-        self.receive_data(b"", now)  # what came meanwhile
-
-    def refuse_logon(self, text: str | None, status: int | None, now: Now) -> None:
-        """Acceptor with manual_logon: do not let the peer in.
-
-        Args:
-            text: Text(58) of the Logout; None: close without a word and without using a number.
-            status: SessionStatus(1409), FIXT.1.1 only; None for none.
-        """
-        self._check_deciding()
-        self._now = now
-        try:
-            if text is None:
-                self._refuse(CloseReason.LOGON_REFUSED, "", status, by_us=True)
-                self._close(CloseReason.LOGON_REFUSED, silently=True)
-            else:
-                self._end(CloseReason.LOGON_REFUSED, text, now, status)
-        except StoreError as error:
-            self._store_failed(error)
-
-    def _check_deciding(self) -> None:
-        if self._state is not State.LOGON_RECEIVED:
-            raise LocalProtocolError(f"no Logon is being decided on: the session is {self._state.value}")
 
     def events(self) -> Iterator[Event]:
         """Return an iterator over what happened. Taking the next event, or the end, acknowledges the last message.

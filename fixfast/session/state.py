@@ -113,6 +113,7 @@ class CloseReason(StrEnum):
     TOO_LARGE = "a message above the maximum size"
     MSG_SEQ_NUM = "a message without a valid MsgSeqNum"
     SEQUENCE_TOO_LOW = "MsgSeqNum too low"
+    NEXT_EXPECTED = "the peer expects messages that were never sent"
     SEQUENCE_JUMP = "MsgSeqNum out of bounds"
     BEGIN_STRING = "wrong BeginString"
     COMP_ID = "wrong SenderCompID or TargetCompID"

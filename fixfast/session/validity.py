@@ -78,7 +78,7 @@ class Validity(SessionCore):
         if supported is not None and not known:
             self._reject_business(message, 3, "Unsupported Message Type", "", now)  # B01, X06
             return False
-        return config.check is None or self._passes_check(message, config.check, now)
+        return self._check is None or self._passes_check(message, self._check, now)
 
     def _passes_check(self, message: Message, check: MessageCheck, now: Now) -> bool:
         """Ask for the owner's own rules, and answer what they refuse. A rule with a bug loses nothing."""

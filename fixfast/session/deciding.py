@@ -1,0 +1,116 @@
+"""What a person or a program decides about a session: Logons to accept, numbers to begin again or to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.session.checks import MAX_SEQ_NUM
+from fixfast.session.core import ResetInProgress
+from fixfast.session.liveness import SECOND
+from fixfast.session.pipeline import Pipeline
+from fixfast.session.state import CloseReason, State
+from fixfast.types import Now
+
+__all__ = ["Deciding"]
+
+#: How long the round trip before a reset may take when there are no heartbeats.
+_ROUND_TRIP = 30 * SECOND
+
+
+class Deciding(Pipeline):
+    """The decisions, as methods of Session."""
+
+    __slots__ = ()
+
+    # --- sequence numbers -----------------------------------------------------------------------------------
+
+    def reset(self, now: Now) -> None:
+        """Begin both sequence numbers at 1: at once without a connection, else by Logon with 141=Y (R04).
+
+        On a session it takes a round trip first, and waits while messages are missing on either side. LoggedOn with
+        `reset` set tells that it is done.
+
+        Raises: LocalProtocolError: FIX 4.0 with a connection, or neither logged on nor disconnected. StoreError.
+        """
+        self._now = now
+        if self._state is State.DISCONNECTED:
+            self._new_epoch("operator")
+            self._lows = 0
+        elif not self._state.active or self.config.begin_string == "FIX.4.0":
+            raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")
+        elif self._reset is None:
+            try:
+                self._reset = ResetInProgress(self._test_request(now))
+            except StoreError as error:
+                self._store_failed(error)
+                raise
+            self._deadline = now.mono_ns + max(3 * self._live.interval, _ROUND_TRIP)
+
+    def set_next_out(self, n: int) -> None:
+        """Continue with MsgSeqNum n: what a person does when the peer insists on a higher number (I13).
+
+        The numbers left out were never sent and are gap-filled when asked for. Logons are sent again after it.
+
+        Args: n: next_out or above.
+
+        Raises: LocalProtocolError: there is a connection. ValueError: n is below next_out, those numbers are used.
+        """
+        if self._state is not State.DISCONNECTED:
+            raise LocalProtocolError(f"set_next_out() while {self._state.value}")
+        if not self._outbox.next_out <= n <= MAX_SEQ_NUM:
+            raise ValueError(f"set_next_out({n}): {self._outbox.next_out} or above")
+        self._outbox.next_out = n
+        self._lows = 0
+
+    @property
+    def held_back(self) -> bool:
+        """Whether no Logon is sent until reset() or set_next_out(): the peer keeps saying that it is too low (I13)."""
+        return self._lows >= self.config.max_too_low_logouts
+
+    # --- Logons of the peer ---------------------------------------------------------------------------------
+
+    def answer_with(self, fields: Iterable[tuple[int, Any]], *, status: int | None = None) -> None:
+        """Acceptor: add fields to the next answer to a Logon; said before that comes in (L20, L21).
+
+        Args: status: SessionStatus(1409), FIXT.1.1 only, such as 1 (password changed) or 2 (due to expire).
+        """
+        self._answer_fields = self._with_status(fields, status)
+
+    def _with_status(self, fields: Iterable[tuple[int, Any]], status: int | None) -> list[tuple[int, Any]]:
+        added = [(1409, status)] if status is not None and self.config.begin_string == "FIXT.1.1" else []
+        return [*added, *fields]
+
+    def accept_logon(self, fields: Iterable[tuple[int, Any]], now: Now, *, status: int | None = None) -> None:
+        """Acceptor with manual_logon: let the peer in.
+
+        Args: fields: added to our Logon. status: its SessionStatus(1409), FIXT.1.1 only (L20, L21); None for none.
+        """
+        self._check_deciding()
+        self._now = now
+        try:
+            self._accept(self._with_status(fields, status), now)
+        except StoreError as error:
+            self._store_failed(error)
+            return
+        self.receive_data(b"", now)  # what came meanwhile
+
+    def refuse_logon(self, text: str | None, status: int | None, now: Now) -> None:
+        """Acceptor with manual_logon: do not let the peer in.
+
+        Args:
+            text: Text(58) of the Logout; None: close without a word and without using a number. A text that repeats a
+                password of the Logon is replaced (C23).
+            status: SessionStatus(1409), FIXT.1.1 only; None for none.
+        """
+        self._check_deciding()
+        self._now = now
+        try:
+            self._turn_away(CloseReason.LOGON_REFUSED, text, status, now)
+        except StoreError as error:
+            self._store_failed(error)
+
+    def _check_deciding(self) -> None:
+        if self._state is not State.LOGON_RECEIVED:
+            raise LocalProtocolError(f"no Logon is being decided on: the session is {self._state.value}")
