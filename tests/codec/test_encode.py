@@ -175,7 +175,7 @@ def test_other_timestamp_digits_are_a_value_error(codec: Codec, digits: int) -> 
 @pytest.mark.parametrize(
     "value",
     [1.5, 0.0, float("nan"), None, object(), {"a": 1}, {1}, 1j, timedelta(1), Plain.NOTHING, Plain.FLOAT, int],
-    ids=repr,
+    ids=lambda value: type(value).__name__ if type(value) is object else repr(value),
 )
 def test_a_type_without_an_exact_form_is_a_type_error_naming_the_tag(codec: Codec, value: Any) -> None:
     error = refused(codec, (55, "x"), (44, value), error=EncodeTypeError)
