@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
     from fixfast.dictionary.versions import DictionarySet
-    from fixfast.engine.acceptor import LogonRequest, Refuse, Server, serve
+    from fixfast.engine.acceptor import Accept, LogonRequest, Refuse, Server, serve
     from fixfast.engine.application import Application
     from fixfast.engine.config import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
@@ -96,7 +96,7 @@ _HOME = {
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
         "fixfast.dictionary.versions": "DictionarySet",
-        "fixfast.engine.acceptor": "LogonRequest Refuse Server serve",
+        "fixfast.engine.acceptor": "Accept LogonRequest Refuse Server serve",
         "fixfast.engine.application": "Application",
         "fixfast.engine.config": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
@@ -121,6 +121,7 @@ _HOME = {
 
 # Spelled out: type checkers take only a literal list as saying what is public.
 __all__ = [
+    "Accept",
     "Alarm",
     "Application",
     "Buffer",

@@ -147,22 +147,37 @@ class RemoteProtocolError(FixfastError):
 class LogonFailed(RemoteProtocolError):
     """No session came of this connection.
 
-    `reason` is a short machine-readable word, `text` the peer's Text(58), `status` its SessionStatus(1409).
+    `reason` is a short machine-readable word, `text` the peer's Text(58), `status` its SessionStatus(1409). A peer that
+    answered our Logon with a Reject: `reject_reason` is its SessionRejectReason(373) (or BusinessRejectReason, 380),
+    `ref_tag` its RefTagID(371). Each is None where there was none.
     """
 
-    def __init__(self, reason: str, text: str = "", status: int | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        text: str = "",
+        status: int | None = None,
+        reject_reason: int | None = None,
+        ref_tag: int | None = None,
+    ) -> None:
         parts = [f"logon failed: {reason}"]
         if text:
             parts.append(text)
         if status is not None:
             parts.append(f"SessionStatus {status}")
+        if reject_reason is not None:
+            parts.append(f"rejected with reason {reject_reason}")
+        if ref_tag is not None:
+            parts.append(f"because of tag {ref_tag}")
         super().__init__("; ".join(parts))
         self.reason = reason
         self.text = text
         self.status = status
+        self.reject_reason = reject_reason
+        self.ref_tag = ref_tag
 
-    def __reduce__(self) -> tuple[type, tuple[str, str, int | None]]:
-        return type(self), (self.reason, self.text, self.status)
+    def __reduce__(self) -> tuple[type, tuple[str, str, int | None, int | None, int | None]]:
+        return type(self), (self.reason, self.text, self.status, self.reject_reason, self.ref_tag)
 
 
 class GaveUp(RemoteProtocolError):

@@ -19,13 +19,14 @@ from fixfast.engine.live import LiveSession
 from fixfast.engine.registry import Registry
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
+from fixfast.session.checks import public_text
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
 from fixfast.session.wire import Message, encode
 from fixfast.store.base import Store
 from fixfast.types import Role, SessionID
 
-__all__ = ["LogonRequest", "Refuse", "Server", "serve"]
+__all__ = ["Accept", "LogonRequest", "Refuse", "Server", "serve"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -39,7 +40,8 @@ class LogonRequest:
         message: the Logon. Do not log it whole: it may hold a password.
         config: the options of the session with this identity that was added before; None: there is none.
         address: the peer's address and port.
-        username, password: 553 and 554, empty where absent.
+        username, password, new_password: 553, 554 and 925, empty where absent (L20). Encrypted ones (1400 to 1404) are
+            in the message (L22).
         certificate: the peer's TLS certificate as `ssl.SSLSocket.getpeercert()` gives it, None without one.
     """
 
@@ -50,6 +52,23 @@ class LogonRequest:
     username: str
     password: str = field(repr=False)
     certificate: Mapping[str, Any] | None = field(default=None, repr=False)
+    new_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The answer of authenticate() that there will be a session, and what the peer is told with it.
+
+    Args:
+        config: the options to take the session up with. A session that is there already keeps its own.
+        status: SessionStatus(1409) of our Logon (FIXT.1.1): 1 password changed, 2 due to expire, 3 the new one does not
+            comply (L20, L21).
+        text: Text(58) of our Logon.
+    """
+
+    config: SessionConfig
+    status: int | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +76,10 @@ class Refuse:
     """The answer of authenticate() that there will be no session.
 
     Args:
-        text: Text(58) of the Logout. Keep it general: it goes to a stranger (C5, C23).
-        status: SessionStatus(1409) of the Logout (FIXT.1.1), e.g. 5 for a wrong user name or password.
+        text: Text(58) of the Logout. Keep it general: it goes to a stranger. One that has a password in it is replaced
+            (C23).
+        status: SessionStatus(1409) of the Logout (FIXT.1.1): 5 wrong user name or password, 6 account locked, 7 not at
+            this time, 8 password expired (L21).
         silent: close without a Logout, as for an unknown identity (L05).
     """
 
@@ -82,8 +103,8 @@ def serve(
 
     Args:
         application: callbacks, see Application. Its `authenticate(LogonRequest)`, sync or async, returns the
-            SessionConfig to take the session up with, or Refuse; a session that is there already keeps its own
-            options. Without it, the sessions of `configs` may log on, by
+            SessionConfig to take the session up with, an Accept with that and more, or Refuse; a session that is there
+            already keeps its own options. Without it, the sessions of `configs` may log on, by
             name alone, and anybody else is dropped silently (L05).
         configs: sessions that exist from the start (sender is us, target the peer). They can be sent to before the
             peer's first logon where `offline="store"`.
@@ -288,17 +309,17 @@ class Server:
             if isinstance(verdict, Refuse):
                 _log.warning("%s: logon from %s refused", identity, door.address)
                 if not verdict.silent:
-                    door.say(_refusal(identity, verdict))
+                    door.say(_refusal(attempt, verdict))
                 return
-            session = self._registry.get(verdict.session_id)
+            session = self._registry.get(verdict.config.session_id)
             if session is None:
-                session = await self.add(verdict)
+                session = await self.add(verdict.config)
         finally:
             self._registry.end_logon(identity)
         if session.stopping.is_set() or session.connected:
             _log.warning("%s: a second connection, from %s, was dropped", identity, door.address)
             return
-        door.hand_over(session.attach(first=attempt.data))
+        door.hand_over(session.attach(first=attempt.data, text=verdict.text, status=verdict.status))
 
     def _find(self, identity: SessionID) -> LiveSession | None:
         session = self._registry.get(identity)
@@ -313,11 +334,11 @@ class Server:
         session = self._find(identity)
         return self._registry.busy(identity) or (session is not None and session.connected)
 
-    async def _verdict(self, door: Door, attempt: LogonAttempt) -> SessionConfig | Refuse:
+    async def _verdict(self, door: Door, attempt: LogonAttempt) -> Accept | Refuse:
         known = self._find(attempt.session_id)
         config = known.config if known is not None else None
         if self._hooks.authenticate is None:
-            return config if config is not None else Refuse(silent=True)
+            return Accept(config) if config is not None else Refuse(silent=True)
         message = attempt.message
         request = LogonRequest(
             session_id=attempt.session_id,
@@ -327,6 +348,7 @@ class Server:
             username=message.get(553) or "",
             password=message.get(554) or "",
             certificate=door.certificate,
+            new_password=message.get(925) or "",
         )
         try:
             async with asyncio.timeout(self._limits.authenticate_timeout):
@@ -340,7 +362,9 @@ class Server:
             self._hooks.failed("authenticate", error)
             return Refuse(silent=True)
         if isinstance(verdict, SessionConfig):
-            ours = verdict.session_id
+            verdict = Accept(verdict)
+        if isinstance(verdict, Accept) and isinstance(verdict.config, SessionConfig):
+            ours = verdict.config.session_id
             if (ours.begin_string, ours.sender_comp_id, ours.target_comp_id) == (
                 attempt.session_id.begin_string, attempt.session_id.sender_comp_id, attempt.session_id.target_comp_id
             ):  # fmt: skip
@@ -358,12 +382,13 @@ def _close_late(job: asyncio.Future[Store]) -> None:
         job.result().close()
 
 
-def _refusal(identity: SessionID, verdict: Refuse) -> bytes:
+def _refusal(attempt: LogonAttempt, verdict: Refuse) -> bytes:
     """Return the Logout for a Logon that was refused (L19).
 
     It is numbered 1, whatever the session's numbers are: nothing of the session is touched for a stranger (T1), and an
     initiator that waits for a Logon answer takes a Logout of any number (I07).
     """
+    identity = attempt.session_id
     fields: list[tuple[int, str | int]] = [
         (49, identity.sender_comp_id),
         (56, identity.target_comp_id),
@@ -371,7 +396,7 @@ def _refusal(identity: SessionID, verdict: Refuse) -> bytes:
         (52, clock.now().wall_ns),
     ]
     if verdict.text:
-        fields.append((58, verdict.text))
+        fields.append((58, public_text(verdict.text, attempt.message)))
     if verdict.status is not None and identity.begin_string == "FIXT.1.1":
         fields.append((1409, verdict.status))
     return bytes(encode(identity.begin_string, "5", fields))

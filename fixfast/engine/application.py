@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fixfast.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fixfast.engine.acceptor import LogonRequest, Refuse
+    from fixfast.engine.acceptor import Accept, LogonRequest, Refuse
     from fixfast.engine.live import LiveSession
     from fixfast.session.config import SessionConfig
     from fixfast.session.wire import Message
@@ -55,7 +55,9 @@ class Application(Protocol):
     def on_event(self, session: LiveSession, event: object) -> Awaitable[None] | None:
         """Hear of everything that is not a message; `Rejected` tells of those that we answered with a reject."""
 
-    def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse | Awaitable[SessionConfig | Refuse]:
+    def authenticate(
+        self, request: LogonRequest
+    ) -> SessionConfig | Accept | Refuse | Awaitable[SessionConfig | Accept | Refuse]:
         """Decide on a Logon that reached an acceptor."""
         ...
 

@@ -10,7 +10,8 @@ from types import TracebackType
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.config import ConnectionConfig, with_dictionary
-from fixfast.engine.live import Failure, LiveSession
+from fixfast.engine.failure import Failure
+from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
@@ -166,6 +167,9 @@ class Initiator:
                     raise failure.error
                 _log.warning("%s: %s", live.id, failure.error)
             self._check_hope(failure, attempts, refusals)
+            if live.held_back:
+                error = failure.error if failure is not None else None
+                raise _gave_up("the peer keeps saying that our MsgSeqNum is too low (I13)", attempts, error)
             wait = next(waits)
             _log.info("%s: connecting again in %.3f s", live.id, wait)
             try:

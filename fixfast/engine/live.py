@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.delivery import Delivery, Ended, Stream
+from fixfast.engine.failure import Failure
 from fixfast.engine.requests import Requests, match_by_id
 from fixfast.engine.syncing import Syncing
 from fixfast.engine.wirelog import WireLog
@@ -20,7 +21,6 @@ from fixfast.errors import (
     ConcurrencyError,
     ConfigError,
     FixfastError,
-    LogonFailed,
     NotActive,
     StoreError,
 )
@@ -34,19 +34,12 @@ from fixfast.store.memory import MemoryStore
 from fixfast.transport.aio import Pump
 from fixfast.types import Role, SessionID
 
-__all__ = ["Failure", "LiveSession"]
+__all__ = ["LiveSession"]
 
 _log = logging.getLogger("fixfast.engine")
 
 #: seconds more than the session's own limit that close() waits before it cuts the connection
 _GRACE = 3.0
-
-
-class Failure(NamedTuple):
-    """Why a connection never was logged on; `refused`: one side said no, rather than the line being down."""
-
-    error: LogonFailed
-    refused: bool
 
 
 class LiveSession:
@@ -266,24 +259,25 @@ class LiveSession:
 
     # --- ending --------------------------------------------------------------------------------------------
 
-    async def close(self, text: str = "", *, timeout: float | None = None) -> None:
+    async def close(self, text: str = "", *, timeout: float | None = None, status: int | None = None) -> None:
         """Log out, wait for the peer's answer, close the connection, and do not come back.
 
         Args:
             text: Text(58) of the Logout.
             timeout: seconds for all of it; then the connection is cut. None: the session's own limits.
+            status: SessionStatus(1409) of the Logout, FIXT.1.1 only; None for none.
         """
         self.stop()
         try:
-            await self.logout(text, timeout=timeout)
+            await self.logout(text, timeout=timeout, status=status)
         finally:
             self._requests.fail(NotActive("closed"))
             self._delivery.finish()
 
-    async def logout(self, text: str = "", *, timeout: float | None = None) -> None:
+    async def logout(self, text: str = "", *, timeout: float | None = None, status: int | None = None) -> None:
         """Log out and close this connection. An initiator will come back, an acceptor will let the peer come back.
 
-        Args: text, timeout: as for close().
+        Args: text, timeout, status: as for close().
         """
         pump = self._pump
         if pump is None:
@@ -291,7 +285,7 @@ class LiveSession:
         leaving = (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING)
         if self.active:
             self._goodbye = text
-            self._session.logout(text, clock.now())
+            self._session.logout(text, clock.now(), status=status)
             pump.turn()
         elif self.state not in leaving and not pump.abort("closed before logon"):
             return  # it is not up yet, and will not come up
@@ -346,19 +340,28 @@ class LiveSession:
         """There is a connection, logged on or not."""
         return self._pump is not None
 
+    @property
+    def held_back(self) -> bool:
+        """No Logon will be sent: the peer keeps saying that our MsgSeqNum is too low; a person must decide (I13)."""
+        return self._session.held_back
+
     def stop(self) -> None:
         """Let the session end for good when its connection does."""
         self._stopping.set()
         self._wake()
 
-    def attach(self, *, first: bytes = b"") -> Pump:
-        """Return the pump of a new connection; `first` was read from it already.
+    def attach(self, *, first: bytes = b"", text: str = "", status: int | None = None) -> Pump:
+        """Return the pump of a new connection.
+
+        Args: first: what was read from it already. text, status: Text(58) and SessionStatus(1409) of our Logon, where
+            that is the answer to the peer's.
 
         Raises: ConcurrencyError: there is a connection.
         """
         if self._pump is not None:
             raise ConcurrencyError(f"{self.id} is connected already")
         self._failure = None
+        self._session.answer_with([(58, text)] if text else [], status=status)
         self._pump = Pump(self._session, self, first=first, tap=self._witness.tap(self.config.max_message_size))
         return self._pump
 
@@ -423,10 +426,7 @@ class LiveSession:
             if self._delivery.full:
                 self._on_pressure(True)
         elif isinstance(event, LogonRefused):
-            self._failure = Failure(
-                LogonFailed(event.reason.name.lower(), event.text, event.status),
-                refused=bool(event.text or event.by_us),
-            )
+            self._failure = Failure.of(event)
         elif isinstance(event, LoggedOut):
             text = (self._goodbye if event.initiated_by_us else "") or event.text
             self._logout_text = f"Logout: {text}" if text else "Logout"
@@ -440,7 +440,7 @@ class LiveSession:
                 self._logged_on = False
                 self._delivery.event(Ended(self._logout_text or event.detail or event.reason.value))
             elif self._failure is None:
-                self._failure = Failure(LogonFailed(event.reason.name.lower(), event.detail), refused=False)
+                self._failure = Failure.of(event)
             self._logout_text = ""
 
     def _answers(self, message: Message) -> bool:

@@ -49,11 +49,11 @@ class LogonAnswer(LogonHandlers):
         elif comp_id_fault(message, config):
             self._end(CloseReason.IDENTITY, REJECT_TEXT[9], now)
         elif msg_type == "5":
-            self._on_refusal(message, n)
+            self._on_refusal(message)
         elif shadowed(message):
             self._end(CloseReason.LOGON_INVALID, REJECT_TEXT[13], now)  # V30
         elif msg_type in REJECTS:
-            self._on_reject_of_logon(message, n, now)
+            self._on_reject_of_logon(message, now)
         elif msg_type != "A" or message.poss_dup:
             self._end(CloseReason.NOT_LOGON, "The first message is not a Logon", now)
         elif time_fault(message, config, now):
@@ -69,24 +69,24 @@ class LogonAnswer(LogonHandlers):
 
     # --- refused --------------------------------------------------------------------------------------------
 
-    def _on_refusal(self, message: Message, n: int | None) -> None:
-        """Initiator: a Logout instead of a Logon; its text is for the application (I07)."""
+    def _on_refusal(self, message: Message) -> None:
+        """Initiator: a Logout instead of a Logon; its text is for the application (I07).
+
+        Its number is not counted. Acceptors number it 1 where they refuse before they know the session; and if it was
+        one of the session's, it is missing next time and gap-filled.
+        """
         self._refuse(CloseReason.LOGON_REFUSED, (message.get(58) or ""), status_of(message), by_us=False)
-        if n == self._inbox.next_in:
-            self._inbox.count()
         if says_too_low(message):
             self._on_too_low(message)
         self._close(CloseReason.LOGON_REFUSED)
 
-    def _on_reject_of_logon(self, message: Message, n: int | None, now: Now) -> None:
-        """Initiator: a Reject instead of a Logon. What it says is for the application; then as for any other (I06)."""
+    def _on_reject_of_logon(self, message: Message, now: Now) -> None:
+        """Initiator: a Reject instead of a Logon. What it says is for the application (I06); not counted, either."""
         reason = number_of(message.get(380 if message.get(35) == "j" else 373) or "")
         text = message.get(58) or ""
         self._refuse(
             CloseReason.LOGON_REFUSED, text, status_of(message), False, reason, number_of(message.get(371) or "")
         )
-        if n == self._inbox.next_in:
-            self._inbox.count()
         self._end(CloseReason.LOGON_REFUSED, "The Logon was rejected", now)
 
     def _on_too_low(self, logout: Message) -> None:

@@ -35,6 +35,9 @@ class _Processed:
     def encode(self, msg_seq_num: int, wall_ns: int, *values: Any) -> bytes:
         return self._template.encode(msg_seq_num, wall_ns, self._inbox.next_in - 1, *values)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._template, name)
+
 
 class Outbox:
     """Numbers and stores outbound messages and hands them over once they are safe. One owner: a Session.
