@@ -23,6 +23,7 @@ cdef class StreamDecoder:
     cdef Rules rules                    # for application messages; None: not checked
     cdef Rules session_rules            # for session messages
     cdef bint judging                   # one of them is there
+    cdef bint by_length                 # after trouble, BodyLength says where to go on
     cdef object owner                   # what `data` points into: `chunk`, bytes that were fed, or None
     cdef Chunk chunk                    # the owner, if it can be received into; else None
     cdef const uint8_t* data

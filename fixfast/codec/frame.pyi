@@ -1,4 +1,4 @@
-from typing import final
+from typing import Literal, final
 
 from fixfast.codec.message import Message
 from fixfast.dictionary.model import Dictionary
@@ -17,6 +17,7 @@ class StreamDecoder:
         dictionary: Dictionary | DictionarySet | None = None,
         max_message_size: int = 1 << 20,
         validate: bool | Validation | tuple[Validation | None, Validation | None] = False,
+        resync: Literal["next_message", "declared_length"] = "next_message",
     ) -> None: ...
     @property
     def skipped(self) -> int: ...

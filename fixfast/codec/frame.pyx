@@ -43,6 +43,7 @@ cdef enum:
     LEAST_REST = 2048           # bytes that are worth not being copied
     MAX_NESTED = 16
     START_SIZE = 6              # <SOH>8=FIX
+    TRAILER_SIZE = 7            # 10=nnn<SOH>
 
 cdef const char* START = b"\x018=FIX"
 
@@ -103,9 +104,14 @@ cdef class StreamDecoder:
             chunks of 64 KiB.
         validate: True or a Validation: what is wrong with a message by its dictionary is in its `fault`, whatever the
             mode. Or two of them, or None each: (for application messages, for session messages: MsgTypes 0 to 5 and A).
+        resync: where to go on after trouble behind a whole header: "next_message", at the next start wherever it is, or
+            "declared_length", at the next start behind the body that BodyLength claims (X10).
     """
 
-    def __cinit__(self, dictionary=None, max_message_size=1 << 20, validate=False):
+    def __cinit__(self, dictionary=None, max_message_size=1 << 20, validate=False, resync="next_message"):
+        if resync not in ("next_message", "declared_length"):
+            raise ValueError(f"resync={resync!r}: 'next_message' or 'declared_length'")
+        self.by_length = resync == "declared_length"
         self.context = context_of(dictionary)
         self.limit = checked_limit(max_message_size)
         self.pool = []
@@ -337,6 +343,10 @@ cdef class StreamDecoder:
         cdef Py_ssize_t found = -1
         self.wanted = 0
         self.searching = True
+        if self.by_length and verdict.result >= FF_BAD_TRAILER:
+            item = Garbled(reason_of(verdict.result), start, PyBytes_FromStringAndSize(<const char*>p, size))
+            self._skip(verdict.total - TRAILER_SIZE - 1)    # the last byte of the body may be the SOH before a start
+            return item
         if verdict.result >= FF_BAD_TRAILER:
             found = ff_find_start(p, size)
             if found >= 0:

@@ -362,7 +362,9 @@ class LiveSession:
             raise ConcurrencyError(f"{self.id} is connected already")
         self._failure = None
         self._session.answer_with([(58, text)] if text else [], status=status)
-        self._pump = Pump(self._session, self, first=first, tap=self._witness.tap(self.config.max_message_size))
+        config = self.config
+        tap = self._witness.tap(config.max_message_size)
+        self._pump = Pump(self._session, self, first=first, tap=tap, slow_after=config.slow_consumer_timeout)
         return self._pump
 
     async def cut(self, reason: str) -> None:

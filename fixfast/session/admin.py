@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fixfast.errors import FieldFormatError, FieldMissing
-from fixfast.session.checks import MAX_SEQ_NUM, comp_id_fault, poss_dup_fault, status_of
+from fixfast.session.checks import MAX_SEQ_NUM, SENTINEL_VERSIONS, comp_id_fault, poss_dup_fault, status_of
 from fixfast.session.events import LoggedOut, MessagesLost
 from fixfast.session.outbox import ADMIN
 from fixfast.session.resetting import Resets
@@ -23,7 +23,6 @@ _INFINITY = 999_999
 _FOLLOWED = frozenset({"4", "5", "A"})
 #: Numbers that handlers judge themselves, more closely than a dictionary can.
 _JUDGED_BY_HANDLER = {"2": (7, 16), "4": (36,)}
-_SENTINEL_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
 
 
 class AdminHandlers(Resets):
@@ -46,6 +45,7 @@ class AdminHandlers(Resets):
         elif msg_type not in ADMIN:
             if self._is_deliverable(message, now):
                 self._inbox.deliver([message])
+                self._stepped -= 1  # it is in messages_in, too
         elif poss_dup and msg_type != "4":
             self._inbox.count()  # S16: a resent session message counts, and that is all
         elif not self._tolerates_admin(message, msg_type, now):
@@ -122,7 +122,8 @@ class AdminHandlers(Resets):
         wanted = self._requested_range(message)
         if isinstance(wanted, tuple):
             self._inbox.count()
-            self._start_replay(*wanted, now)
+            if not self._asks_too_often(*wanted, now):
+                self._start_replay(*wanted, now)
         else:
             self._reject_and_count(message, _number_fault(message, wanted), wanted, now)
 
@@ -138,7 +139,7 @@ class AdminHandlers(Resets):
             return tag
         if not 0 < begin <= last:
             return 7
-        if end == 0 or (end == _INFINITY and self.config.begin_string in _SENTINEL_VERSIONS):
+        if end == 0 or (end == _INFINITY and self.config.begin_string in SENTINEL_VERSIONS):
             end = last
         if end < begin:
             return 16
@@ -149,7 +150,8 @@ class AdminHandlers(Resets):
         wanted = self._requested_range(message)
         if not isinstance(wanted, tuple):
             return False  # rejected at its turn
-        self._start_replay(*wanted, now)
+        if not self._asks_too_often(*wanted, now):
+            self._start_replay(*wanted, now)
         return True
 
     # --- SequenceReset --------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ class AdminHandlers(Resets):
         Logon is held here while the peer gap-fills a range that includes it. Only held SequenceResets are void (Z01).
         """
         hold, inbox = self._hold, self._inbox
-        for n in hold.numbers_below(new):
+        while (n := hold.first_below(new)) is not None:
             message = hold.take(n)
             if n < inbox.next_in or message is None or message.get(35) == "4":
                 continue
@@ -238,11 +240,14 @@ class AdminHandlers(Resets):
         self._close(self._end_reason or CloseReason.LOGOUT)
 
     def _answer_logout(self, message: Message, now: Now) -> None:
-        """Answer the peer's Logout, then give it time to close first (X02)."""
+        """Answer the peer's Logout, then give it time to close first, or not (X02)."""
         self._logout_answered = True
         self._emit(LoggedOut(*_logout_text(message, False)))
         self._send_logout("", None, now)
-        self._set_deadline(self.config.logout_timeout, now)
+        if self.config.close_after_logout == "now":
+            self._close(CloseReason.LOGOUT)
+        else:
+            self._set_deadline(self.config.logout_timeout, now)
 
     def _on_early_logout(self, message: Message, now: Now) -> None:
         """A Logout that is too high: first what is missing before it, for a bounded time (O04, T3)."""

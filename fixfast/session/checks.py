@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from fixfast.dictionary.validation import Fault
-from fixfast.errors import FieldFormatError, FieldMissing
+from fixfast.errors import DictionaryError, FieldFormatError, FieldMissing
 from fixfast.session.config import APPL_VER_IDS, MessageCheck, SessionConfig
 from fixfast.session.liveness import SECOND
-from fixfast.session.wire import Message
+from fixfast.session.wire import DATA_PAIRS, Message
 from fixfast.types import PASSWORD_TAGS, Now
 
 __all__ = [
+    "ALARM_SEQ_NUM",
     "MAX_SEQ_NUM",
+    "SENTINEL_VERSIONS",
     "asks_for_reset",
     "comp_id_fault",
     "logon_fault",
@@ -20,23 +22,39 @@ __all__ = [
     "public_text",
     "routing_fault",
     "seq_num",
+    "seq_num_beyond_bounds",
     "status_of",
     "time_fault",
 ]
 
-#: Sequence numbers stay below what a signed 64-bit integer holds (S19).
-MAX_SEQ_NUM = (1 << 63) - 2
+#: No sequence number gets there by counting, and adding to it overflows nothing, in a double neither (S19).
+MAX_SEQ_NUM = 999_999_999_999_999
+#: Versions in which EndSeqNo(16) 999999 means infinity, beside 0 (P04)
+SENTINEL_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
+#: ... so that a person should plan a reset before numbers get there (S20).
+ALARM_SEQ_NUM = 900_000
 
 
 def seq_num(message: Message) -> int | None:
-    """Return MsgSeqNum, None when it is missing or no positive number (F10). 0 is for SequenceReset-Reset only."""
+    """Return MsgSeqNum, None when it is missing or no positive number within bounds (F10, S19).
+
+    That of a SequenceReset-Reset may be 0 or beyond them, because it does not matter (Z09).
+    """
     try:
         n = message.msg_seq_num
     except (FieldMissing, FieldFormatError):
         return None
-    if 0 < n <= MAX_SEQ_NUM or (n == 0 and message.msg_type == "4" and message.get(123) != "Y"):
+    if 0 < n <= MAX_SEQ_NUM or (n >= 0 and message.msg_type == "4" and message.get(123) != "Y"):
         return n
     return None
+
+
+def seq_num_beyond_bounds(message: Message) -> bool:
+    """Whether MsgSeqNum is a number, and one that no session ever gets to (S19)."""
+    try:
+        return message.msg_seq_num > MAX_SEQ_NUM
+    except (FieldMissing, FieldFormatError):
+        return False
 
 
 def comp_id_fault(message: Message, config: SessionConfig) -> Fault | None:
@@ -82,7 +100,7 @@ def owner_check(config: SessionConfig) -> MessageCheck | None:
     The owner's own rules, behind what the owner configured of routing. (With `check_sub_ids` a message must have a turn
     of its own, too: see Pipeline._ask_owner.)
     """
-    own = config.check
+    own = config.check if config.non_ascii == "accept" else _with_ascii_check(config.check)
     if config.on_behalf_of_comp_ids is None and config.deliver_to_comp_ids is None:
         return own if own is not None or not config.check_sub_ids else lambda message: None
 
@@ -163,6 +181,23 @@ def _wanted(config: SessionConfig) -> str:
 def number_of(value: str) -> int | None:
     """Return a text as a number that is not negative, None when it is none or a very long one."""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _with_ascii_check(check: MessageCheck | None) -> MessageCheck:
+    """Return a rule that refuses bytes above 127 where text is (F16), and then asks the owner's rule."""
+
+    def judge(message: Message) -> Fault | None:
+        if not message.raw.isascii():
+            try:
+                data = {*DATA_PAIRS.values(), *message.dictionary.data_pairs.values()}
+            except DictionaryError:
+                data = set(DATA_PAIRS.values())
+            for tag, value in message:
+                if not value.isascii() and tag not in data:
+                    return Fault(6, tag)
+        return None if check is None else check(message)
+
+    return judge
 
 
 def status_of(message: Message) -> int | None:

@@ -141,6 +141,24 @@ class SessionConfig:
             rejected is not asked for again, so a peer with many bad messages gets on by so many each connection.
         reject_text: Text(58) of our Rejects: "standard", or "verbose" with the field's name and value (X01).
         reject_ref_tag: "sent", or "quickfix": RefTagID is left out of rejects 9 and 10, as QuickFIX does (X09).
+        resend_range: of our ResendRequests: "open", everything from the first missing number on (G01), or "closed", up
+            to the last number that is known to be missing (G02).
+        resend_chunk: ask for at most so many numbers at once, and for more when they have come (G03); 0: no limit. Its
+            requests are closed ones.
+        max_repeated_requests, repeat_window: a peer that asks for what it has asked for before gets an answer so many
+            times in so many seconds, the last one with an Alarm; once more ends the session (P17).
+        max_garbled_percent, garbled_window: more garbled messages than that among the last so many end the session, be
+            there good ones between them or not (F11).
+        resync: after a BodyLength that is wrong go on at the "next_message", or behind what the length claims:
+            "declared_length" (X10).
+        non_ascii: bytes above 127 in text of application messages, outside of data and Encoded... fields: "accept", or
+            "reject" with SessionRejectReason 6 (F16).
+        test_req_id: TestReqID of our TestRequests; "": another one each time (X05).
+        dead_peer: a peer that is silent gets a "logout", or we "close" at once (X08).
+        close_after_logout: when we have answered the peer's Logout, "wait" for the peer to close, or close "now" (X02).
+        slow_consumer_timeout: a peer that takes nothing of what is queued for so long is disconnected; what it did not
+            get stays in the store (H09).
+        send_queue_bytes: ... and so is one for which more than that is queued while it takes nothing.
 
     Raises: ConfigError: names the option, its value and what is allowed.
     """
@@ -201,6 +219,19 @@ class SessionConfig:
     announce_max_message_size: bool = False
     reject_text: Literal["standard", "verbose"] = "standard"
     reject_ref_tag: Literal["sent", "quickfix"] = "sent"
+    resend_range: Literal["open", "closed"] = "open"
+    resend_chunk: int = 0
+    max_repeated_requests: int = 10
+    repeat_window: float = 60
+    max_garbled_percent: int = 50
+    garbled_window: int = 100
+    resync: Literal["next_message", "declared_length"] = "next_message"
+    non_ascii: Literal["accept", "reject"] = "accept"
+    test_req_id: str = ""
+    dead_peer: Literal["logout", "close"] = "logout"
+    close_after_logout: Literal["wait", "now"] = "wait"
+    slow_consumer_timeout: float = 10
+    send_queue_bytes: int = 64 << 20
 
     def __post_init__(self) -> None:
         if self.begin_string not in BEGIN_STRINGS:
@@ -282,7 +313,7 @@ class SessionConfig:
 
 _TEXTS = frozenset(
     "begin_string sender_comp_id target_comp_id qualifier sender_sub_id sender_location_id target_sub_id "
-    "target_location_id default_appl_ver_id username password new_password".split()
+    "target_location_id default_appl_ver_id username password new_password test_req_id".split()
 )
 _FLAGS = frozenset(
     "manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency check_sub_ids "
@@ -301,6 +332,11 @@ _CHOICES = {
     "next_expected_msg_seq_num": ("ignore", "honour", "use"),
     "reject_text": ("standard", "verbose"),
     "reject_ref_tag": ("sent", "quickfix"),
+    "resend_range": ("open", "closed"),
+    "resync": ("next_message", "declared_length"),
+    "non_ascii": ("accept", "reject"),
+    "dead_peer": ("logout", "close"),
+    "close_after_logout": ("wait", "now"),
 }
 #: option -> its lowest value
 _COUNTS = {
@@ -314,6 +350,11 @@ _COUNTS = {
     "queue_bytes": 0,
     "max_garbled": 1,
     "max_sequence_jump": 1,
+    "resend_chunk": 0,
+    "max_repeated_requests": 1,
+    "max_garbled_percent": 1,
+    "garbled_window": 1,
+    "send_queue_bytes": 1,
 }
 #: option -> it may be None
 _SECONDS = {
@@ -323,4 +364,6 @@ _SECONDS = {
     "resend_timeout": True,
     "reject_window": False,
     "sending_time_tolerance": False,
+    "repeat_window": False,
+    "slow_consumer_timeout": False,
 }

@@ -11,10 +11,11 @@ from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import LocalProtocolError, StoreError
-from fixfast.session.checks import owner_check
+from fixfast.session.checks import ALARM_SEQ_NUM, SENTINEL_VERSIONS, owner_check
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Alarm, Disconnected, LoggedOn, LogonRefused, Rejected, SequenceReset, StateChanged
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
+from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
 from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
@@ -73,7 +74,10 @@ def own_dictionary(
 
 
 def _header_check(config: SessionConfig, singly: bool) -> HeaderCheck:
-    """Return what tells which messages the receive path may deliver at once: steps 2 to 8 would change nothing."""
+    """Return what tells which messages the receive path may deliver at once: steps 2 to 8 would change nothing.
+
+    Args: singly: each message has a turn of its own, because the owner's rules are asked.
+    """
     modes = (config.validation, config.session_validation)  # the latter for Reject(3)
     acted_on = config.validation is not None and config.validation.mode == "reject"
     acted_on = acted_on or any(option is not None and option.mode == "warn" for option in modes)
@@ -87,7 +91,7 @@ def _header_check(config: SessionConfig, singly: bool) -> HeaderCheck:
         tolerance=tolerance,
         msg_types=msg_types,
         with_faults=not acted_on,
-        singly=singly,  # then each message has a turn of its own
+        singly=singly,
     )
 
 
@@ -130,26 +134,32 @@ class SessionCore:
         "_failure",
         "_gap",
         "_garbled_run",
+        "_garbled_share",
         "_header_check",
         "_hold",
         "_inbox",
+        "_jumped_to",
         "_live",
         "_logged_on",
         "_logon",
         "_logon_raw",
         "_logout_answered",
         "_lows",
+        "_near_infinity",
         "_now",
         "_outbox",
         "_own_version",
         "_peer_version",
         "_refused",
         "_reject_limit",
+        "_repeats",
         "_requests",
         "_reset",
         "_round_trip",
         "_scratch",
+        "_send_watch",
         "_state",
+        "_stepped",
         "_store",
         "_test_count",
         "_validate",
@@ -173,9 +183,14 @@ class SessionCore:
         self._header_check = _header_check(config, singly=self._check is not None)
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
-        self._outbox = Outbox(config, self._store, state.next_out, self._inbox)
+        self._outbox = Outbox(config, self._store, state.next_out, self._inbox, self._watch_numbers)
+        self._jumped_to = 0  # by send_sequence_reset(), and the peer was not told yet
+        self._near_infinity = False  # an alarm was raised about it in this epoch
         self._hold = HoldQueue(config.queue_limit, config.queue_bytes)
         self._requests = RequestCounter(config.max_resend_requests)
+        self._repeats = RepeatLimit(config.max_repeated_requests, config.repeat_window)
+        self._garbled_share = GarbledShare(config.max_garbled_percent, config.garbled_window)
+        self._send_watch = SendWatch(config.slow_consumer_timeout, config.send_queue_bytes)
         self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
         self._state = State.DISCONNECTED
         self._failure: StoreError | None = None
@@ -199,6 +214,9 @@ class SessionCore:
         self._decoder = self._new_decoder(self.config.max_message_size)
         self._peer_version = ""  # DefaultApplVerID of the peer's Logon
         self._reject_limit.clear()
+        self._repeats.begin_connection()
+        self._garbled_share.clear()
+        self._send_watch.clear()
         self._live = Liveness(0, now)
         self._gap: Gap | None = None
         self._reset: ResetInProgress | None = None
@@ -217,11 +235,12 @@ class SessionCore:
         self._logon_raw = b""
         self._early_logout: Message | None = None
         self._garbled_run = 0
+        self._stepped = -self._inbox.messages_in  # with messages_in: how many items were good, by whichever path
         self._waiting_bytes = 0
         self._scratch = False  # the buffer lent last is not the decoder's
 
     def _new_decoder(self, max_message_size: int) -> StreamDecoder:
-        return StreamDecoder(self._decoder_dictionary, max_message_size, self._validate)
+        return StreamDecoder(self._decoder_dictionary, max_message_size, self._validate, self.config.resync)
 
     # --- state ----------------------------------------------------------------------------------------------
 
@@ -245,6 +264,17 @@ class SessionCore:
 
     def _alarm(self, text: str) -> None:
         self._inbox.events.append(Alarm(text))
+
+    def _watch_numbers(self) -> None:
+        """Raise an alarm, once an epoch, when a number gets near the 999999 that means infinity (S20)."""
+        if self._near_infinity or self.config.begin_string not in SENTINEL_VERSIONS:
+            return
+        highest = max(self._inbox.next_in, self._outbox.next_out)
+        if highest >= ALARM_SEQ_NUM:
+            self._near_infinity = True
+            self._alarm(
+                f"MsgSeqNum {highest} is near 999999, which means infinity in {self.config.begin_string}: reset"
+            )
 
     def _set_deadline(self, seconds: float, now: Now) -> None:
         self._deadline = now.mono_ns + int(seconds * SECOND)
@@ -298,9 +328,9 @@ class SessionCore:
         self._say("5", fields, now)
 
     def _test_request(self, now: Now) -> str:
-        """Send a TestRequest with a fresh TestReqID (X05) and return that."""
+        """Send a TestRequest with a fresh TestReqID, or the configured one (X05), and return that."""
         self._test_count += 1
-        test_id = f"{now.wall_ns}-{self._test_count}"
+        test_id = self.config.test_req_id or f"{now.wall_ns}-{self._test_count}"
         self._say("1", [(112, test_id)], now)
         return test_id
 
@@ -368,6 +398,8 @@ class SessionCore:
         self._store.reset(why)
         self._inbox.begin_epoch()
         unsent = self._outbox.begin_epoch()
+        self._jumped_to = 0
+        self._near_infinity = False
         self._hold.clear()
         self._emit(SequenceReset(why, old_in, old_out, unsent))
 

@@ -69,6 +69,38 @@ class Deciding(Pipeline):
         """Whether no Logon is sent until reset() or set_next_out(): the peer keeps saying that it is too low (I13)."""
         return self._lows >= self.config.max_too_low_logouts
 
+    def send_sequence_reset(self, new_seq_no: int, now: Now) -> None:
+        """Skip outbound numbers, and tell the peer by a SequenceReset-Reset; durable before it is sent (Z13).
+
+        The peer will never ask for what had the numbers in between. Logged on, the message goes out behind what is
+        queued. Without a connection it goes out right behind the next Logon, unless other messages were numbered
+        meanwhile: then the peer asks, because that Logon is too high, and is answered with a gap fill.
+
+        This is also the way back after a store was lost (Z14): on the new one, whose numbers are 1, call it before the
+        first connection, with a number above every one that the peer can have seen. The peer then resends from 1 on
+        what it ever sent; it comes with PossDupFlag, and what of it was dealt with is for the application to know.
+
+        Args: new_seq_no: MsgSeqNum of our next message, above next_out, by config.max_sequence_jump at most.
+
+        Raises:
+            LocalProtocolError: another number; while logging on or out; a reset is under way.
+            StoreError: the session ends.
+        """
+        self._now = now
+        outbox, farthest = self._outbox, self._outbox.next_out + self.config.max_sequence_jump
+        if not outbox.next_out < new_seq_no <= min(farthest, MAX_SEQ_NUM):
+            raise LocalProtocolError(f"NewSeqNo {new_seq_no}: a number from {outbox.next_out + 1} to {farthest}")
+        connected = self._state.active
+        if self._reset is not None or not (connected or self._state is State.DISCONNECTED):
+            raise LocalProtocolError(f"no SequenceReset while {self._state.value}")
+        try:
+            outbox.skip_to(new_seq_no, now, queue=connected)
+            self._store.sync()
+        except StoreError as error:
+            self._store_failed(error)
+            raise
+        self._jumped_to = 0 if connected else new_seq_no
+
     # --- Logons of the peer ---------------------------------------------------------------------------------
 
     def answer_with(self, fields: Iterable[tuple[int, Any]], *, status: int | None = None) -> None:

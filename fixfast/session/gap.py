@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from fixfast.session.wire import Message
 
 __all__ = ["Gap", "HoldQueue", "RequestCounter"]
@@ -16,18 +18,21 @@ class Gap:
     Attributes:
         begin: the first number that was missing.
         target: the highest number known to exist; the gap is closed when everything up to it is dealt with.
-        asked_target: what `target` was when the latest request was made: the peer resends at least up to there.
+        asked_target: where the latest request ended or, if its end was open, what `target` was when it was made: the
+            peer resends at least up to there.
+        bounded: the latest request had an end (G02, G03): nothing behind it comes by itself.
         asked_for_skip: the number that was asked for again because the resent messages left it out (G05).
         deadline: mono_ns by which the next missing number must have come (G08).
         repeated: the request was repeated for want of progress.
     """
 
-    __slots__ = ("asked_for_skip", "asked_target", "begin", "deadline", "progress", "repeated", "target")
+    __slots__ = ("asked_for_skip", "asked_target", "begin", "bounded", "deadline", "progress", "repeated", "target")
 
     def __init__(self, begin: int, target: int) -> None:
         self.begin = begin
         self.target = target
         self.asked_target = target
+        self.bounded = False
         self.asked_for_skip = 0
         self.progress = begin
         self.deadline = 0
@@ -40,10 +45,13 @@ class HoldQueue:
     None stands for a message that was answered already and only has to be counted.
     """
 
-    __slots__ = ("_bytes", "_items", "_max_bytes", "_max_items", "dropped")
+    __slots__ = ("_bytes", "_items", "_max_bytes", "_max_items", "_order", "dropped")
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self._items: dict[int, Message | None] = {}
+        #: a heap of the numbers held, and of some that are not any more: to look through all of them for each GapFill
+        #: would be work of the square of what the peer sends (C3)
+        self._order: list[int] = []
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -71,6 +79,7 @@ class HoldQueue:
         if message is not None:
             message.detach()  # it stays longer than the chunk it came in
         self._items[n] = message
+        heappush(self._order, n)
         self._bytes += cost
         return True
 
@@ -78,20 +87,26 @@ class HoldQueue:
         """Return and forget the message with this number, which is there."""
         message = self._items.pop(n)
         self._bytes -= _OVERHEAD if message is None else _OVERHEAD + len(message.raw)
+        if self._order[0] == n:
+            heappop(self._order)  # the usual case: they have their turns in order
         return message
 
-    def numbers_below(self, n: int) -> list[int]:
-        """Return the numbers held that are below n, in order."""
-        return sorted(number for number in self._items if number < n)
+    def first_below(self, n: int) -> int | None:
+        """Return the lowest number held if it is below n."""
+        order = self._order
+        while order and order[0] not in self._items:
+            heappop(order)
+        return order[0] if order and order[0] < n else None
 
     def drop_below(self, n: int) -> None:
         """Forget what a SequenceReset-Reset has made void (Z06, T11)."""
-        for old in self.numbers_below(n):
+        while (old := self.first_below(n)) is not None:
             self.take(old)
 
     def clear(self) -> None:
         """Forget everything: the peer sends it again."""
         self._items.clear()
+        self._order.clear()
         self._bytes = 0
 
 

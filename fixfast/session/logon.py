@@ -151,6 +151,11 @@ class LogonHandlers(OurLogon):
             self._emit(logged_on)
         self._outbox.offline.clear()  # the peer knows of a hole by now, and asks for it
         self._resend_expected(message, complete, now)
+        jumped, self._jumped_to = self._jumped_to, 0
+        if jumped and jumped == self._outbox.next_out - 1 and self._outbox.replay is None:
+            # Z14: nothing but our Logon has a number above the jump
+            self._say("4", [(123, "N"), (36, jumped + 2)], now)
+        self._watch_numbers()
         if self.config.logon_test_request:
             self._round_trip = RoundTrip(self._test_request(now), logged_on)
             self._set_deadline(self._logon_timeout(), now)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
 from typing import Any, cast
 
 from fixfast.dictionary.model import Dictionary
 from fixfast.errors import EncodeError, LocalProtocolError
-from fixfast.session.checks import MAX_SEQ_NUM
+from fixfast.session.checks import ALARM_SEQ_NUM, MAX_SEQ_NUM, SENTINEL_VERSIONS
 from fixfast.session.config import SessionConfig
+from fixfast.session.limits import SendWatch
 from fixfast.session.resend import Replay
 from fixfast.session.sequence import Inbox
 from fixfast.session.wire import Template, encode_session, encoder, format_time
@@ -52,7 +53,9 @@ class Outbox:
         "_digits",
         "_header",
         "_inbox",
+        "_limit",
         "_more",
+        "_near_limit",
         "_queue",
         "_store",
         "_sub_ids",
@@ -68,9 +71,18 @@ class Outbox:
         "withheld",
     )
 
-    def __init__(self, config: SessionConfig, store: Store, next_out: int, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        store: Store,
+        next_out: int,
+        inbox: Inbox,
+        near_limit: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._inbox = inbox if config.last_msg_seq_num_processed else None
+        self._near_limit = near_limit  #: told when numbers get near the 999999 that means infinity (S20)
+        self._limit = ALARM_SEQ_NUM if config.begin_string in SENTINEL_VERSIONS else MAX_SEQ_NUM
         self._begin_string = config.begin_string
         # C10: FIX 4.0 and 4.1 know whole seconds only
         self._digits = 0 if config.begin_string in ("FIX.4.0", "FIX.4.1") else config.timestamp_digits
@@ -159,8 +171,10 @@ class Outbox:
         Raises: StoreError: it was not stored, and is not queued. LocalProtocolError: numbers are used up.
         """
         n = self.next_out
-        if n >= MAX_SEQ_NUM:
-            raise LocalProtocolError("outbound sequence numbers are used up: reset the session")
+        if n >= self._limit:
+            if n >= MAX_SEQ_NUM:
+                raise LocalProtocolError("outbound sequence numbers are used up: reset the session")
+            self._near_limit()
         position = self._store.append_out(n, raw, now.wall_ns)
         self.next_out = n + 1
         if queue:
@@ -169,6 +183,23 @@ class Outbox:
         else:
             self.offline.append(n)
         return n
+
+    def skip_to(self, new_seq_no: int, now: Now, queue: bool) -> None:
+        """Store a SequenceReset-Reset after which `new_seq_no` comes next, and perhaps queue it (Z13).
+
+        Its own number, which a peer ignores, is the one before that: so the store, which derives NOUT from what it
+        holds, needs to know nothing else.
+
+        Raises: as commit(); nothing changed.
+        """
+        before = self.next_out
+        self.next_out = new_seq_no - 1
+        try:
+            self.commit(self.encode("4", [(123, "N"), (36, new_seq_no)], now.wall_ns), now, queue)
+        except BaseException:
+            self.next_out = before
+            raise
+        self.lost_below = new_seq_no  # what is not there is no loss
 
     # --- the queue ------------------------------------------------------------------------------------------
 
@@ -186,6 +217,17 @@ class Outbox:
     def behind(self) -> int:
         """How many messages wait behind a replay or a Logon."""
         return len(self._behind)
+
+    def stuck_until(self, watch: SendWatch, mono_ns: int) -> int | None:
+        """Return until when the transport must take something of what it may; None: there is nothing (H09)."""
+        if not self._queue or self.sync_needed:
+            return None
+        return watch.deadline(self.messages_out, self._queue, self._behind, mono_ns)
+
+    @property
+    def queued_bytes(self) -> int:
+        """How much is queued, what waits behind a replay included."""
+        return sum(len(raw) for _, _, raw in self._queue + self._behind)
 
     def take(self) -> list[bytes]:
         """Return what may go on the wire now, and forget it."""

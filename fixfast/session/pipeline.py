@@ -5,7 +5,14 @@ from __future__ import annotations
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.admin import TWICE, AdminHandlers
-from fixfast.session.checks import asks_for_reset, comp_id_fault, poss_dup_fault, seq_num, time_fault
+from fixfast.session.checks import (
+    asks_for_reset,
+    comp_id_fault,
+    poss_dup_fault,
+    seq_num,
+    seq_num_beyond_bounds,
+    time_fault,
+)
 from fixfast.session.events import GarbledReceived
 from fixfast.session.logon import STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.reject import REJECTS
@@ -119,6 +126,7 @@ class Pipeline(AdminHandlers):
             return
         self._live.last = now  # G13: in or out of sequence
         self._garbled_run = 0
+        self._stepped += 1
         if self._state is State.CONNECTING:
             self._on_first_message(item, now)
         elif self._state is State.LOGON_SENT:
@@ -134,6 +142,7 @@ class Pipeline(AdminHandlers):
         self._counters["garbled"] += 1
         self._garbled_run += 1
         self._emit(GarbledReceived(garbled))
+        many = self._garbled_share.exceeded(self._inbox.messages_in + self._stepped)
         if garbled.reason is GarbledReason.TOO_LARGE or _is_long_length(garbled):
             if self.config.announce_max_message_size and self._state.active:
                 self._send_logout(f"Message above our MaxMessageSize {self.config.max_message_size}", None, now)  # L25
@@ -143,6 +152,9 @@ class Pipeline(AdminHandlers):
         elif self._garbled_run >= self.config.max_garbled:
             self._alarm(f"{self._garbled_run} garbled messages in a row")
             self._end(CloseReason.GARBLED, "Too many garbled messages", now)  # F11
+        elif many:
+            self._alarm(f"more than {self.config.max_garbled_percent} % of the latest messages are garbled")
+            self._end(CloseReason.GARBLED, "Too many garbled messages", now)
 
     def _check_header(self, message: Message, now: Now) -> None:
         """Steps 2 to 6."""
@@ -150,7 +162,10 @@ class Pipeline(AdminHandlers):
         n = seq_num(message)
         msg_type = message.get(35)
         if n is None:
-            self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10
+            if seq_num_beyond_bounds(message):
+                self._send_reject(message, 5, 34, now)  # S19: as if it had not come
+            else:
+                self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10
             return
         if msg_type == "5" and self._is_leaving():
             if n == self._inbox.next_in:

@@ -56,11 +56,22 @@ class Recovery(Validity):
             self._alarm(f"message {begin} was asked for {self.config.max_resend_requests} times and did not come")
             self._end(CloseReason.RESEND_TIMEOUT, f"Message {begin} was requested repeatedly and not resent", now)
             return
-        gap.asked_target = gap.target
+        end = self._request_end(begin, gap)
+        gap.bounded = end is not None
+        gap.asked_target = gap.target if end is None else end
         gap.progress = begin
         gap.deadline = now.mono_ns + self._progress_time()
-        everything = _INFINITY_OLD if self.config.begin_string in _OLD else 0
-        self._say("2", [(7, begin), (16, everything)], now)
+        if end is None:
+            end = _INFINITY_OLD if self.config.begin_string in _OLD else 0
+        self._say("2", [(7, begin), (16, end)], now)
+
+    def _request_end(self, begin: int, gap: Gap) -> int | None:
+        """Return the last number to ask for; None: everything (G01, G02, G03)."""
+        config = self.config
+        if config.resend_range == "open" and not config.resend_chunk:
+            return None
+        end = max(begin, gap.target - 1)
+        return min(end, begin + config.resend_chunk - 1) if config.resend_chunk else end
 
     def _recovering(self) -> bool:
         """Whether missing messages are asked for: logged on, and no Logout of ours is out."""
@@ -97,8 +108,8 @@ class Recovery(Validity):
             return
         if self._inbox.next_in <= gap.target:
             self._note_progress(gap, now)
-            if self._inbox.next_in > gap.asked_target and self._hold:
-                self._ask(gap, now)  # G07: what was known to be missing has come, and behind it there is a hole
+            if self._inbox.next_in > gap.asked_target and (self._hold or gap.bounded):
+                self._ask(gap, now)  # G07, G03: what was asked for has come, and behind it something is missing
             return
         self._gap = None
         self._emit(GapFilled(gap.begin, gap.target))
@@ -125,6 +136,18 @@ class Recovery(Validity):
             self._ask(gap, now)
 
     # --- answering (A6) -------------------------------------------------------------------------------------
+
+    def _asks_too_often(self, begin: int, end: int, now: Now) -> bool:
+        """Whether the peer asks for the same again and again; then the session ends here (P17, C15)."""
+        limit = self.config.max_repeated_requests
+        repeats = self._repeats.repeats(begin, end, now.mono_ns)
+        if repeats == limit:
+            self._alarm(f"the peer asked {repeats} times for messages it had asked for before: {begin}..{end} now")
+        if repeats <= limit:
+            return False
+        self._alarm(f"messages {begin}..{end} are not resent once more")
+        self._end(CloseReason.REQUESTED_AGAIN, f"Messages {begin} to {end} were requested again and again", now)
+        return True
 
     def _start_replay(self, begin: int, end: int, now: Now) -> None:
         """Resend begin..end, behind what is queued already and before everything that is sent from now on (P12)."""

@@ -148,6 +148,7 @@ class Session(Deciding):
         if self._outbox.replay is not None and not self._outbox.pending:
             return self._now.mono_ns  # the next batch
         due = [self._deadline, self._gap.deadline if self._gap is not None and self._recovering() else None]
+        due.append(self._outbox.stuck_until(self._send_watch, self._now.mono_ns))
         if self._beating():
             due += [self._live.heartbeat_at(self._outbox.last_sent), self._live.deadline()]
         return min((deadline for deadline in due if deadline is not None), default=None)
@@ -164,6 +165,8 @@ class Session(Deciding):
                 self._check_progress(now)
             if self._beating():
                 self._check_liveness(now)
+            self._watch_numbers()
+            self._check_consumer(now)
             if self._state.connected:
                 self._pump_replay(now)
                 self._try_reset(now)
@@ -187,13 +190,23 @@ class Session(Deciding):
         live = self._live
         if live.is_dead(now):
             self._alarm("the peer is silent")
-            self._end(CloseReason.HEARTBEAT_TIMEOUT, "Heartbeat timeout", now)  # H07, X08
+            if self.config.dead_peer == "close":
+                self._close(CloseReason.HEARTBEAT_TIMEOUT)
+            else:
+                self._end(CloseReason.HEARTBEAT_TIMEOUT, "Heartbeat timeout", now)  # H07, X08
         elif live.should_probe(now):
             live.probed(self._test_request(now), now)  # H04
         else:
             due = live.heartbeat_at(self._outbox.last_sent)
             if due is not None and now.mono_ns >= due:
                 self._say("0", [], now)  # H01
+
+    def _check_consumer(self, now: Now) -> None:
+        """Give up on a peer that does not read; what it did not get is in the store (H09)."""
+        until = self._outbox.stuck_until(self._send_watch, now.mono_ns)
+        if until is not None and now.mono_ns >= until and self._state.connected:
+            self._alarm("the peer does not read what we send: disconnected")
+            self._close(CloseReason.SLOW_CONSUMER, silently=True)
 
     def _on_deadline(self, now: Now) -> None:
         """The time for the present step is over."""
@@ -379,6 +392,7 @@ class Session(Deciding):
             held_bytes=hold.size,
             dropped=hold.dropped,
             queued=outbox.behind,
+            queued_bytes=outbox.queued_bytes,
             unacknowledged=len(inbox.events),
             **self._counters,
         )

@@ -120,9 +120,11 @@ class CloseReason(StrEnum):
     SENDING_TIME = "SendingTime out of bounds"
     HEARTBEAT_TIMEOUT = "the peer is silent"
     RESEND_TIMEOUT = "missing messages were not resent"
+    REQUESTED_AGAIN = "the peer requested the same messages again and again"
     RESET_REFUSED = "the sequence reset was not answered with one"
     TOO_MANY_REJECTS = "too many messages of the peer had to be rejected"
     UNEXPECTED_LOGON = "a second Logon"
+    SLOW_CONSUMER = "the peer does not read what we send"
     STORE = "the message store failed"
 
 

@@ -26,6 +26,7 @@ class SessionStats:
         held, held_bytes: inbound messages that wait behind a gap.
         dropped: of those, dropped for want of room.
         queued: outbound messages that wait behind a replay or a Logon.
+        queued_bytes: of them and of all others that the transport has not taken yet.
         unacknowledged: events that were not taken yet.
     """
 
@@ -44,4 +45,5 @@ class SessionStats:
     held_bytes: int
     dropped: int
     queued: int
+    queued_bytes: int
     unacknowledged: int

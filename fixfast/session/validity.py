@@ -65,10 +65,9 @@ class Validity(SessionCore):
 
     def _is_deliverable(self, message: Message, now: Now) -> bool:
         """Judge an application message, or a Reject(3), at its turn; if it is answered here, NIN has moved."""
-        config = self.config
         msg_type = message.get(35) or ""
         fault = message.fault
-        supported = config.supported_msg_types
+        supported = self.config.supported_msg_types
         known = supported is not None and msg_type in supported
         # V28: a type that the owner handles is known, whatever the dictionary says
         if fault is not None and not (known and fault.reason == 11) and not self._tolerates(message, fault, now):

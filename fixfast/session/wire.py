@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fixfast.codec._data_pairs import DATA_PAIRS
 from fixfast.codec.check import HeaderCheck, joined
 from fixfast.codec.convert import format_time
 from fixfast.codec.encode import encode, encode_session
@@ -14,6 +15,7 @@ from fixfast.codec.template import Template
 from fixfast.codec.validate import shadowed
 
 __all__ = [
+    "DATA_PAIRS",
     "HeaderCheck",
     "Message",
     "StreamDecoder",

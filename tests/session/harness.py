@@ -81,6 +81,7 @@ class Desk:
         self.digits = 0 if version in ("FIX.4.0", "FIX.4.1") else 3
         self.seq = 1  #: number of the peer's next message
         self.events: list[Any] = []
+        self._taken: list[bytes] = []  # what the transport took while time passed, and hear() did not return yet
 
     @property
     def now(self) -> Now:
@@ -114,10 +115,13 @@ class Desk:
 
     def hear(self) -> list[Message]:
         """What the session sent since the last time."""
-        buffers: list[bytes] = []
-        while data := self.session.data_to_send():
-            buffers += data
+        self._carry()
+        buffers, self._taken = self._taken, []
         return messages(buffers)
+
+    def _carry(self) -> None:
+        while data := self.session.data_to_send():
+            self._taken += data
 
     def hear_types(self) -> list[str]:
         return [m.msg_type for m in self.hear()]
@@ -159,13 +163,20 @@ class Desk:
         """An application message of the peer."""
         self.say("8", (58, text), seq=seq)
 
-    def advance(self, seconds: float) -> None:
-        """Let time pass, running the session's timers at their moments."""
+    def advance(self, seconds: float, *, reading: bool = True) -> None:
+        """Let time pass, running the session's timers at their moments.
+
+        Args: reading: the transport takes what is sent, for hear().
+        """
+        if reading:
+            self._carry()
         end = self.clock.ns + int(seconds * SECOND)
         base = self.clock.now.mono_ns - self.clock.ns
         while (due := self.session.next_deadline()) is not None and due - base <= end:
             self.clock.ns = max(self.clock.ns, due - base)
             self.session.poll(self.now)
+            if reading:
+                self._carry()
         self.clock.ns = end
         self.session.poll(self.now)
 

@@ -8,6 +8,7 @@ import pytest
 
 from fixfast.session.events import Alarm, GapDetected, GapFilled
 from fixfast.session.state import CloseReason, State
+from fixfast.session.wire import Message
 from tests.session.harness import Desk, Pair
 
 
@@ -27,6 +28,86 @@ def test_G01_request_is_open_ended(version: str) -> None:
     [request] = desk.hear()
     assert request[7] == "2"
     assert request[16] == ("999999" if version in ("FIX.4.0", "FIX.4.1") else "0")
+
+
+def ranges(desk: Desk) -> list[tuple[str, str]]:
+    """The ranges asked for since the last time."""
+    return [(m[7], m[16]) for m in desk.hear() if m.msg_type == "2"]
+
+
+def test_G02_a_closed_request_ends_at_what_came(version: str) -> None:
+    desk = Desk(version, resend_range="closed")
+    desk.logon()
+    desk.app("6", seq=6)
+    desk.app("9", seq=9)
+    assert ranges(desk) == [("2", "5")]
+    for seq in (2, 3, 4, 5):
+        desk.dup("8", (58, str(seq)), seq=seq)
+    assert ranges(desk) == [("7", "8")]  # the hole behind it
+    for seq in (7, 8):
+        desk.dup("8", (58, str(seq)), seq=seq)
+    assert [m[58] for m in desk.take_messages()] == [str(seq) for seq in range(2, 10)]
+    assert desk.state is State.ACTIVE
+
+
+def test_G02_what_a_full_queue_dropped_is_asked_for_too(version: str) -> None:
+    desk = Desk(version, resend_range="closed", queue_limit=0)
+    desk.logon()
+    desk.app("4", seq=4)
+    assert ranges(desk) == [("2", "3")]
+    for seq in (2, 3):
+        desk.dup("8", (58, str(seq)), seq=seq)
+    assert ranges(desk) == [("4", "4")]
+    desk.dup("8", (58, "4"), seq=4)
+    assert [m[58] for m in desk.take_messages()] == ["2", "3", "4"]
+    assert desk.state is State.ACTIVE
+
+
+def test_G03_a_long_range_is_asked_for_in_chunks(version: str) -> None:
+    desk = Desk(version, resend_chunk=3)
+    desk.logon()
+    desk.app("9", seq=9)
+    asked = ranges(desk)
+    while desk.state is State.RECOVERING:
+        begin, end = map(int, asked[-1])
+        assert end - begin < 3
+        for seq in range(begin, end + 1):
+            desk.dup("8", (58, str(seq)), seq=seq)
+        asked += ranges(desk)
+    assert asked == [("2", "4"), ("5", "7"), ("8", "8")]
+    assert [m[58] for m in desk.take_messages()] == [str(seq) for seq in range(2, 10)]
+
+
+def test_G03_two_sessions_recover_in_chunks(version: str) -> None:
+    pair = Pair(version, a={"resend_chunk": 7}, b={"resend_chunk": 1})
+    pair.connect()
+    pair.settle()
+    for session in pair.sessions:
+        for n in range(40):
+            session.send("8", [(58, str(n))], pair.now)
+    pair.cut()
+    pair.connect()
+    pair.settle()
+    for i in (0, 1):
+        texts = [event[58] for event in pair.events[i] if isinstance(event, Message)]
+        assert texts == [str(n) for n in range(40)]
+        assert pair.sessions[i].state is State.ACTIVE
+
+
+@pytest.mark.parametrize("new", [4, 5, 6, 9, 12])
+def test_G04_T13_a_gap_fill_that_ends_beyond_the_chunk_stalls_nothing(version: str, new: int) -> None:
+    desk = Desk(version, resend_chunk=3)
+    desk.logon()
+    desk.app("9", seq=9)
+    assert ranges(desk) == [("2", "4")]
+    desk.say("4", (43, "Y"), (123, "Y"), (36, new), seq=2)
+    if new < 9:
+        assert ranges(desk) == ([(str(new), str(min(new + 2, 8)))] if new > 4 else [])
+        assert desk.session.next_in == new
+    else:
+        assert desk.state is State.ACTIVE
+        assert desk.session.next_in == max(new, 10)
+    assert desk.state.active
 
 
 def test_G04_gap_fill_beyond_what_was_asked_for_is_accepted(version: str) -> None:

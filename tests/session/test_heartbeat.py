@@ -169,6 +169,7 @@ def test_deadlines_are_values_and_the_least_of_all_timers() -> None:
     start = desk.now.mono_ns
     desk.connect()
     assert desk.session.next_deadline() == start + 10 * 10**9  # the Logon's answer
+    desk.hear()
     desk.say("A", *desk.logon_fields(20))
     assert desk.session.next_deadline() == start + 20 * 10**9  # our heartbeat
     desk.session.logout("", desk.now)

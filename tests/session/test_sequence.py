@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fixfast.errors import EncodeError, FixfastError, LocalProtocolError
+from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.events import Alarm, GapDetected, GapFilled, Rejected
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
@@ -245,12 +246,67 @@ def test_S18_T4_too_high_reject_moves_nothing(version: str) -> None:
     assert desk.session.next_in == 6
 
 
-def test_S19_absurd_numbers_end_the_session_and_overflow_nothing(version: str) -> None:
+@pytest.mark.parametrize("number", [10**15, 2**63 - 1, 2**63, 2**64 + 2, int("9" * 30)])
+def test_S19_a_number_beyond_bounds_is_rejected_and_overflows_nothing(version: str, number: int) -> None:
     desk = Desk(version)
     desk.logon()
-    desk.say("8", (58, "x"), number="9" * 30)
-    assert desk.hear_types() == ["5"]
+    desk.say("8", (58, "x"), number=number)
+    [reject] = desk.hear()
+    assert (reject.msg_type, reject[45]) == ("3", str(number))
+    [rejected] = desk.told(Rejected)
+    assert (rejected.reason, rejected.ref_tag) == (5, 34)
     assert desk.session.next_in == 2
+    desk.say("8", (58, "y"), seq=2)
+    assert [m[58] for m in desk.take_messages()] == ["y"]
+
+
+@pytest.mark.parametrize("number", [2**62, 2**64, int("9" * 30)])
+def test_S19_every_number_a_peer_can_give_is_bounded(version: str, number: int) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.say("4", (123, "Y"), (36, number), seq=2)
+    desk.say("4", (36, number), seq=3)
+    desk.say("2", (7, number), (16, 0), seq=4)
+    assert desk.hear_types() == ["3", "3", "3"]
+    assert [(event.reason, event.ref_tag) for event in desk.told(Rejected)] == [(5, 36), (5, 36), (5, 7)]
+    assert desk.session.next_in == 5
+    desk.say("2", (7, 1), (16, number), seq=5)  # the end is clamped (P05)
+    assert [(m.msg_type, m.msg_seq_num, m.get(36)) for m in desk.hear()] == [("4", 1, "5")]
+
+
+def test_S19_our_own_numbers_end_before_they_overflow() -> None:
+    desk = Desk()
+    desk.logon()
+    desk.session._outbox.next_out = MAX_SEQ_NUM - 1
+    desk.session.send("8", [(58, "the last")], desk.now)
+    with pytest.raises(LocalProtocolError, match="used up"):
+        desk.session.send("8", [(58, "one more")], desk.now)
+
+
+@pytest.mark.parametrize("direction", ["in", "out"])
+@pytest.mark.parametrize("begin_string", ["FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4"])
+def test_S20_an_alarm_long_before_numbers_mean_infinity(begin_string: str, direction: str) -> None:
+    desk = Desk(begin_string)
+    desk.logon(heart_bt_int=10)
+    desk.take()
+    if direction == "out":
+        desk.session._outbox.next_out = 899_999
+        desk.session.send("8", [(58, "x")], desk.now)
+        assert desk.told(Alarm) == []
+        desk.session.send("8", [(58, "x")], desk.now)
+    else:
+        desk.say("4", (123, "Y"), (36, 899_999))
+        desk.advance(10)
+        assert desk.told(Alarm) == []
+        desk.app("x", seq=899_999)
+        desk.advance(10)
+    alarms = [alarm.text for alarm in desk.told(Alarm)]
+    assert len(alarms) == (1 if begin_string < "FIX.4.3" else 0)
+    desk.session.send("8", [(58, "x")], desk.now)
+    desk.app("x", seq=desk.session.next_in)
+    desk.advance(10)
+    assert len(desk.told(Alarm)) == len(alarms), "once an epoch"
+    assert all("900000" in text for text in alarms)
 
 
 def test_S21_T14_full_queue_drops_the_newest_and_recovers(version: str) -> None:

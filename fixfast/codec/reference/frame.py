@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fixfast.codec.reference.message import Message
 from fixfast.codec.reference.parse import rules_of
@@ -29,6 +29,7 @@ __all__ = ["MAX_NESTED", "StreamDecoder"]
 #: what a new attempt starts with, after trouble (F06)
 _RESYNC = b"\x018=FIX"
 _DEFAULT_HINT = 65536
+_TRAILER_SIZE = len(b"10=000\x01")
 MAX_NESTED = 16
 _SESSION_TYPES = frozenset("012345A")
 
@@ -41,6 +42,8 @@ class StreamDecoder:
 
     Frames that are bad although their trailer is right may lie inside each other without end, each to be summed up in
     vain. After MAX_NESTED of them the next one is reported too, but the search goes on behind them all.
+
+    With resync="declared_length" nothing is looked for inside the body that a bad frame claims to have (X10).
     """
 
     def __init__(
@@ -48,8 +51,12 @@ class StreamDecoder:
         dictionary: Dictionary | DictionarySet | None = None,
         max_message_size: int = 1 << 20,
         validate: bool | Validation | tuple[Validation | None, Validation | None] = False,
+        resync: Literal["next_message", "declared_length"] = "next_message",
     ) -> None:
+        if resync not in ("next_message", "declared_length"):
+            raise ValueError(f"resync={resync!r}: 'next_message' or 'declared_length'")
         self.dictionary = dictionary
+        self._by_length = resync == "declared_length"
         self._rules, self._session_rules = _both_rules(validate)
         self._max_message_size = check_limit(max_message_size)
         self._data = b""  # not yet judged
@@ -111,6 +118,12 @@ class StreamDecoder:
         raw = self._data[: frame.end]
         fields = check_frame(raw, frame) or split_fields(raw, frame, data_pairs(self._dictionary))
         if isinstance(fields, Fault):
+            if self._by_length:
+                item = self._garbled(fields, raw)
+                skip = frame.end - _TRAILER_SIZE - 1  # the last byte of the body may be the SOH before a start
+                self._drop(skip)
+                self._skipped += skip
+                return item
             inner = raw.find(_RESYNC)
             item = self._garbled(fields, raw if inner < 0 else raw[: inner + 1])
             if fields.reason is not GarbledReason.TRAILER:
