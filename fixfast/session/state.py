@@ -123,6 +123,7 @@ class CloseReason(StrEnum):
     RESET_REFUSED = "the sequence reset was not answered with one"
     TOO_MANY_REJECTS = "too many messages of the peer had to be rejected"
     UNEXPECTED_LOGON = "a second Logon"
+    SCHEDULE = "outside the hours of the session's schedule"
     STORE = "the message store failed"
 
 
