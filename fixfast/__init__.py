@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from fixfast.session.config import LogonContext, SessionConfig
     from fixfast.session.events import Alarm, Rejected
     from fixfast.session.gate import LogonGate
+    from fixfast.session.schedule import Schedule
     from fixfast.session.session import Session
     from fixfast.session.state import CloseReason, State
     from fixfast.store.base import Store
@@ -109,6 +110,7 @@ _HOME = {
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
         "fixfast.session.gate": "LogonGate",
+        "fixfast.session.schedule": "Schedule",
         "fixfast.session.session": "Session",
         "fixfast.session.state": "CloseReason State",
         "fixfast.store.base": "Store",
@@ -169,6 +171,7 @@ __all__ = [
     "Role",
     "Scaled",
     "ScaledArray",
+    "Schedule",
     "Server",
     "Session",
     "SessionConfig",

@@ -35,7 +35,8 @@ class Reconnect:
         factor: growth from one wait to the next, at least 1.
         jitter: share of each wait that is random, 0 to 1. It keeps many clients from coming back in step.
         max_attempts: GaveUp after so many connections in a row that failed or did not last; None: no limit.
-        max_refusals: GaveUp after so many Logons in a row that were refused (I13); None: no limit.
+        max_refusals: GaveUp after so many Logons in a row that were refused (I13), those with SessionStatus 7 (logons
+            are not allowed at this time) not counted; None: no limit.
         retry_first: keep trying when the very first logon fails; otherwise that raises LogonFailed at once.
         seed: makes the jitter repeatable; None: the operating system's randomness.
 

@@ -15,10 +15,14 @@ from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
+from fixfast.session.hours import STATUS_CLOSED
 from fixfast.store.base import Store
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
+
+#: How often the wall clock is looked at, seconds, while a schedule is closed.
+_LOOK_AGAIN = 60.0
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -36,6 +40,8 @@ def connect(
     Entering waits until the session is logged on. From then on a lost connection is made anew by the rules of
     `connection.reconnect`, and what was missed is asked for. Leaving logs out and closes the store. A cancelled or
     failed body ends the connection at once, after one Logout that is not waited for.
+
+    With `config.schedule` there is no connection outside its windows: entering, too, waits for the next one to open.
 
     Args:
         config: the session's options.
@@ -149,11 +155,16 @@ class Initiator:
         waits = policy.delays(rng)
         wait, attempts, refusals = 0.0, 0, 0
         while not live.stopping.is_set():
+            if await self._closed_hours(live):
+                attempts, refusals, waits = 0, 0, policy.delays(rng)
+                continue
             before = live.connections
             began = clock.now().mono_ns
             failure = await self._one_connection(live)
             if live.stopping.is_set():
                 return
+            if failure is not None and failure.error.reason == "schedule":
+                continue  # it closed just now
             if live.store_error is not None and live.connections:
                 raise _gave_up("the message store failed", attempts + 1, live.store_error)
             if live.connections > before and clock.now().mono_ns - began > wait * 1e9:
@@ -161,7 +172,8 @@ class Initiator:
                 waits = policy.delays(rng)
             else:
                 attempts += 1
-            refusals = refusals + 1 if failure is not None and failure.refused else 0
+            refused = failure is not None and failure.refused and failure.error.status != STATUS_CLOSED
+            refusals = refusals + 1 if refused else 0
             if failure is not None:
                 if not live.connections and (live.store_error is not None or not policy.retry_first):
                     raise failure.error
@@ -172,11 +184,29 @@ class Initiator:
                 raise _gave_up("the peer keeps saying that our MsgSeqNum is too low (I13)", attempts, error)
             wait = next(waits)
             _log.info("%s: connecting again in %.3f s", live.id, wait)
-            try:
-                async with asyncio.timeout(wait):
-                    await live.stopping.wait()
-            except TimeoutError:
-                pass
+            await _wait(live.stopping, wait)
+
+    async def _closed_hours(self, live: LiveSession) -> bool:
+        """Wait until the session's schedule allows a Logon, or the session is to end. False: it does already.
+
+        Raises: GaveUp: it never will.
+        """
+        schedule = self._config.schedule
+        waited = False
+        while schedule is not None and not live.stopping.is_set():
+            wall_ns = clock.now().wall_ns
+            opening = schedule.next_logon(wall_ns)
+            if opening is None:
+                raise _gave_up("the schedule has no time for a Logon", 0, None)
+            if opening <= wall_ns:
+                break
+            seconds = (opening - wall_ns) / 1e9
+            if not waited:
+                _log.info("%s: outside its schedule; connecting in %.0f s", live.id, seconds)
+            waited = True
+            # The clock may be set meanwhile: it is looked at again and again.
+            await _wait(live.stopping, min(seconds, _LOOK_AGAIN))
+        return waited
 
     def _check_hope(self, failure: Failure | None, attempts: int, refusals: int) -> None:
         policy = self._connection.reconnect
@@ -216,6 +246,15 @@ class Initiator:
             return live.take_failure()
         await live.cut(failure.error.text)
         return failure
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, so long at most."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
 
 
 def _gave_up(reason: str, attempts: int, cause: BaseException | None) -> GaveUp:

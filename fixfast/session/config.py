@@ -10,6 +10,7 @@ from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import Fault, Validation
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import ConfigError
+from fixfast.session.schedule import Schedule
 from fixfast.session.wire import Message
 from fixfast.types import SessionID
 
@@ -107,6 +108,9 @@ class SessionConfig:
         next_expected_msg_seq_num: NextExpectedMsgSeqNum(789), FIX.4.4 and FIXT.1.1. "use": our Logons have it, and
             where the peer's have it too both sides resend unasked; a peer that expects more than was sent is refused.
             "honour": ours do not have it, but we resend by the peer's (N10). "ignore": neither.
+        schedule: when the session is open, and when its numbers begin again at 1 (D01-D14). None: always, and never.
+        outside_schedule: acceptor: how a Logon outside the schedule is refused (L26): "logout", over FIXT.1.1 with
+            SessionStatus 7, which uses a number; or "silent".
         logon_timeout: from connection to Logon. None: 10 for an initiator, 5 for an acceptor.
         decision_timeout: from LogonRequested to accept_logon() or refuse_logon().
         logout_timeout: for the answer to our Logout, for the peer to close after our answer to its Logout, and for a
@@ -195,6 +199,8 @@ class SessionConfig:
     reset_on_logout: bool = False
     reset_on_disconnect: bool = False
     next_expected_msg_seq_num: Literal["ignore", "honour", "use"] = "honour"
+    schedule: Schedule | None = None
+    outside_schedule: Literal["logout", "silent"] = "logout"
     logon_timeout: float | None = None
     decision_timeout: float = 10
     logout_timeout: float = 10
@@ -271,6 +277,8 @@ class SessionConfig:
                 raise ConfigError(name, value, "seconds above 0" + (" or None" if _SECONDS[name] else ""))
         elif name in ("validation", "session_validation") and not isinstance(value, Validation | None):
             raise ConfigError(name, value, "a Validation or None")
+        elif name == "schedule" and not isinstance(value, Schedule | None):
+            raise ConfigError(name, value, "a Schedule or None")
         elif name == "dictionary" and not isinstance(value, str | Dictionary | DictionarySet | None):
             raise ConfigError(name, value, "a name, a path, a Dictionary, a DictionarySet or None")
         elif name in _SETS and value is not None:
@@ -330,6 +338,7 @@ _SETS = {
 _CHOICES = {
     "offline": ("refuse", "store"),
     "next_expected_msg_seq_num": ("ignore", "honour", "use"),
+    "outside_schedule": ("logout", "silent"),
     "reject_text": ("standard", "verbose"),
     "reject_ref_tag": ("sent", "quickfix"),
     "resend_range": ("open", "closed"),

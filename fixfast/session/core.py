@@ -13,8 +13,18 @@ from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.session.checks import ALARM_SEQ_NUM, SENTINEL_VERSIONS, owner_check
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import Alarm, Disconnected, LoggedOn, LogonRefused, Rejected, SequenceReset, StateChanged
+from fixfast.session.events import (
+    Alarm,
+    Disconnected,
+    LoggedOn,
+    LogonRefused,
+    MessagesLost,
+    Rejected,
+    SequenceReset,
+    StateChanged,
+)
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
+from fixfast.session.hours import Hours
 from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import Outbox
@@ -39,6 +49,7 @@ _NOBODY_REFUSED = frozenset(
         CloseReason.LOGON_TIMEOUT,
         CloseReason.LOGON_UNDECIDED,
         CloseReason.LOCAL,
+        CloseReason.SCHEDULE,
         CloseReason.STORE,
     }
 )
@@ -137,6 +148,7 @@ class SessionCore:
         "_garbled_share",
         "_header_check",
         "_hold",
+        "_hours",
         "_inbox",
         "_jumped_to",
         "_live",
@@ -192,6 +204,8 @@ class SessionCore:
         self._garbled_share = GarbledShare(config.max_garbled_percent, config.garbled_window)
         self._send_watch = SendWatch(config.slow_consumer_timeout, config.send_queue_bytes)
         self._counters = dict.fromkeys(("garbled", "rejects_sent", "duplicates", "resent", "gaps"), 0)
+        schedule = config.schedule
+        self._hours = Hours(schedule, state) if schedule is not None and schedule.days else None
         self._state = State.DISCONNECTED
         self._failure: StoreError | None = None
         #: why the transport should flush data_to_send() and close; None: it should not
@@ -395,7 +409,7 @@ class SessionCore:
         """Begin both numbers at 1: durable before anything is sent or answered (B2)."""
         old_in, old_out = self._inbox.next_in, self._outbox.next_out
         self._inbox.flush()
-        self._store.reset(why)
+        self._store.reset(why if self._hours is None else self._hours.begin_epoch(why, self._now.wall_ns))
         self._inbox.begin_epoch()
         unsent = self._outbox.begin_epoch()
         self._jumped_to = 0
@@ -404,12 +418,31 @@ class SessionCore:
         self._emit(SequenceReset(why, old_in, old_out, unsent))
 
     def _disconnect(self, reason: CloseReason, detail: str) -> None:
-        """The connection is gone: clear what belonged to it, reset the numbers where configured (R10)."""
+        """The connection is gone: clear what belonged to it, reset the numbers where configured (R10, D09, O11)."""
         self._refuse(reason, detail, None, by_us=False)
         self._set_state(State.DISCONNECTED, detail or reason.value)
+        gap, next_in = self._gap, self._inbox.next_in
         self._begin_connection(self._now)
         self._emit(Disconnected(reason, detail))
         config = self.config
         wanted = config.reset_on_disconnect or (config.reset_on_logout and reason is CloseReason.LOGOUT)
-        if wanted and self._failure is None and (self._inbox.next_in != 1 or self._outbox.next_out != 1):
+        if wanted and self._failure is None and not self._is_fresh():
             self._new_epoch("disconnect" if config.reset_on_disconnect else "logout")
+        self._enter_window(self._now)
+        if gap is not None and self._inbox.next_in < next_in:
+            self._give_up_gap(next_in, gap.target, "the sequence numbers were reset")
+
+    def _give_up_gap(self, begin: int, end: int, why: str) -> None:
+        """R09: what was missing will not come any more."""
+        self._emit(MessagesLost(begin, end, why))
+        self._alarm(f"inbound messages {begin}..{end} are lost: {why}")
+
+    def _is_fresh(self) -> bool:
+        return self._inbox.next_in == 1 and self._outbox.next_out == 1
+
+    def _enter_window(self, now: Now) -> None:
+        """Begin at 1 if the numbers are of a window that is over, once (D07, D08, D12). Not while logged on."""
+        hours = self._hours
+        if hours is not None and self._failure is None and hours.enter(now.wall_ns) and not self._is_fresh():
+            self._new_epoch("schedule")
+            self._lows = 0

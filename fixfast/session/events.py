@@ -163,7 +163,7 @@ class SequenceReset:
     """Both sequence numbers were set back to 1.
 
     Attributes:
-        why: "logon", "logout", "disconnect", "peer" or "operator".
+        why: "logon", "logout", "disconnect", "peer", "operator" or "schedule".
         old_next_in: the next inbound number before.
         old_next_out: the next outbound number before.
         unsent: old outbound numbers of messages that had not left this session yet. What the peer did with the

@@ -9,6 +9,7 @@ from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.session.checks import asks_for_reset, comp_id_fault, logon_fault, public_text, seq_num, time_fault
 from fixfast.session.core import RoundTrip
 from fixfast.session.events import LoggedOn, LogonRequested
+from fixfast.session.hours import CLOSED, STATUS_CLOSED
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.next_expected import next_expected_fault
 from fixfast.session.our_logon import OurLogon
@@ -48,6 +49,9 @@ class LogonHandlers(OurLogon):
         n = seq_num(message)
         if n is None:
             self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)
+        elif self._hours is not None and not self._hours.open(now.wall_ns):
+            text = CLOSED if self.config.outside_schedule == "logout" else None
+            self._turn_away(CloseReason.SCHEDULE, text, STATUS_CLOSED, now)  # L26, D10
         elif self._is_faulty_logon(message, n, now):
             return
         else:

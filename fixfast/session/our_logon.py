@@ -34,9 +34,6 @@ class OurLogon(NextExpected):
             self._outbox.held = True  # I11: nothing goes out before the answer is in
             self._set_state(State.LOGON_SENT, "Logon sent")
 
-    def _is_fresh(self) -> bool:
-        return self._inbox.next_in == 1 and self._outbox.next_out == 1
-
     def _resets_by_option(self) -> bool:
         """Whether to say 141=Y because our numbers were set to 1 when the last connection ended."""
         return (self.config.reset_on_logout or self.config.reset_on_disconnect) and self._is_fresh()

@@ -44,8 +44,7 @@ class Resets(LogonAnswer):
         """R09: what was missing will not come any more."""
         gap, self._gap = self._gap, None
         if gap is not None:
-            self._emit(MessagesLost(self._inbox.next_in, gap.target, why))
-            self._alarm(f"inbound messages {self._inbox.next_in}..{gap.target} are lost: {why}")
+            self._give_up_gap(self._inbox.next_in, gap.target, why)
         if self._state is State.RECOVERING:
             self._set_state(State.ACTIVE, why)
 

@@ -19,6 +19,9 @@ from fixfast.types import Now, Role, SessionID
 
 __all__ = ["Session"]
 
+#: States that the end of a window puts an end to; in the others the end has come already.
+_KEEPS_HOURS = frozenset({State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIVED, State.ACTIVE, State.RECOVERING})
+
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
 _LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
 
@@ -52,6 +55,8 @@ class Session(Deciding):
     def connected(self, now: Now) -> None:
         """Begin on a new connection: an initiator's Logon is queued (I01).
 
+        Outside config.schedule an initiator has `close_requested` set instead, to CloseReason.SCHEDULE.
+
         Raises: LocalProtocolError: there is a connection already.
         """
         if self._state is not State.DISCONNECTED:
@@ -63,15 +68,18 @@ class Session(Deciding):
             self._close(CloseReason.STORE, silently=True)
             return
         self._check_clock(now)
-        if self.held_back:
-            self._close(CloseReason.SEQUENCE_TOO_LOW, silently=True)
-            return
-        self._set_deadline(self._logon_timeout(), now)
-        if self.role is Role.INITIATOR:
-            try:
-                self._begin_logon(now)
-            except StoreError as error:
-                self._store_failed(error)
+        try:
+            self._enter_window(now)  # D07
+            if self.held_back:
+                self._close(CloseReason.SEQUENCE_TOO_LOW, silently=True)
+            elif self.role is Role.INITIATOR and self._hours is not None and not self._hours.open(now.wall_ns):
+                self._close(CloseReason.SCHEDULE, silently=True)
+            else:
+                self._set_deadline(self._logon_timeout(), now)
+                if self.role is Role.INITIATOR:
+                    self._begin_logon(now)
+        except StoreError as error:
+            self._store_failed(error)
 
     def get_buffer(self, hint: int = -1) -> memoryview:
         """Return where the next bytes should go: the decoder's own chunk. buffer_updated() must follow."""
@@ -151,13 +159,20 @@ class Session(Deciding):
         due.append(self._outbox.stuck_until(self._send_watch, self._now.mono_ns))
         if self._beating():
             due += [self._live.heartbeat_at(self._outbox.last_sent), self._live.deadline()]
+        if self._hours is not None and self._state in _KEEPS_HOURS:
+            due.append(self._hours.deadline(self._now))
         return min((deadline for deadline in due if deadline is not None), default=None)
 
     def poll(self, now: Now) -> None:
-        """Do what is due: heartbeats, test requests, time-outs, the next batch of a resend."""
+        """Do what is due: heartbeats, test requests, time-outs, the next batch of a resend, the end of a window.
+
+        Without a connection it is of use with a schedule only: numbers of a window that is over begin again at 1.
+        """
         self._now = now
         self._check_clock(now)
         try:
+            if self._hours is not None and self._hours.over(now.wall_ns):
+                self._end_window(now)
             if self._deadline is not None and now.mono_ns >= self._deadline:
                 self._deadline = None
                 self._on_deadline(now)
@@ -179,6 +194,15 @@ class Session(Deciding):
         before, self._clock_offset = self._clock_offset, offset
         if before is not None and abs(offset - before) > self.config.sending_time_tolerance * SECOND:
             self._alarm(f"our clock was set by {(offset - before) / SECOND:+.3f} s: SendingTime follows it")
+
+    def _end_window(self, now: Now) -> None:
+        """The window of our numbers is over (D09, O11): log out; once disconnected, begin again at 1."""
+        if self._state is State.DISCONNECTED:
+            self._enter_window(now)
+        elif self._state.active:
+            self.logout("The session's hours are over", now)
+        elif self._state in _KEEPS_HOURS:
+            self._close(CloseReason.SCHEDULE, silently=True)
 
     def _beating(self) -> bool:
         """Whether heartbeats are sent and expected: logged on, no Logout of ours, no reset under way."""
@@ -250,8 +274,8 @@ class Session(Deciding):
         """
         if msg_type in ADMIN:
             raise LocalProtocolError(f"messages of type {msg_type} are the session's own")
-        if not self._state.active and self.config.offline != "store":
-            raise NotActive(self._state.value)
+        if not self._state.active:
+            self._check_offline(now)
         outbox = self._outbox
         raw = outbox.encode(msg_type, fields, now.wall_ns)
         if msg_type == "BE":
@@ -291,10 +315,27 @@ class Session(Deciding):
 
         Raises: as send(); TypeError: another number of values.
         """
-        if not self._state.active and self.config.offline != "store":
-            raise NotActive(self._state.value)
         now: Now = values_and_now[-1]
+        if not self._state.active:
+            self._check_offline(now)
         return self._commit(template.encode(self._outbox.next_out, now.wall_ns, *values_and_now[:-1]), now)
+
+    def _check_offline(self, now: Now) -> None:
+        """Raise NotActive unless a message may be stored while not logged on (Q01).
+
+        With a schedule it goes into the window that is open or opens next, and never into one that is over.
+        """
+        if self.config.offline != "store":
+            raise NotActive(self._state.value)
+        if self._hours is not None:
+            if self._state is State.DISCONNECTED:
+                try:
+                    self._enter_window(now)
+                except StoreError as error:
+                    self._store_failed(error)
+                    raise
+            elif self._hours.doomed(now.wall_ns):
+                raise NotActive(self._state.value)
 
     def _commit(self, raw: bytes, now: Now) -> int:
         outbox = self._outbox

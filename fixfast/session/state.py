@@ -125,6 +125,7 @@ class CloseReason(StrEnum):
     TOO_MANY_REJECTS = "too many messages of the peer had to be rejected"
     UNEXPECTED_LOGON = "a second Logon"
     SLOW_CONSUMER = "the peer does not read what we send"
+    SCHEDULE = "outside the hours of the session's schedule"
     STORE = "the message store failed"
 
 

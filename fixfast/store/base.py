@@ -18,7 +18,7 @@ thread while the owner goes on appending.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from fixfast.types import Buffer
@@ -42,6 +42,8 @@ class StoreState:
         received: the inbound number to expect from the peer: `next_in`, or one past the end of `pending_in`.
         lost_out: outbound numbers (first, last) that may have been used before a power loss and whose content is lost:
             gap-fill them and tell the application. None nearly always.
+        why: what reset() was told when the epoch began; of the first epoch, and of a store that does not keep it, "".
+            A session with a schedule notes the window there.
     """
 
     epoch: int = 1
@@ -52,6 +54,7 @@ class StoreState:
     clean: bool = True
     received: int = 1
     lost_out: tuple[int, int] | None = None
+    why: str = field(default="", compare=False)
 
 
 @runtime_checkable
@@ -90,7 +93,10 @@ class Store(Protocol):
         """
 
     def reset(self, reason: str) -> int:
-        """Begin the next epoch, both numbers at 1. Durable, as a whole or not at all, before this returns."""
+        """Begin the next epoch, both numbers at 1. Durable, as a whole or not at all, before this returns.
+
+        Args: reason: why, for people and for `StoreState.why`; 200 characters at most.
+        """
 
     def lease(self, n: int) -> int:
         """Make it durable that outbound numbers below n may have been used (policy "lease"); else like sync()."""

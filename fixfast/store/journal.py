@@ -221,6 +221,7 @@ class JournalStore:
         self._log = RecordFile(self.path, file, header, len(data))
         self._log.mark_synced()
         self._state = JournalState(header)
+        self._state.why = reason if epoch > 1 else ""
         self._lease_end = 1 if self._leasing else _NEVER
         if epoch - 1 > self._keep_epochs:
             files.remove(self._archive(epoch - 1 - self._keep_epochs))
@@ -252,6 +253,7 @@ class JournalStore:
             clean=state.clean,
             received=state.ledger.received,
             lost_out=state.lost_out,
+            why=state.why,
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:

@@ -31,6 +31,7 @@ class MemoryStore:
         self._epoch = 1
         self._clean = True
         self._position = 0
+        self._why = ""
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
@@ -50,6 +51,7 @@ class MemoryStore:
             created_ns=self._created_ns,
             clean=self._clean,
             received=self._ledger.received,
+            why=self._why,
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
@@ -106,6 +108,7 @@ class MemoryStore:
     def reset(self, reason: str) -> int:
         """Begin the next epoch and forget the old one's messages."""
         self._epoch += 1
+        self._why = reason
         self._begin_epoch()
         return self._step()
 

@@ -30,7 +30,7 @@ class JournalState:
 
     Attributes:
         header: the file's header.
-        next_out, created_ns, lost_out: as in StoreState.
+        next_out, created_ns, lost_out, why: as in StoreState.
         ledger: the inbound side.
         pending: receipts not all dealt with, in order.
         lease_end: outbound numbers below this may have been used, as far as the file says.
@@ -51,6 +51,7 @@ class JournalState:
         "lost_out",
         "next_out",
         "pending",
+        "why",
     )
 
     def __init__(self, header: Header) -> None:
@@ -63,6 +64,7 @@ class JournalState:
         self.lease_end = 1
         self.boot_id = header.boot_id
         self.clean = True
+        self.why = ""
         # Sparse index of the OUT records: number and offset of one in every 32 KiB.
         self._index_n = array("Q")
         self._index_at = array("Q")
@@ -100,7 +102,9 @@ class JournalState:
             # The lease ends here. Were it to go on, a message sent after this and lost with the power would leave a
             # file that still ends with a clean stop, and its number would be used again.
             self.lease_end = self.next_out
-        elif kind not in (Kind.EPOCH, Kind.SYNCED):
+        elif kind == Kind.EPOCH:
+            self.why = record.payload.decode("utf-8", "replace") if record.number > 1 else ""
+        elif kind != Kind.SYNCED:
             raise ValueError(f"record of unknown kind {kind}")
         if record.nin != self.ledger.next_in and kind != Kind.SYNCED:
             raise ValueError(f"record says NIN {record.nin}, the records before it add up to {self.ledger.next_in}")

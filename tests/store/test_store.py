@@ -196,6 +196,17 @@ def test_reset_begins_the_next_epoch(make: Callable[[], Store]) -> None:
     assert make().load().epoch == 4
 
 
+@pytest.mark.parametrize("make", ["memory", "lease"], indirect=True)
+def test_D12_why_an_epoch_began_is_kept_with_it(make: Callable[[], Store]) -> None:  # noqa: N802
+    assert make().load().why == ""
+    make().reset("peer, window 2026-03-02")
+    assert make().load().why == "peer, window 2026-03-02"
+    make().append_out(1, message(1), 1)
+    assert make().load().why == "peer, window 2026-03-02"
+    make().reset("operator")
+    assert make().load().why == "operator"
+
+
 def test_a_reader_notices_a_reset(make: Callable[[], Store]) -> None:
     store = make()
     for n in range(1, 4):
