@@ -76,7 +76,8 @@ class NextExpected(Recovery):
         """
         expected = next_expected(logon, self.config)
         if expected is not None and expected < complete:
-            self._start_replay(expected, self._outbox.last_resendable(), now)
+            begin = max(1, expected - self.config.resend_before_expected)
+            self._start_replay(begin, self._outbox.last_resendable(), now)
         if self._outbox.replay is None:
             self._outbox.release()
 

@@ -133,6 +133,18 @@ def test_N05_what_waits_for_the_answer_is_not_missed(version: str) -> None:
     assert not desk.told(Resent)
 
 
+@pytest.mark.parametrize(("expected", "first"), [(4, 3), (3, 2), (2, 1), (1, 1)])
+def test_N05_a_peer_that_names_one_too_many_gets_one_more_by_option(version: str, expected: int, first: int) -> None:
+    desk = used(version, INITIATOR)
+    desk.restart(**USE, resend_before_expected=1)
+    reconnect(desk, (789, expected))
+    assert desk.hear()[0].msg_seq_num == first
+    desk = used(version, INITIATOR)
+    desk.restart(**USE, resend_before_expected=1)
+    reconnect(desk, (789, 5))  # it misses nothing
+    assert desk.hear() == []
+
+
 def test_N05_only_our_logon_is_missed(version: str) -> None:
     desk = used(version, INITIATOR, **USE)
     reconnect(desk, (789, 4))
