@@ -22,6 +22,10 @@ def _positive(name: str, value: float, *, zero: bool = False) -> None:
         raise ConfigError(name, value, "a number of at least 0" if zero else "a number above 0")
 
 
+def _is_port(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnect:
     """Capped exponential back-off with jitter (I10, C17), and when to stop trying.
@@ -37,7 +41,8 @@ class Reconnect:
         max_attempts: GaveUp after so many connections in a row that failed or did not last; None: no limit.
         max_refusals: GaveUp after so many Logons in a row that were refused (I13), those with SessionStatus 7 (logons
             are not allowed at this time) not counted; None: no limit.
-        retry_first: keep trying when the very first logon fails; otherwise that raises LogonFailed at once.
+        retry_first: keep trying when the very first logon fails; otherwise that raises LogonFailed, once every address
+            was tried.
         seed: makes the jitter repeatable; None: the operating system's randomness.
 
     Raises:
@@ -121,6 +126,8 @@ class ConnectionConfig:
         port: TCP port, 1 to 65535.
         tls: None for plain TCP, True for TLS with the system's authorities, SNI and host name check, or a context of
             your own.
+        alternatives: (host, port) of the same venue, tried in turn where no logon comes of the last attempt (I10). A
+            connection that was logged on and is lost is first tried again where it was.
         connect_timeout: seconds for TCP (and TLS) to come up.
         reconnect: how to come back after a lost connection.
 
@@ -133,17 +140,28 @@ class ConnectionConfig:
     tls: ssl.SSLContext | bool | None = None
     connect_timeout: float = 10.0
     reconnect: Reconnect = field(default_factory=Reconnect)
+    alternatives: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.host, str) or not self.host:
             raise ConfigError("host", self.host, "a host name or address")
-        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 1 <= self.port <= 65535:
+        if not _is_port(self.port):
             raise ConfigError("port", self.port, "a whole number from 1 to 65535")
+        given = self.alternatives
+        if not isinstance(given, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in given):
+            raise ConfigError("alternatives", given, "a tuple of (host, port)")
+        if not all(isinstance(host, str) and host and _is_port(port) for host, port in given):
+            raise ConfigError("alternatives", given, "host names or addresses with ports from 1 to 65535")
         if not (self.tls is None or isinstance(self.tls, (bool, ssl.SSLContext))):
             raise ConfigError("tls", self.tls, "None, True or an ssl.SSLContext")
         _positive("connect_timeout", self.connect_timeout)
         if not isinstance(self.reconnect, Reconnect):
             raise ConfigError("reconnect", self.reconnect, "a Reconnect")
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """All addresses, the first one first."""
+        return ((self.host, self.port), *self.alternatives)
 
     def context(self) -> ssl.SSLContext | None:
         """Return the TLS context to connect with, None for plain TCP."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from itertools import cycle
 from types import TracebackType
 
 from fixfast import clock
@@ -154,13 +155,16 @@ class Initiator:
         rng = random.Random(policy.seed)
         waits = policy.delays(rng)
         wait, attempts, refusals = 0.0, 0, 0
+        tries = len(self._connection.addresses)
+        addresses = cycle(self._connection.addresses)
+        address = next(addresses)
         while not live.stopping.is_set():
             if await self._closed_hours(live):
                 attempts, refusals, waits = 0, 0, policy.delays(rng)
                 continue
             before = live.connections
             began = clock.now().mono_ns
-            failure = await self._one_connection(live)
+            failure = await self._one_connection(live, *address)
             if live.stopping.is_set():
                 return
             if failure is not None and failure.error.reason == "schedule":
@@ -175,13 +179,16 @@ class Initiator:
             refused = failure is not None and failure.refused and failure.error.status != STATUS_CLOSED
             refusals = refusals + 1 if refused else 0
             if failure is not None:
-                if not live.connections and (live.store_error is not None or not policy.retry_first):
+                hopeless = live.store_error is not None or (not policy.retry_first and attempts >= tries)
+                if hopeless and not live.connections:
                     raise failure.error
                 _log.warning("%s: %s", live.id, failure.error)
             self._check_hope(failure, attempts, refusals)
             if live.held_back:
                 error = failure.error if failure is not None else None
                 raise _gave_up("the peer keeps saying that our MsgSeqNum is too low (I13)", attempts, error)
+            if failure is not None:
+                address = next(addresses)  # I10
             wait = next(waits)
             _log.info("%s: connecting again in %.3f s", live.id, wait)
             await _wait(live.stopping, wait)
@@ -218,7 +225,7 @@ class Initiator:
             return
         raise _gave_up(reason, attempts, failure.error if failure is not None else None)
 
-    async def _one_connection(self, live: LiveSession) -> Failure | None:
+    async def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""
         connection = self._connection
         loop = asyncio.get_running_loop()
@@ -229,10 +236,10 @@ class Initiator:
             async with asyncio.timeout(connection.connect_timeout):
                 await loop.create_connection(
                     lambda: pump,
-                    connection.host,
-                    connection.port,
+                    host,
+                    port,
                     ssl=context,
-                    server_hostname=connection.host if context is not None else None,
+                    server_hostname=host if context is not None else None,
                 )
         except TimeoutError as error:
             failure = _unreachable("connect_timeout", f"no connection in {connection.connect_timeout:g} s", error)

@@ -100,6 +100,7 @@ class AdminHandlers(Resets):
 
     def _on_heartbeat(self, message: Message, now: Now) -> None:
         self._inbox.count()
+        self._note_processed(message)
         test_id = message.get(112)
         if test_id:
             self._live.answered(test_id)

@@ -108,8 +108,8 @@ class SessionConfig:
         next_expected_msg_seq_num: NextExpectedMsgSeqNum(789), FIX.4.4 and FIXT.1.1. "use": our Logons have it, and
             where the peer's have it too both sides resend unasked; a peer that expects more than was sent is refused.
             "honour": ours do not have it, but we resend by the peer's (N10). "ignore": neither.
-        resend_before_expected: begin such a resend so many messages earlier. 1 for QuickFIX (C++) as acceptor: its answer
-            to a Logon that is too high names one number too many (T2), and the message before it would never come.
+        resend_before_expected: begin such a resend so many messages earlier. 1 for QuickFIX (C++) as acceptor: its
+            answer to a Logon that is too high names one number too many (T2), and one message would never come.
         schedule: when the session is open, and when its numbers begin again at 1 (D01-D14). None: always, and never.
         outside_schedule: acceptor: how a Logon outside the schedule is refused (L26): "logout", over FIXT.1.1 with
             SessionStatus 7, which uses a number; or "silent".

@@ -161,6 +161,7 @@ class SessionCore:
         "_now",
         "_outbox",
         "_own_version",
+        "_peer_processed",
         "_peer_version",
         "_refused",
         "_reject_limit",
@@ -226,6 +227,7 @@ class SessionCore:
         """Forget everything that belongs to one connection (G10, G11, P18)."""
         self._now = now
         self._decoder = self._new_decoder(self.config.max_message_size)
+        self._peer_processed: int | None = None
         self._peer_version = ""  # DefaultApplVerID of the peer's Logon
         self._reject_limit.clear()
         self._repeats.begin_connection()

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
-from fixfast.session.checks import asks_for_reset, comp_id_fault, logon_fault, public_text, seq_num, time_fault
+from fixfast.session.checks import (
+    asks_for_reset,
+    comp_id_fault,
+    logon_fault,
+    number_of,
+    public_text,
+    seq_num,
+    time_fault,
+)
 from fixfast.session.core import RoundTrip
 from fixfast.session.events import LoggedOn, LogonRequested
 from fixfast.session.hours import CLOSED, STATUS_CLOSED
@@ -173,6 +181,13 @@ class LogonHandlers(OurLogon):
         size = message.get(383) or ""
         bounded = size.isascii() and size.isdigit() and 0 < len(size) < 10 and int(size) > 0
         self._outbox.max_size = int(size) if bounded else None
+        self._note_processed(message)
+
+    def _note_processed(self, message: Message) -> None:
+        """C12: how far the peer is, for those who watch the backlog; nothing is decided by it."""
+        processed = message.get(369)
+        if processed is not None:
+            self._peer_processed = number_of(processed)
 
     def _end_round_trip(self, test_id: str) -> None:
         """I12: the Heartbeat for the TestRequest behind our Logons is in: what either side missed is resent."""

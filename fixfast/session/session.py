@@ -435,6 +435,7 @@ class Session(Deciding):
             queued=outbox.behind,
             queued_bytes=outbox.queued_bytes,
             unacknowledged=len(inbox.events),
+            peer_processed=self._peer_processed,
             **self._counters,
         )
 

@@ -28,6 +28,8 @@ class SessionStats:
         queued: outbound messages that wait behind a replay or a Logon.
         queued_bytes: of them and of all others that the transport has not taken yet.
         unacknowledged: events that were not taken yet.
+        peer_processed: LastMsgSeqNumProcessed(369) of the peer's latest Logon or Heartbeat: how far it is with our
+            messages (C12). None where it does not say.
     """
 
     state: State
@@ -47,3 +49,4 @@ class SessionStats:
     queued: int
     queued_bytes: int
     unacknowledged: int
+    peer_processed: int | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from tests.engine.harness import Notes, Peer, Venue, run, them, to, until, us
+from tests.engine.harness import HOST, Notes, Peer, Venue, free_port, run, them, to, until, us
 
 
 class Doorman(Notes):
@@ -213,6 +213,45 @@ def test_i10_a_line_that_breaks_is_no_refusal() -> None:
                 async with ff.connect(us(), to(venue.port, policy)):
                     pass
             assert venue.connections == 4
+
+    run(main())
+
+
+def test_i10_the_next_address_is_tried_where_no_logon_comes() -> None:
+    async def deaf(peer: Peer) -> None:
+        await peer.expect("A")
+
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as good, Venue(deaf) as bad:
+            connection = ff.ConnectionConfig(
+                HOST,
+                free_port(),
+                alternatives=((HOST, bad.port), (HOST, good.port)),
+                reconnect=ff.Reconnect(initial=0, retry_first=True),
+            )
+            async with ff.connect(us(), connection) as session:
+                assert (session.connections, bad.connections) == (1, 1)
+                session.drop()
+                await until(lambda: session.connections == 2)
+                assert bad.connections == 1  # it was good here: the same again
+
+    run(main())
+
+
+def test_i10_every_address_is_tried_before_the_first_logon_has_failed() -> None:
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as good:
+            connection = ff.ConnectionConfig(
+                HOST, free_port(), alternatives=((HOST, good.port),), reconnect=ff.Reconnect(initial=0)
+            )
+            async with ff.connect(us(), connection):
+                pass
+        nobody = ff.ConnectionConfig(
+            HOST, free_port(), alternatives=((HOST, free_port()),), reconnect=ff.Reconnect(initial=0)
+        )
+        with pytest.raises(ff.LogonFailed, match="connect"):
+            async with ff.connect(us(), nobody):
+                pass
 
     run(main())
 

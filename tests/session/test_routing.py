@@ -241,6 +241,20 @@ def test_C12_all_messages_say_what_was_processed(version: str) -> None:
     assert heard[0].int(369) == 4
 
 
+def test_C12_what_the_peer_processed_is_only_looked_at(version: str) -> None:
+    desk = Desk(version)
+    desk.connect()
+    desk.say("A", (369, 0), *desk.logon_fields())
+    assert desk.session.stats().peer_processed == 0
+    desk.say("0", (369, 1))
+    desk.say("0")
+    desk.say("8", (369, 10**6), (58, "x"))  # no sign of trouble
+    assert desk.session.stats().peer_processed == 1
+    assert desk.state is State.ACTIVE
+    desk.drop()
+    assert desk.session.stats().peer_processed is None
+
+
 def test_C12_off_by_default_and_where_the_version_has_no_369(version: str) -> None:
     desk = Desk(version)
     assert 369 not in desk.logon()
