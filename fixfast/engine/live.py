@@ -10,6 +10,7 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
+from fixfast.engine.commands import Commands
 from fixfast.engine.delivery import Delivery, Ended, Stream
 from fixfast.engine.failure import Failure
 from fixfast.engine.requests import Requests, match_by_id
@@ -42,7 +43,7 @@ _log = logging.getLogger("fixfast.engine")
 _GRACE = 3.0
 
 
-class LiveSession:
+class LiveSession(Commands):
     """A FIX session that is, or will be again, connected. One event loop owns it; no other thread may touch it.
 
     Made by `fixfast.connect` and `fixfast.serve`, not by hand.

@@ -123,7 +123,9 @@ class InboundLedger:
     """Derives NIN from receipts, fills and acknowledgements. Both stores keep their inbound side in one of these.
 
     `next_in` is the lowest number not dealt with, `received` the number to expect from the peer. Fills above
-    `next_in` wait in `fills` until what lies below is done. Never out of step with the records it is fed.
+    `next_in` wait in `fills` until what lies below is done: in order, and none touches another, so that the heartbeats
+    behind one message that an application is slow to deal with are one entry, not work for each (C3). Never out of step
+    with the records it is fed.
     """
 
     __slots__ = ("fills", "next_in", "received")
@@ -145,13 +147,11 @@ class InboundLedger:
 
     def nin_after_done(self, n: int) -> int:
         """Return what NIN will be after done(n)."""
-        return self._settle(max(self.next_in, n + 1), self.fills)
+        return self._settle(max(self.next_in, n + 1))
 
     def nin_after_fill(self, a: int, b: int) -> int:
         """Return what NIN will be after fill(a, b)."""
-        if not self.fills:
-            return b + 1 if a <= self.next_in <= b else self.next_in
-        return self._settle(self.next_in, [*self.fills, (a, b)])
+        return self._settle(b + 1) if a <= self.next_in <= b else self.next_in
 
     def receive(self, b: int) -> None:
         """Note the receipt of everything up to b."""
@@ -172,7 +172,7 @@ class InboundLedger:
         """Apply fill(a, b) and return NIN."""
         nin = self.nin_after_fill(a, b)
         if a > nin:
-            self.fills.append((a, b))
+            self._keep(a, b)
         self.received = max(self.received, b + 1)
         self._move(nin)
         return self.next_in
@@ -184,16 +184,35 @@ class InboundLedger:
         self.received = min(self.received, n)
         self.fills = [(a, min(b, n - 1)) for a, b in self.fills if a < n]
 
+    def _keep(self, a: int, b: int) -> None:
+        fills = self.fills
+        if fills and a <= fills[-1][1] + 1:
+            # The usual case but one: it goes on where the last one ends. (It may also lie anywhere below that.)
+            first = len(fills) - 1
+            while first and a <= fills[first - 1][1] + 1:
+                first -= 1
+            last = len(fills)
+            while last > first and fills[last - 1][0] > b + 1:
+                last -= 1
+            joined = [(min(a, fills[first][0]), max(b, fills[last - 1][1]))] if last > first else [(a, b)]
+            fills[first:last] = joined
+        else:
+            fills.append((a, b))
+
     def _move(self, nin: int) -> None:
         self.next_in = nin
         self.received = max(self.received, nin)
-        if self.fills:
-            self.fills = [(a, b) for a, b in self.fills if b >= nin]
+        fills = self.fills
+        passed = 0
+        while passed < len(fills) and fills[passed][1] < nin:
+            passed += 1
+        del fills[:passed]
 
-    @staticmethod
-    def _settle(nin: int, fills: list[tuple[int, int]]) -> int:
-        for a, b in sorted(fills):
-            if a <= nin <= b:
+    def _settle(self, nin: int) -> int:
+        for a, b in self.fills:
+            if a > nin:
+                break
+            if b >= nin:
                 nin = b + 1
         return nin
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -310,6 +312,72 @@ def test_SC2_what_a_peer_makes_us_keep_is_bounded(version: str) -> None:
     assert stats.held <= 100
     assert stats.held_bytes <= 50_000
     assert kept < 1_000_000
+
+
+def lines_run(work: Callable[[], object]) -> int:
+    """How many lines of the session and its store are executed: work that no clock is needed for."""
+    count = 0
+
+    def on_line(frame: Any, event: str, arg: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return on_line
+
+    def on_call(frame: Any, event: str, arg: object) -> Any:
+        return on_line if "fixfast" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def behind_a_gap(desk: Desk, count: int) -> None:
+    """Many wait, and each GapFill passes one number."""
+    desk.give(b"".join(desk.raw("8", (58, "x"), seq=count + 10 + n) for n in range(count)))
+    desk.give(b"".join(desk.raw("4", (43, "Y"), (123, "Y"), (36, 3 + n), seq=2 + n) for n in range(count)))
+
+
+def behind_a_slow_application(desk: Desk, count: int) -> None:
+    """One message is not dealt with, and session messages follow."""
+    desk.app("slow")
+    desk.give(b"".join(desk.raw("0") for _ in range(count)))
+    assert desk.session.next_in == count + 3
+
+
+def repetitions(desk: Desk, count: int) -> None:
+    again = desk.raw("8", (43, "Y"), (122, desk.time(-5)), (58, "x"), seq=1)
+    desk.give(again * count)
+
+
+def small_requests(desk: Desk, count: int) -> None:
+    for n in range(count):
+        desk.say("2", (7, 1 + n % 2), (16, 1 + n % 2))
+        desk.session.data_to_send()
+
+
+def backwards(desk: Desk, count: int) -> None:
+    """What waits arrives in the worst order, and then what is missing."""
+    desk.give(b"".join(desk.raw("8", (58, "x"), seq=count + 2 - n) for n in range(count)))
+    desk.give(desk.raw("8", (43, "Y"), (122, desk.time(-5)), (58, "x"), seq=2))
+    assert desk.session.next_in == count + 3
+
+
+@pytest.mark.parametrize("peer", [behind_a_gap, behind_a_slow_application, repetitions, small_requests, backwards])
+def test_SC3_four_times_the_messages_are_four_times_the_work(peer: Callable[[Desk, int], None]) -> None:
+    work = []
+    for count in (200, 800):
+        desk = Desk(max_repeated_requests=10**9, manual_done=True, queue_limit=1000, resend_timeout=10**6)
+        desk.logon()
+        desk.session.send("8", [(58, "x")], desk.now)
+        desk.hear()
+        work.append(lines_run(lambda desk=desk, count=count: peer(desk, count)))  # type: ignore[misc]
+        assert desk.state.active
+    assert work[0] > 200
+    assert work[1] < 4.4 * work[0]
 
 
 def refuse_everything(message: Message) -> Fault | None:
