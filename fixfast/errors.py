@@ -246,15 +246,18 @@ class StoreError(FixfastError):
 
 
 class StoreCorrupt(StoreError):
-    """A store file is damaged where it was known to be whole. Nothing was changed on disk."""
+    """A store file is damaged where it was known to be whole. Nothing was changed on disk.
 
-    def __init__(self, path: str, offset: int, detail: str) -> None:
-        super().__init__(f"{path}: damaged at byte {offset}: {detail}")
+    `offset` is where in the file, or None where that cannot be said (SQLite keeps pages, not a log).
+    """
+
+    def __init__(self, path: str, offset: int | None, detail: str) -> None:
+        super().__init__(f"{path}: damaged{'' if offset is None else f' at byte {offset}'}: {detail}")
         self.path = path
         self.offset = offset
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type, tuple[str, int, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str, int | None, str]]:
         return type(self), (self.path, self.offset, self.detail)
 
 
