@@ -248,16 +248,16 @@ class StoreError(FixfastError):
 class StoreCorrupt(StoreError):
     """A store file is damaged where it was known to be whole. Nothing was changed on disk.
 
-    `offset` is where in the file, or None where that cannot be said (SQLite keeps pages, not a log).
+    `offset` is where in the file, or -1 where that cannot be said (SQLite keeps pages, not a log).
     """
 
-    def __init__(self, path: str, offset: int | None, detail: str) -> None:
-        super().__init__(f"{path}: damaged{'' if offset is None else f' at byte {offset}'}: {detail}")
+    def __init__(self, path: str, offset: int, detail: str) -> None:
+        super().__init__(f"{path}: damaged{'' if offset < 0 else f' at byte {offset}'}: {detail}")
         self.path = path
         self.offset = offset
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type, tuple[str, int | None, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str, int, str]]:
         return type(self), (self.path, self.offset, self.detail)
 
 

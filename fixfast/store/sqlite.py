@@ -400,7 +400,7 @@ class SqliteStore:
             self.sync()
 
     def _corrupt(self, what: object) -> StoreCorrupt:
-        return StoreCorrupt(self.path, None, f"session {self._number}: {what}")
+        return StoreCorrupt(self.path, -1, f"session {self._number}: {what}")
 
     def _closed(self) -> SqliteFile:
         raise StoreError(f"{self.path}: closed")

@@ -97,7 +97,7 @@ class SqliteDatabase:
         self, locks: SessionLocks, connection: type[sqlite3.Connection], sync_file: Callable[[int], None]
     ) -> SqliteFile:
         if locks.note and not self._files.exists(self.path):
-            raise StoreCorrupt(self.path, None, "the database is gone, though there was one (see its .lock file)")
+            raise StoreCorrupt(self.path, -1, "the database is gone, though there was one (see its .lock file)")
         full = self.policy == "every"
         file = SqliteFile(self.path, full=full, files=self._files, connection=connection, sync=sync_file)
         if not locks.note:
@@ -132,7 +132,7 @@ class SqliteDatabase:
         known = max(self._numbers.values(), default=0)
         for *row, crc in self.file.query(f"{ALL_ROWS} WHERE id>?", (known,)):
             if crc != row_crc(tuple(row)):
-                raise StoreCorrupt(self.path, None, f"the row of session {row[0]} is damaged")
+                raise StoreCorrupt(self.path, -1, f"the row of session {row[0]} is damaged")
             self._numbers[row[1]] = row[0]
 
     def release(self, number: int) -> None:

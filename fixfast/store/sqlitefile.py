@@ -326,7 +326,7 @@ class SqliteFile:
     def error(self, exc: BaseException, doing: str = "") -> StoreError:
         """Return what to raise for an error of SQLite or of the system."""
         if _code(exc) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(exc, UnicodeDecodeError):
-            return StoreCorrupt(self.path, None, str(exc))
+            return StoreCorrupt(self.path, -1, str(exc))
         return StoreError(f"{self.path}: {doing} failed: {exc}" if doing else f"{self.path}: {exc}")
 
     def close(self) -> None:
