@@ -40,7 +40,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
         memory = MemoryStore()
         yield lambda: memory
         return
-    open_stores: list[Any] = []
+    open_stores: list[Store] = []
     if request.param.startswith("sqlite"):
 
         def sq() -> Store:
