@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from fixfast.store.base import Store
     from fixfast.store.journal import JournalStore
     from fixfast.store.memory import MemoryStore
+    from fixfast.store.sqlite import SqliteStore
+    from fixfast.store.sqlitedb import SqliteDatabase
     from fixfast.types import (
         Buffer,
         Garbled,
@@ -116,6 +118,8 @@ _HOME = {
         "fixfast.store.base": "Store",
         "fixfast.store.journal": "JournalStore",
         "fixfast.store.memory": "MemoryStore",
+        "fixfast.store.sqlite": "SqliteStore",
+        "fixfast.store.sqlitedb": "SqliteDatabase",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
     }.items()
     for name in names.split()
@@ -178,6 +182,8 @@ __all__ = [
     "SessionID",
     "Side",
     "Slot",
+    "SqliteDatabase",
+    "SqliteStore",
     "State",
     "Store",
     "StoreCorrupt",

@@ -246,10 +246,13 @@ class StoreError(FixfastError):
 
 
 class StoreCorrupt(StoreError):
-    """A store file is damaged where it was known to be whole. Nothing was changed on disk."""
+    """A store file is damaged where it was known to be whole. Nothing was changed on disk.
+
+    `offset` is where in the file, or -1 where that cannot be said (SQLite keeps pages, not a log).
+    """
 
     def __init__(self, path: str, offset: int, detail: str) -> None:
-        super().__init__(f"{path}: damaged at byte {offset}: {detail}")
+        super().__init__(f"{path}: damaged{'' if offset < 0 else f' at byte {offset}'}: {detail}")
         self.path = path
         self.offset = offset
         self.detail = detail

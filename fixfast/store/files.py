@@ -21,7 +21,7 @@ from typing import Protocol
 from fixfast.errors import StoreError, StoreLocked
 from fixfast.types import Buffer, SessionID
 
-__all__ = ["FileSystem", "JournalFile", "Lock", "OsFiles", "file_stem", "identity_hash"]
+__all__ = ["FileSystem", "JournalFile", "Lock", "OsFiles", "file_stem", "identity_hash", "open_private", "sync_fd"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -155,7 +155,7 @@ class _OsFile:
         return os.fstat(self._fd).st_size
 
     def sync(self) -> None:
-        _sync(self._fd)
+        sync_fd(self._fd)
 
     def truncate(self, size: int) -> None:
         os.ftruncate(self._fd, size)
@@ -191,7 +191,7 @@ class _OsLock:
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
         os.write(self._fd, note)
-        _sync(self._fd)
+        sync_fd(self._fd)
         self.note = note
 
     def release(self) -> None:
@@ -219,7 +219,7 @@ class OsFiles:
             raise StoreError(f"{path} may be written by other users: a journal's directory must be private (chmod 700)")
 
     def lock(self, path: str) -> Lock:
-        fd = _open_private(path, os.O_RDWR | os.O_CREAT)
+        fd = open_private(path, os.O_RDWR | os.O_CREAT)
         try:
             _lock(fd)
             return _OsLock(fd, os.read(fd, 256))
@@ -230,7 +230,7 @@ class OsFiles:
             raise
 
     def open(self, path: str, *, create: bool = False) -> JournalFile:
-        return _OsFile(_open_private(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)))
+        return _OsFile(open_private(path, os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)))
 
     def exists(self, path: str) -> bool:
         return os.path.lexists(path)
@@ -266,7 +266,7 @@ class OsFiles:
         return secrets.token_bytes(16)
 
 
-def _open_private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
     """Open with mode 0600; refuse symbolic links, other users' files and whatever is not a plain file."""
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -299,7 +299,8 @@ if sys.platform == "win32":
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         os.lseek(fd, 0, os.SEEK_SET)
 
-    def _sync(fd: int) -> None:
+    def sync_fd(fd: int) -> None:
+        """Make what was written to a file durable."""
         os.fsync(fd)
 
 else:
@@ -310,7 +311,8 @@ else:
         # file does not drop it.
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def _sync(fd: int) -> None:
+    def sync_fd(fd: int) -> None:
+        """Make what was written to a file durable."""
         if sys.platform == "darwin":
             fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync on macOS leaves the bytes in the drive's cache
         else:

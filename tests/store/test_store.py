@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fixfast import JournalStore, MemoryStore, SessionID, Store, StoreError
+from fixfast import JournalStore, MemoryStore, SessionID, SqliteStore, Store, StoreError
 from fixfast.store.base import StoreState
 
 ID = SessionID("FIX.4.4", "A", "B")
@@ -23,14 +23,36 @@ def message(n: int, body: bytes = b"35=D\x0111=x\x01") -> bytes:
     return head + b"10=%03d\x01" % (sum(head) % 256)
 
 
-@pytest.fixture(params=["memory", "none", "interval", "lease", "group", "every"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "none",
+        "interval",
+        "lease",
+        "group",
+        "every",
+        *("sqlite-" + p for p in ("none", "interval", "lease", "group", "every")),
+    ]
+)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """A function that takes up the store: the first time, and again as after a restart."""
     if request.param == "memory":
         memory = MemoryStore()
         yield lambda: memory
         return
-    open_stores: list[JournalStore] = []
+    open_stores: list[Store] = []
+    if request.param.startswith("sqlite"):
+
+        def sq() -> Store:
+            while open_stores:
+                open_stores.pop().close()
+            open_stores.append(SqliteStore(tmp_path / "x.db", session_id=ID, sync=request.param[7:], lease_size=7))
+            return open_stores[-1]
+
+        yield sq
+        for store in open_stores:
+            store.close()
+        return
 
     def journal() -> Store:
         while open_stores:
