@@ -26,6 +26,13 @@ class Commands:
         finally:
             self._soon()
 
+    def set_next_out(self, n: int) -> None:
+        """Continue with MsgSeqNum n: where a peer insists on a higher number than ours. Before it is connected again.
+
+        Raises: LocalProtocolError: there is a connection. ValueError: numbers from n on were used.
+        """
+        self._session.set_next_out(n)
+
     def send_sequence_reset(self, new_seq_no: int) -> None:
         """Skip outbound numbers, and tell the peer by a SequenceReset-Reset; also the way back after a store was lost.
 

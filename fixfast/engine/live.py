@@ -290,7 +290,8 @@ class LiveSession(Commands):
             pump.turn()
         elif self.state not in leaving and not pump.abort("closed before logon"):
             return  # it is not up yet, and will not come up
-        limit = timeout if timeout is not None else self.config.logout_timeout + _GRACE
+        steps = 2 if self.config.logout_test_request else 1
+        limit = timeout if timeout is not None else steps * self.config.logout_timeout + _GRACE
         _, pending = await asyncio.wait([pump.closed], timeout=limit)
         if pending:
             await self.cut("no end of the connection in time")

@@ -105,6 +105,8 @@ class AdminHandlers(Resets):
         if test_id:
             self._live.answered(test_id)
             self._end_round_trip(test_id)
+            if self._farewell is not None and self._farewell.test_id == test_id and self._state.active:
+                self._log_out(self._farewell.text, self._farewell.status, now)
             if self._reset is not None and self._reset.test_id == test_id:
                 # H06: only the match proves that the peer has dealt with everything before our request
                 self._reset.test_id = ""

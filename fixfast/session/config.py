@@ -162,6 +162,11 @@ class SessionConfig:
         test_req_id: TestReqID of our TestRequests; "": another one each time (X05).
         dead_peer: a peer that is silent gets a "logout", or we "close" at once (X08).
         close_after_logout: when we have answered the peer's Logout, "wait" for the peer to close, or close "now" (X02).
+        logout_test_request: send a TestRequest before our Logout, and the Logout when it is answered, or logout_timeout
+            is over: what was sent before has arrived then (O01).
+        low_gap_fill: a GapFill whose number is too low and that has no PossDupFlag does "end" the session, or we
+            "discard" it (Z04).
+        report_duplicates: an event Duplicate for each message with PossDupFlag that was here already (S05).
         slow_consumer_timeout: a peer that takes nothing of what is queued for so long is disconnected; what it did not
             get stays in the store (H09).
         send_queue_bytes: ... and so is one for which more than that is queued while it takes nothing.
@@ -239,6 +244,9 @@ class SessionConfig:
     test_req_id: str = ""
     dead_peer: Literal["logout", "close"] = "logout"
     close_after_logout: Literal["wait", "now"] = "wait"
+    logout_test_request: bool = False
+    low_gap_fill: Literal["end", "discard"] = "end"
+    report_duplicates: bool = False
     slow_consumer_timeout: float = 10
     send_queue_bytes: int = 64 << 20
 
@@ -329,7 +337,7 @@ _TEXTS = frozenset(
 _FLAGS = frozenset(
     "manual_logon manual_done reset_on_logon reset_on_logout reset_on_disconnect check_latency check_sub_ids "
     "adopt_peer_appl_ver_id logon_test_request adopt_expected_seq_num last_msg_seq_num_processed "
-    "announce_max_message_size".split()
+    "announce_max_message_size logout_test_request report_duplicates".split()
 )
 #: option -> what its entries are
 _SETS = {
@@ -349,6 +357,7 @@ _CHOICES = {
     "non_ascii": ("accept", "reject"),
     "dead_peer": ("logout", "close"),
     "close_after_logout": ("wait", "now"),
+    "low_gap_fill": ("end", "discard"),
 }
 #: option -> its lowest value
 _COUNTS = {

@@ -36,7 +36,7 @@ from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
 
-__all__ = ["ResetInProgress", "RoundTrip", "SessionCore", "own_dictionary"]
+__all__ = ["Farewell", "ResetInProgress", "RoundTrip", "SessionCore", "own_dictionary"]
 
 #: How long the peer has to read our Logout when something was wrong (TC 2.c).
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
@@ -118,6 +118,17 @@ class ResetInProgress:
         self.old_next_in = 0
 
 
+class Farewell:
+    """A Logout of ours that waits for a last round trip (O01)."""
+
+    __slots__ = ("status", "test_id", "text")
+
+    def __init__(self, test_id: str, text: str, status: int | None) -> None:
+        self.test_id = test_id
+        self.text = text
+        self.status = status
+
+
 class RoundTrip:
     """The TestRequest behind our Logons (I12), and the event that its Heartbeat lets out."""
 
@@ -143,6 +154,7 @@ class SessionCore:
         "_end_reason",
         "_eof",
         "_failure",
+        "_farewell",
         "_gap",
         "_garbled_run",
         "_garbled_share",
@@ -237,6 +249,7 @@ class SessionCore:
         self._gap: Gap | None = None
         self._reset: ResetInProgress | None = None
         self._round_trip: RoundTrip | None = None
+        self._farewell: Farewell | None = None
         self._own_version = self.config.default_appl_ver_id  # DefaultApplVerID of our Logon
         self._hold.clear()
         self._outbox.clear()
@@ -342,6 +355,13 @@ class SessionCore:
         if text:
             fields.append((58, text))
         self._say("5", fields, now)
+
+    def _log_out(self, text: str, status: int | None, now: Now) -> None:
+        """Say that we leave, and wait for the answer (O01)."""
+        self._farewell = None
+        self._send_logout(text, status, now)
+        self._set_state(State.LOGOUT_SENT, text or "Logout sent")
+        self._set_deadline(self.config.logout_timeout, now)
 
     def _test_request(self, now: Now) -> str:
         """Send a TestRequest with a fresh TestReqID, or the configured one (X05), and return that."""

@@ -66,7 +66,7 @@ class Deciding(Pipeline):
 
     @property
     def held_back(self) -> bool:
-        """Whether no Logon is sent until reset() or set_next_out(): the peer keeps saying that it is too low (I13)."""
+        """Whether no Logon is sent until a person gives a command: the peer keeps saying that it is too low (I13)."""
         return self._lows >= self.config.max_too_low_logouts
 
     def send_sequence_reset(self, new_seq_no: int, now: Now) -> None:
@@ -99,7 +99,9 @@ class Deciding(Pipeline):
         except StoreError as error:
             self._store_failed(error)
             raise
-        self._jumped_to = 0 if connected else new_seq_no
+        if not connected:
+            self._jumped_to = new_seq_no
+            self._lows = 0
 
     # --- Logons of the peer ---------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from fixfast.types import Garbled
 __all__ = [
     "Alarm",
     "Disconnected",
+    "Duplicate",
     "Event",
     "GapDetected",
     "GapFilled",
@@ -96,6 +97,13 @@ class Disconnected:
 
     reason: CloseReason
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """With `report_duplicates`: a message with PossDupFlag was here already. It is not delivered, nor counted (S05)."""
+
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +199,7 @@ Event: TypeAlias = (
     | LogonRefused
     | LoggedOut
     | Disconnected
+    | Duplicate
     | GarbledReceived
     | Rejected
     | GapDetected

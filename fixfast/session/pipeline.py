@@ -13,7 +13,7 @@ from fixfast.session.checks import (
     seq_num_beyond_bounds,
     time_fault,
 )
-from fixfast.session.events import GarbledReceived
+from fixfast.session.events import Duplicate, GarbledReceived
 from fixfast.session.logon import STATUS_SEQ_NUM_TOO_LOW
 from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
@@ -243,7 +243,7 @@ class Pipeline(AdminHandlers):
         held: Message | None = message
         if msg_type == "2" and self._answer_early(message, now):
             held = None
-        if self._is_leaving():
+        if self._is_leaving() or not self._state.connected:
             return  # nothing but resends after a Logout; the rest comes after the next logon
         if msg_type == "5" and self._state is not State.LOGOUT_RECEIVED:
             self._on_early_logout(message, now)
@@ -254,12 +254,17 @@ class Pipeline(AdminHandlers):
         if message.poss_dup:
             fault = poss_dup_fault(message)
             self._counters["duplicates"] += 1
+            if self.config.report_duplicates:
+                message.detach()
+                self._emit(Duplicate(message))
             if fault is not None and self._state.active:
                 self._send_reject(message, fault.reason, fault.tag, now)  # S10
                 if fault.reason == 10:
                     self._end(CloseReason.SENDING_TIME, REJECT_TEXT[10], now)  # S08
         elif msg_type == "5" or not self._state.active:
             self._close(CloseReason.SEQUENCE_TOO_LOW)  # O05
+        elif msg_type == "4" and self.config.low_gap_fill == "discard":
+            self._alarm(f"a GapFill with MsgSeqNum {n} without PossDupFlag is discarded")  # Z04
         else:
             self._alarm(f"the peer sent MsgSeqNum {n}, {self._inbox.next_in} was expected")
             self._end(CloseReason.SEQUENCE_TOO_LOW, self._low_text(n), now, STATUS_SEQ_NUM_TOO_LOW)

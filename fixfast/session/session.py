@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
-from fixfast.session.core import own_dictionary
+from fixfast.session.core import Farewell, own_dictionary
 from fixfast.session.deciding import Deciding
 from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
@@ -246,6 +246,8 @@ class Session(Deciding):
                 self._close(CloseReason.LOGOUT)
             else:
                 self._answer_logout(self._early_logout, now)  # O04: NIN stays at the first missing number
+        elif self._farewell is not None:
+            self._log_out(self._farewell.text, self._farewell.status, now)
         elif self._round_trip is not None:
             self._round_trip_late(now)
         elif self._reset is not None:
@@ -364,7 +366,9 @@ class Session(Deciding):
     def logout(self, text: str, now: Now, *, status: int | None = None) -> None:
         """Log out: the peer's resend requests are still answered, its answer is waited for, then close (O01).
 
-        Without a session yet, the connection is closed at once; without a connection nothing happens.
+        With config.logout_test_request that happens once a TestRequest is answered, within logout_timeout, so that
+        nothing of what was sent is still on its way; another call does not wait for it. Without a session yet, the
+        connection is closed at once; without a connection nothing happens.
 
         Args: text: Text(58), may be empty. status: SessionStatus(1409), FIXT.1.1 only (L21); None for none.
         """
@@ -375,12 +379,13 @@ class Session(Deciding):
                 self._outbox.release()
             self._reset = None
             try:
-                self._send_logout(text, status, now)
+                if self.config.logout_test_request and self._farewell is None:
+                    self._farewell = Farewell(self._test_request(now), text, status)
+                    self._set_deadline(self.config.logout_timeout, now)
+                else:
+                    self._log_out(text, status, now)
             except StoreError as error:
                 self._store_failed(error)
-                return
-            self._set_state(State.LOGOUT_SENT, text or "Logout sent")
-            self._set_deadline(self.config.logout_timeout, now)
         elif state in (State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIVED):
             self._close(CloseReason.LOCAL, silently=True)
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 import fixfast as ff
-from tests.engine.harness import EAGER, Notes, Peer, Venue, free_port, run, silent, them, to, until, us
+from tests.engine.harness import EAGER, Notes, Peer, Venue, free_port, news, run, silent, them, to, until, us
 
 # --- leaving -------------------------------------------------------------------------------------------------
 
@@ -245,3 +245,17 @@ def test_cancel_in_the_body() -> None:
             await until(lambda: notes.logouts)
 
     run(main(), limit=5)
+
+
+def test_o01_a_round_trip_before_the_logout() -> None:
+    async def main() -> None:
+        notes = Notes()
+        async with ff.serve(notes, [them()]) as server:
+            async with ff.connect(us(logout_test_request=True), to(server)) as session:
+                for n in range(100):
+                    session.send_nowait(*news(n))
+            assert len(notes.messages) == 100
+            await until(lambda: notes.logouts)
+            assert notes.logouts == ["Logout"]
+
+    run(main())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fixfast.errors import ConfigError
-from fixfast.session.events import Disconnected, LoggedOut, Rejected
+from fixfast.session.events import Alarm, Disconnected, Duplicate, LoggedOut, Rejected
 from fixfast.session.state import CloseReason, State
 from fixfast.types import Role
 from tests.session.harness import Desk, Pair, config
@@ -33,6 +33,9 @@ def on(version: str, **options: Any) -> Desk:
         ("test_req_id", "a\x01b", "control characters"),
         ("dead_peer", "ignore", "'logout' or 'close'"),
         ("close_after_logout", True, "'wait' or 'now'"),
+        ("logout_test_request", 1, "True or False"),
+        ("low_gap_fill", "reject", "'end' or 'discard'"),
+        ("report_duplicates", None, "True or False"),
         ("slow_consumer_timeout", None, "above 0"),
         ("send_queue_bytes", 0, "from 1"),
     ],
@@ -140,6 +143,74 @@ def test_X10_or_what_the_length_claims_is_skipped(version: str) -> None:
         desk.dup("8", (58, text), seq=seq)
     assert [m[58] for m in desk.take_messages()] == ["bad", "swallowed", "third"]
     assert desk.state is State.ACTIVE
+
+
+# --- options inside of rows -----------------------------------------------------------------------------------
+
+
+def test_O01_a_round_trip_before_our_logout(version: str) -> None:
+    desk = on(version, logout_test_request=True)
+    desk.session.logout("good night", desk.now)
+    [test] = desk.hear()
+    assert test.msg_type == "1"
+    desk.session.send("8", [(58, "still allowed")], desk.now)
+    desk.say("0", (112, "another"))
+    assert desk.hear_types() == ["8"]
+    desk.say("0", (112, test[112]))
+    assert [m.get(58) for m in desk.hear()] == ["good night"]
+    assert desk.state is State.LOGOUT_SENT
+    desk.say("5")
+    assert desk.session.close_requested is CloseReason.LOGOUT
+
+
+def test_O01_without_an_answer_the_logout_goes_out_all_the_same(version: str) -> None:
+    desk = on(version, logout_test_request=True, logout_timeout=4)
+    desk.session.logout("", desk.now)
+    desk.advance(3.9)
+    assert desk.hear_types() == ["1"]
+    desk.advance(0.2)
+    assert desk.hear_types() == ["5"]
+    desk.advance(4)
+    assert desk.session.close_requested is CloseReason.LOGOUT_TIMEOUT
+
+
+def test_O01_asked_twice_it_does_not_wait(version: str) -> None:
+    desk = on(version, logout_test_request=True)
+    desk.session.logout("", desk.now)
+    desk.session.logout("now", desk.now)
+    assert desk.hear_types() == ["1", "5"]
+
+
+def test_O01_the_peer_s_logout_comes_first(version: str) -> None:
+    desk = on(version, logout_test_request=True)
+    desk.session.logout("", desk.now)
+    test = desk.hear()[0]
+    desk.say("5")
+    assert desk.hear_types() == ["5"]
+    desk.say("0", (112, test[112]))
+    assert desk.hear() == []
+    assert desk.state is State.LOGOUT_RECEIVED
+
+
+def test_Z04_a_low_gap_fill_may_be_discarded(version: str) -> None:
+    desk = on(version, low_gap_fill="discard")
+    desk.app("a")
+    desk.say("4", (123, "Y"), (36, 9), seq=2)
+    assert desk.hear() == []
+    assert desk.session.next_in == 3
+    assert desk.told(Alarm)
+    desk.app("low", seq=2)
+    assert desk.hear()[-1].msg_type == "5"  # only GapFills
+
+
+def test_S05_repetitions_are_told_where_that_is_asked_for(version: str) -> None:
+    desk = on(version, report_duplicates=True)
+    desk.app("a")
+    desk.dup("8", (58, "a"), seq=2)
+    [told] = desk.told(Duplicate)
+    assert (told.message[58], told.message.poss_dup) == ("a", True)
+    assert len(desk.told(Alarm)) == 0
+    assert desk.session.next_in == 3
 
 
 # --- bytes above ASCII (F16) ----------------------------------------------------------------------------------
