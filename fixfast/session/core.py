@@ -436,6 +436,8 @@ class SessionCore:
         unsent = self._outbox.begin_epoch()
         self._jumped_to = 0
         self._near_infinity = False
+        self._requests.begin_epoch()
+        self._repeats.begin_epoch()
         self._hold.clear()
         self._emit(SequenceReset(why, old_in, old_out, unsent))
 

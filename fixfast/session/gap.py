@@ -120,6 +120,10 @@ class RequestCounter:
         self._number = 0
         self._count = 0
 
+    def begin_epoch(self) -> None:
+        """Forget the number: in another epoch it is another message."""
+        self._number = self._count = 0
+
     def allow(self, number: int) -> bool:
         """Count a request that begins at this number; False when there were too many."""
         self._count = self._count + 1 if number == self._number else 1

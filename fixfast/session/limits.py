@@ -29,6 +29,10 @@ class RepeatLimit:
         self._begin = 0
         self.begin_connection()
 
+    def begin_epoch(self) -> None:
+        """Forget all numbers: in another epoch they are other messages."""
+        self._begin = self._highest = 0
+
     def begin_connection(self) -> None:
         """Forget how far the peer has asked: what was on the way when the connection ended is lost."""
         self._highest = 0

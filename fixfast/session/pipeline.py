@@ -162,7 +162,9 @@ class Pipeline(AdminHandlers):
         n = seq_num(message)
         msg_type = message.get(35)
         if n is None:
-            if seq_num_beyond_bounds(message):
+            if msg_type == "5" and self._is_leaving():
+                self._finish_logout(message)  # O02: whatever its number
+            elif seq_num_beyond_bounds(message):
                 self._send_reject(message, 5, 34, now)  # S19: as if it had not come
             else:
                 self._end(CloseReason.MSG_SEQ_NUM, "MsgSeqNum(34) is missing or not valid", now)  # F10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fixfast.errors import GarbledMessage, MessageError
+from fixfast.errors import GarbledMessage, MessageError, StoreCorrupt
 from fixfast.session.wire import Message, parse
 from fixfast.store.base import Store
 from fixfast.types import PASSWORD_TAGS
@@ -16,6 +16,8 @@ BATCH_BYTES = 1 << 16
 BATCH_MESSAGES = 256
 #: ... and one call looks at no more numbers than this, even when all of them are gap-filled.
 BATCH_NUMBERS = 4096
+#: ... and tries no more than this to read on behind a damaged record: each time a store may have to go back a little.
+BATCH_DAMAGED = 64
 
 #: Session messages are never resent; Reject(3) may be, and is not, like in other engines (P15).
 _NOT_RESENT = frozenset({"0", "1", "2", "3", "4", "5", "A"})
@@ -30,7 +32,7 @@ class Replay:
         lost: called with (first, last, damaged) for numbers the store does not give back (P14).
     """
 
-    __slots__ = ("_gap_from", "_lost", "_next", "_resendable", "begin", "end", "queue", "resent")
+    __slots__ = ("_damaged", "_gap_from", "_lost", "_next", "_resendable", "begin", "end", "queue", "resent")
 
     def __init__(
         self, begin: int, end: int, resendable: Callable[[Message, int], bool], lost: Callable[[int, int, bool], None]
@@ -45,6 +47,7 @@ class Replay:
         self.end = end
         self.resent = 0
         self._gap_from: int | None = None
+        self._damaged: int | None = None  # the first of those that could not be read just now
 
     @property
     def finished(self) -> bool:
@@ -66,9 +69,36 @@ class Replay:
             gap_fill: (first, new_seq_no) -> a GapFill message.
         """
         out: list[bytes] = []
-        size = 0
         stop = min(self.end, self._next + BATCH_NUMBERS - 1)
+        for _ in range(BATCH_DAMAGED):
+            try:
+                if self._read(store, stop, stamp, gap_fill, out) and self._next <= stop:
+                    self._leave_out(self._next, stop, missing=True)
+                    self._next = stop + 1
+                break
+            except StoreCorrupt:
+                # P14, T15: this one cannot be read, and perhaps others behind it. It is tried from the next one on.
+                self._leave_out(self._next, self._next)
+                if self._damaged is None:
+                    self._damaged = self._next
+                self._next += 1
+                if out or self._next > stop:
+                    break
+        if self.finished:
+            self._end_damage()
+            if self._gap_from is not None:
+                # P20: exactly to the end that was asked for
+                out.append(gap_fill(self._gap_from, self.end + 1))
+                self._gap_from = None
+        return out
+
+    def _read(
+        self, store: Store, stop: int, stamp: bytes, gap_fill: Callable[[int, int], bytes], out: list[bytes]
+    ) -> bool:
+        """Fill `out`; return whether the store had no more up to `stop`, rather than the batch being full."""
+        size = 0
         for n, wall_ns, raw in store.read_out(self._next, stop):
+            self._end_damage()
             if n > self._next:
                 self._leave_out(self._next, n - 1, missing=True)
             again = self._again(n, wall_ns, raw, stamp)
@@ -83,16 +113,14 @@ class Replay:
             self.resent += 1
             size += len(again)
             if size >= BATCH_BYTES or len(out) >= BATCH_MESSAGES:
-                break
-        else:
-            if self._next <= stop:
-                self._leave_out(self._next, stop, missing=True)
-                self._next = stop + 1
-        if self.finished and self._gap_from is not None:
-            # P20: exactly to the end that was asked for
-            out.append(gap_fill(self._gap_from, self.end + 1))
-            self._gap_from = None
-        return out
+                return False
+        return True
+
+    def _end_damage(self) -> None:
+        """Tell of the numbers before this one that could not be read."""
+        if self._damaged is not None:
+            self._lost(self._damaged, self._next - 1, True)
+            self._damaged = None
 
     def _leave_out(self, first: int, last: int, missing: bool = False) -> None:
         if self._gap_from is None:

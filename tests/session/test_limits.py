@@ -111,6 +111,21 @@ def test_P17_a_loop_is_seen_across_connections(version: str, progress: int, ende
     assert (desk.state is State.LOGOUT_SENT) is ended
 
 
+def test_P17_G09_another_epoch_has_other_messages(version: str) -> None:
+    """What was asked for before a reset counts neither against the peer nor against us."""
+    desk = filled(version, 3, max_repeated_requests=2, max_resend_requests=1, reset_on_disconnect=True)
+    for _ in range(4):
+        desk.session.send("8", [(58, "x")], desk.now)
+        desk.hear()
+        desk.say("2", (7, 2), (16, 0))
+        desk.say("8", (58, "high"), seq=desk.session.next_in + 1)  # number 2, say, is missing, each time anew
+        assert desk.hear_types()[-1] == "2"
+        desk.drop()
+        desk.seq = 1
+        desk.logon()
+    assert desk.state is State.ACTIVE
+
+
 def test_SC15_P16_a_short_request_reads_no_more_than_a_batch(version: str) -> None:
     """How much is read of the store, and how much is in memory, is bounded by what the peer has taken."""
     text = "x" * 300

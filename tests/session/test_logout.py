@@ -44,7 +44,7 @@ def test_O02_answer_to_our_logout_closes_at_once(desk: Desk) -> None:
     assert [event.reason for event in desk.told(Disconnected)] == [CloseReason.LOGOUT]
 
 
-@pytest.mark.parametrize("seq", [1, 9])
+@pytest.mark.parametrize("seq", [1, 9, 0, -1, 10**17, 10**30])
 def test_O02_answer_closes_whatever_its_number(desk: Desk, seq: int) -> None:
     desk.session.logout("", desk.now)
     desk.hear()

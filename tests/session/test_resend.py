@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fixfast.errors import StoreCorrupt
 from fixfast.session.events import Alarm, Rejected, Resent
 from fixfast.session.resend import BATCH_MESSAGES, poss_dup
 from fixfast.session.session import Session
 from fixfast.session.state import State
 from fixfast.session.wire import Message, encode
+from fixfast.store.journal import JournalStore
 from fixfast.store.memory import MemoryStore
 from tests.session.harness import Desk, message, messages
 
@@ -238,6 +241,64 @@ def test_P14_T15_missing_and_damaged_messages_are_gap_filled_with_an_alarm(versi
     assert len(texts) == 2
     assert "3..3" in texts[0]
     assert "4..4" in texts[1]
+
+
+def test_P14_T15_a_record_damaged_on_disk_is_gap_filled_with_an_alarm(tmp_path: Path) -> None:
+    """The session goes on with what can be read; behind the damage that is what the journal's index names next."""
+    count = 1000
+    store = JournalStore(tmp_path / "a.journal", sync="none")
+    desk = Desk("FIX.4.4", store=store)
+    desk.logon()
+    for n in range(2, count + 2):
+        desk.session.send("8", [(58, f"text-{n}-")], desk.now)
+    desk.hear()
+    path = tmp_path / "a.journal"
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(b"text-100-"))
+        file.write(b"T")
+    desk.say("2", (7, 2), (16, 0))
+    heard = []
+    for _ in range(20):
+        heard += desk.hear()
+        desk.session.poll(desk.now)
+    [gap_fill] = [m for m in heard if m.msg_type == "4"]
+    assert (gap_fill.msg_seq_num, gap_fill.int(36) > 100) == (100, True)
+    resent = [m for m in heard if m.msg_type == "8"]
+    assert [m.msg_seq_num for m in resent] == [*range(2, 100), *range(gap_fill.int(36), count + 2)]
+    assert len(resent) > count * 0.7
+    assert all(m[58] == f"text-{m.msg_seq_num}-" for m in resent)
+    [alarm] = desk.told(Alarm)
+    assert f"100..{gap_fill.int(36) - 1}" in alarm.text
+    assert desk.state is State.ACTIVE
+    store.close()
+
+
+class Torn(MemoryStore):
+    """A store some of whose records cannot be read."""
+
+    torn: frozenset[int] = frozenset()
+
+    def read_out(self, a: int, b: int) -> Any:
+        for item in super().read_out(a, b):
+            if item[0] in self.torn:
+                raise StoreCorrupt("here", 0, "torn")
+            yield item
+
+
+@pytest.mark.parametrize("torn", [{2}, {6}, {3, 4}, {3, 5}, {2, 3, 4, 5, 6}])
+def test_P14_T15_only_what_cannot_be_read_is_gap_filled(version: str, torn: set[int]) -> None:
+    store = Torn()
+    desk = busy(version, "88888", store=store)
+    store.torn = frozenset(torn)
+    answer = ask(desk, 2, 0)
+    for _ in torn:
+        desk.session.poll(desk.now)
+        answer += desk.hear()
+    assert [m.msg_seq_num for m in answer if m.msg_type == "8"] == [n for n in range(2, 7) if n not in torn]
+    filled = {n for m in answer if m.msg_type == "4" for n in range(m.msg_seq_num, m.int(36))}
+    assert filled == torn
+    assert len(desk.told(Alarm)) == len(filled) - sum(n + 1 in torn for n in torn)
+    assert desk.state is State.ACTIVE
 
 
 def test_P15_rejects_are_gap_filled(version: str) -> None:
