@@ -144,10 +144,17 @@ class RemoteProtocolError(FixfastError):
     """The peer broke the protocol."""
 
 
+#: For str.translate: control bytes, and bytes that are no UTF-8
+_ESCAPED = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
+    **{0xDC00 + code: f"\\x{code:02x}" for code in range(0x80, 0x100)},
+}
+
+
 class LogonFailed(RemoteProtocolError):
     """No session came of this connection.
 
-    `reason` is a short machine-readable word, `text` the peer's Text(58), `status` its SessionStatus(1409). A peer that
+    `reason` is a short machine-readable word, `text` the peer's Text(58) as it came, `status` its SessionStatus(1409). A peer that
     answered our Logon with a Reject: `reject_reason` is its SessionRejectReason(373) (or BusinessRejectReason, 380),
     `ref_tag` its RefTagID(371). Each is None where there was none.
     """
@@ -162,7 +169,7 @@ class LogonFailed(RemoteProtocolError):
     ) -> None:
         parts = [f"logon failed: {reason}"]
         if text:
-            parts.append(text)
+            parts.append(text.translate(_ESCAPED))  # C9: it is the peer's, and goes into logs
         if status is not None:
             parts.append(f"SessionStatus {status}")
         if reject_reason is not None:

@@ -71,6 +71,13 @@ class Side(StrEnum):
     SELL_SHORT = "5"
 
 
+#: For str.translate: control bytes, and bytes that are no UTF-8
+_ESCAPED = {
+    **{code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))},
+    **{0xDC00 + code: f"\\x{code:02x}" for code in range(0x80, 0x100)},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SessionID:
     """The identity of one FIX session as seen from our side: sender is us, target is the peer."""
@@ -81,8 +88,10 @@ class SessionID:
     qualifier: str = ""
 
     def __str__(self) -> str:
+        """Return a name for logs. That of a stranger may hold anything: what would break a line is escaped (C9)."""
         text = f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
-        return f"{text}:{self.qualifier}" if self.qualifier else text
+        text = f"{text}:{self.qualifier}" if self.qualifier else text
+        return text if text.isprintable() else text.translate(_ESCAPED)
 
 
 class GarbledReason(StrEnum):

@@ -171,6 +171,19 @@ def test_G08_no_progress_one_repeat_then_the_end(version: str) -> None:
     assert any("asked for twice" in alarm.text for alarm in desk.told(Alarm))
 
 
+def test_G08_progress_after_a_repeated_request_gives_it_another_chance(version: str) -> None:
+    desk = gapped(version, 9, resend_timeout=20, max_resend_requests=2)
+    for seq in (2, 3, 4):
+        desk.advance(20)
+        assert [m[7] for m in desk.hear() if m.msg_type == "2"] == [str(seq)]
+        desk.dup("8", (58, str(seq)), seq=seq)
+        assert desk.state is State.RECOVERING
+    desk.advance(20)
+    desk.dup("8", (58, "3"), seq=3)  # a repetition is no progress
+    desk.advance(20)
+    assert "5" in desk.hear_types()
+
+
 def test_G08_progress_keeps_waiting(version: str) -> None:
     desk = gapped(version, 20)
     for seq in range(2, 20):
