@@ -196,6 +196,18 @@ def test_D09_the_deadline_is_the_boundary_when_it_is_near() -> None:
     assert due == at(it, 6 * HOUR, 0).mono_ns + 1, "one ns after 16:00"
 
 
+def test_D09_a_boundary_that_a_message_shows_to_be_over_is_due_at_once() -> None:
+    it = worked(check_latency=False)
+    late = Now(it.now.mono_ns, it.now.wall_ns + 7 * HOUR * SECOND)
+    it.session.receive_data(it.raw("0"), late)
+    assert it.session.next_deadline() == it.now.mono_ns
+    it.session.poll(late)
+    assert it.state is State.LOGOUT_SENT
+    due = it.session.next_deadline()
+    assert due is not None
+    assert due > it.now.mono_ns, "and not again and again"
+
+
 # --- a window later ----------------------------------------------------------------------------------------------
 
 
@@ -302,6 +314,33 @@ def test_D06_non_stop_never_resets_by_itself(schedule: Schedule | None) -> None:
     it.drop()
     it.session.reset(it.now)
     assert numbers(it) == (1, 1), "the operator can"
+
+
+def test_D07_numbers_that_are_1_anyway_need_no_reset() -> None:
+    it = desk()
+    for _ in range(10):
+        it.connect()
+        it.drop()
+        it.session.poll(it.now)
+        sleep(it, 24)
+    assert not resets(it)
+    assert it.store.load().epoch == 1
+
+
+def test_D07_a_new_window_makes_a_held_back_initiator_try_again() -> None:
+    it = worked(Role.INITIATOR, max_too_low_logouts=1)
+    it.drop()
+    it.connect()
+    it.hear()
+    it.say("5", (58, "MsgSeqNum too low, expecting 9 but received 4"))
+    it.drop()
+    it.connect()
+    assert it.session.close_requested is CloseReason.SEQUENCE_TOO_LOW
+    assert not it.hear()
+    it.drop()
+    sleep(it, 24)
+    it.connect()
+    assert [m.msg_seq_num for m in it.hear()] == [1]
 
 
 # --- clocks and peers that disagree --------------------------------------------------------------------------------
