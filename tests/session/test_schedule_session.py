@@ -14,7 +14,9 @@ from fixfast.session.schedule import Schedule
 from fixfast.session.session import Session
 from fixfast.session.state import CloseReason, State
 from fixfast.store.journal import JournalStore
-from fixfast.types import Now, Role
+from fixfast.store.memory import MemoryStore
+from fixfast.store.sqlite import SqliteStore
+from fixfast.types import Now, Role, SessionID
 from tests.session.harness import SECOND, Desk, message
 
 HOUR = 3600
@@ -23,6 +25,7 @@ DAY = 24 * HOUR
 OFFICE = Schedule.daily("08:00", "16:00", tz="UTC")
 #: never closed, a boundary in two hours
 ROUND_THE_CLOCK = Schedule.daily("12:00", "12:00", tz="UTC")
+ID = SessionID("FIX.4.4", "US", "THEM")
 ROLES = pytest.mark.parametrize("role", list(Role))
 
 
@@ -379,27 +382,33 @@ def test_D12_a_session_that_is_logged_on_stays_when_the_clock_steps_back() -> No
     assert len(resets(it)) == 1
 
 
-@pytest.mark.parametrize("kind", ["memory", "journal"])
+@pytest.mark.parametrize("kind", ["memory", "journal", "sqlite"])
 def test_D12_not_even_when_the_process_restarts_before_the_boundary_comes_again(kind: str, tmp_path: Path) -> None:
-    store = JournalStore(tmp_path / "s.journal") if kind == "journal" else None
-    it = worked(Role.INITIATOR, ROUND_THE_CLOCK, store=store)
+    memory = MemoryStore()
+
+    def take_up() -> Any:
+        if kind == "memory":
+            return memory
+        return (
+            JournalStore(tmp_path / "s.journal") if kind == "journal" else SqliteStore(tmp_path / "s.db", session_id=ID)
+        )
+
+    it = worked(Role.INITIATOR, ROUND_THE_CLOCK, store=take_up())
     it.drop()
     noon = 2 * HOUR
     it.session.poll(at(it, noon + 5, noon + 5))
     it.session.connected(at(it, noon + 6, noon - 60))  # the first message of the epoch has a time of the old window
     it.session.disconnected("cut", at(it, noon + 6, noon - 60))
-    if store is not None:
-        store.close()
-        it.store = store = JournalStore(tmp_path / "s.journal")
     it.take()
+    it.store.close()
+    it.store = take_up()
     it.restart()
     it.session.poll(at(it, noon + 70, noon + 5))
     assert numbers(it) == (1, 2)
     assert len(resets(it)) == 1
     it.session.poll(at(it, noon + DAY, noon + DAY))
     assert len(resets(it)) == 2
-    if store is not None:
-        store.close()
+    it.store.close()
 
 
 def test_D12_a_clock_that_steps_forward_is_noticed_within_a_minute() -> None:
