@@ -35,6 +35,11 @@ class Liveness:
         """The mono_ns of `last`."""
         return self.last.mono_ns
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a TestRequest went out for this silence, and nothing came since."""
+        return self._probed == self.heard
+
     def heartbeat_at(self, last_sent: int) -> int | None:
         """Return when the next Heartbeat is due, given when something was last sent."""
         return last_sent + self.interval if self.interval else None

@@ -203,7 +203,7 @@ class Schedule:
         """
         if not self.days:
             return _ALWAYS
-        day = self._local_date(wall_ns) - timedelta(self._span + 2)
+        day = self._local_date(wall_ns) - timedelta(self._span + 1)
         while True:  # holidays are finitely many
             window = self._window_of(day)
             if window is not None and window.end_ns >= wall_ns:

@@ -1,10 +1,10 @@
 """Where a session stands: the states, the table of legal changes, and why a connection is given up.
 
-The diagram in docs/state-machine.md is drawn from `TRANSITIONS` by `python -m fixfast.session.state`.
+The diagram in docs/state-machine.md is drawn from `TRANSITIONS` by `python -m fixfast.session.machines`.
 
-Three things are *not* states but objects beside the state, because they come and go in several of them: the gap being
-filled, the test request that waits for its Heartbeat, and a reset in progress. (RECOVERING only makes an open gap
-visible, and keeps the first test of the receive path to one comparison.)
+Some things are *not* states but objects beside the state, because they come and go in several of them: the gap being
+filled, a replay, the test request that waits for its Heartbeat, a reset in progress, the window of the schedule; see
+machines.py. (RECOVERING only makes an open gap visible, and the first test of the receive path one comparison.)
 """
 
 from __future__ import annotations
@@ -130,11 +130,11 @@ class CloseReason(StrEnum):
 
 
 def mermaid() -> str:
-    """Return the transition table as a Mermaid state diagram inside a Markdown page."""
+    """Return the transition table as a Mermaid state diagram, and again as a table, in Markdown."""
     lines = [
         "# The states of a session",
         "",
-        "Drawn from `TRANSITIONS` in `fixfast/session/state.py` by `python -m fixfast.session.state`; do not edit.",
+        "Drawn from `TRANSITIONS` in `fixfast/session/state.py` by `python -m fixfast.session.machines`; do not edit.",
         "",
         "```mermaid",
         "stateDiagram-v2",
@@ -146,9 +146,3 @@ def mermaid() -> str:
     for old, targets in TRANSITIONS.items():
         lines += [f"| {old.name} | {new.name} | {why} |" for new, why in targets.items()]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(mermaid())

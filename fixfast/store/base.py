@@ -18,7 +18,7 @@ thread while the owner goes on appending.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from fixfast.types import Buffer
@@ -54,7 +54,7 @@ class StoreState:
     clean: bool = True
     received: int = 1
     lost_out: tuple[int, int] | None = None
-    why: str = field(default="", compare=False)
+    why: str = ""
 
 
 @runtime_checkable

@@ -163,6 +163,7 @@ class SqliteStore:
             clean=bool(self._clean),
             received=ledger.received,
             lost_out=(self._skip_first, self._skip_last) if skipped else None,
+            why=self._reason if self._epoch > 1 else "",
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:

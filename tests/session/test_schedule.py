@@ -219,6 +219,14 @@ def test_D11_a_window_in_a_skipped_hour_does_not_take_place() -> None:
     assert full.next_change(ns("2011-12-29 12:00", "Pacific/Apia")) == ns("2011-12-31 00:00", "Pacific/Apia")
 
 
+def test_D11_the_last_instant_of_a_window_may_be_a_date_later_than_its_end() -> None:
+    night = Schedule.daily("17:00", "16:00", tz="Pacific/Apia", holidays=[date(2011, 12, 30)])
+    new_year_eve = ns("2011-12-31 00:00", "Pacific/Apia")
+    window = night.window(new_year_eve)
+    assert window is not None
+    assert (window.id, window.end_ns) == (date(2011, 12, 29), new_year_eve)
+
+
 # --- holidays, logon windows -----------------------------------------------------------------------------------
 
 

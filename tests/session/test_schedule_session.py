@@ -14,7 +14,9 @@ from fixfast.session.schedule import Schedule
 from fixfast.session.session import Session
 from fixfast.session.state import CloseReason, State
 from fixfast.store.journal import JournalStore
-from fixfast.types import Now, Role
+from fixfast.store.memory import MemoryStore
+from fixfast.store.sqlite import SqliteStore
+from fixfast.types import Now, Role, SessionID
 from tests.session.harness import SECOND, Desk, message
 
 HOUR = 3600
@@ -23,6 +25,7 @@ DAY = 24 * HOUR
 OFFICE = Schedule.daily("08:00", "16:00", tz="UTC")
 #: never closed, a boundary in two hours
 ROUND_THE_CLOCK = Schedule.daily("12:00", "12:00", tz="UTC")
+ID = SessionID("FIX.4.4", "US", "THEM")
 ROLES = pytest.mark.parametrize("role", list(Role))
 
 
@@ -196,6 +199,18 @@ def test_D09_the_deadline_is_the_boundary_when_it_is_near() -> None:
     assert due == at(it, 6 * HOUR, 0).mono_ns + 1, "one ns after 16:00"
 
 
+def test_D09_a_boundary_that_a_message_shows_to_be_over_is_due_at_once() -> None:
+    it = worked(check_latency=False)
+    late = Now(it.now.mono_ns, it.now.wall_ns + 7 * HOUR * SECOND)
+    it.session.receive_data(it.raw("0"), late)
+    assert it.session.next_deadline() == it.now.mono_ns
+    it.session.poll(late)
+    assert it.state is State.LOGOUT_SENT
+    due = it.session.next_deadline()
+    assert due is not None
+    assert due > it.now.mono_ns, "and not again and again"
+
+
 # --- a window later ----------------------------------------------------------------------------------------------
 
 
@@ -304,6 +319,33 @@ def test_D06_non_stop_never_resets_by_itself(schedule: Schedule | None) -> None:
     assert numbers(it) == (1, 1), "the operator can"
 
 
+def test_D07_numbers_that_are_1_anyway_need_no_reset() -> None:
+    it = desk()
+    for _ in range(10):
+        it.connect()
+        it.drop()
+        it.session.poll(it.now)
+        sleep(it, 24)
+    assert not resets(it)
+    assert it.store.load().epoch == 1
+
+
+def test_D07_a_new_window_makes_a_held_back_initiator_try_again() -> None:
+    it = worked(Role.INITIATOR, max_too_low_logouts=1)
+    it.drop()
+    it.connect()
+    it.hear()
+    it.say("5", (58, "MsgSeqNum too low, expecting 9 but received 4"))
+    it.drop()
+    it.connect()
+    assert it.session.close_requested is CloseReason.SEQUENCE_TOO_LOW
+    assert not it.hear()
+    it.drop()
+    sleep(it, 24)
+    it.connect()
+    assert [m.msg_seq_num for m in it.hear()] == [1]
+
+
 # --- clocks and peers that disagree --------------------------------------------------------------------------------
 
 
@@ -340,27 +382,33 @@ def test_D12_a_session_that_is_logged_on_stays_when_the_clock_steps_back() -> No
     assert len(resets(it)) == 1
 
 
-@pytest.mark.parametrize("kind", ["memory", "journal"])
+@pytest.mark.parametrize("kind", ["memory", "journal", "sqlite"])
 def test_D12_not_even_when_the_process_restarts_before_the_boundary_comes_again(kind: str, tmp_path: Path) -> None:
-    store = JournalStore(tmp_path / "s.journal") if kind == "journal" else None
-    it = worked(Role.INITIATOR, ROUND_THE_CLOCK, store=store)
+    memory = MemoryStore()
+
+    def take_up() -> Any:
+        if kind == "memory":
+            return memory
+        return (
+            JournalStore(tmp_path / "s.journal") if kind == "journal" else SqliteStore(tmp_path / "s.db", session_id=ID)
+        )
+
+    it = worked(Role.INITIATOR, ROUND_THE_CLOCK, store=take_up())
     it.drop()
     noon = 2 * HOUR
     it.session.poll(at(it, noon + 5, noon + 5))
     it.session.connected(at(it, noon + 6, noon - 60))  # the first message of the epoch has a time of the old window
     it.session.disconnected("cut", at(it, noon + 6, noon - 60))
-    if store is not None:
-        store.close()
-        it.store = store = JournalStore(tmp_path / "s.journal")
     it.take()
+    it.store.close()
+    it.store = take_up()
     it.restart()
     it.session.poll(at(it, noon + 70, noon + 5))
     assert numbers(it) == (1, 2)
     assert len(resets(it)) == 1
     it.session.poll(at(it, noon + DAY, noon + DAY))
     assert len(resets(it)) == 2
-    if store is not None:
-        store.close()
+    it.store.close()
 
 
 def test_D12_a_clock_that_steps_forward_is_noticed_within_a_minute() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from fixfast.errors import ConfigError, LocalProtocolError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import StateChanged
 from fixfast.session.gate import LogonGate
-from fixfast.session.state import TRANSITIONS, CloseReason, State, mermaid
+from fixfast.session.state import TRANSITIONS, CloseReason, State
 from fixfast.session.stats import SessionStats
 from fixfast.types import Role, SessionID
 from tests.session.harness import SECOND, Desk
@@ -46,11 +45,6 @@ def test_every_change_is_told_with_its_reason() -> None:
         (State.CONNECTING, State.LOGON_SENT),
         (State.LOGON_SENT, State.ACTIVE),
     ]
-
-
-def test_the_page_in_docs_is_drawn_from_the_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "state-machine.md"
-    assert page.read_text() == mermaid(), "run: python -m fixfast.session.state > docs/state-machine.md"
 
 
 # --- configuration -------------------------------------------------------------------------------------------

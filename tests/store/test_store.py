@@ -208,7 +208,7 @@ def test_reset_begins_the_next_epoch(make: Callable[[], Store]) -> None:
     store.append_in(1, 1, message(1))
     position = store.reset("141=Y")
     assert position <= store.synced
-    assert store.load() == StoreState(epoch=2, next_out=1, next_in=1, created_ns=None, clean=store.load().clean)
+    assert store.load() == StoreState(epoch=2, clean=store.load().clean, why="141=Y")
     store.append_out(1, message(1, b"35=8\x01"), 77)
     again = make()
     assert (again.load().epoch, again.load().next_out, again.load().created_ns) == (2, 2, 77)
@@ -218,7 +218,6 @@ def test_reset_begins_the_next_epoch(make: Callable[[], Store]) -> None:
     assert make().load().epoch == 4
 
 
-@pytest.mark.parametrize("make", ["memory", "lease"], indirect=True)
 def test_D12_why_an_epoch_began_is_kept_with_it(make: Callable[[], Store]) -> None:  # noqa: N802
     assert make().load().why == ""
     make().reset("peer, window 2026-03-02")
