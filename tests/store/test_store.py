@@ -219,7 +219,7 @@ def test_reset_begins_the_next_epoch(make: Callable[[], Store]) -> None:
 
 
 @pytest.mark.parametrize("make", ["memory", "lease"], indirect=True)
-def test_D12_why_an_epoch_began_is_kept_with_it(make: Callable[[], Store]) -> None:  # noqa: N802
+def test_D12_why_an_epoch_began_is_kept_with_it(make: Callable[[], Store]) -> None:
     assert make().load().why == ""
     make().reset("peer, window 2026-03-02")
     assert make().load().why == "peer, window 2026-03-02"
