@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Lock as Mutex
 from typing import Literal, TypeAlias, get_args
 
@@ -192,6 +193,8 @@ class JournalStore:
         base = 0
         if self._log is not None:
             base = self._log.position
+            with suppress(OSError):  # the epoch is over; it may as well keep its zeros
+                self._log.give_back()
             self._log.close("the store was reset")
             # A rotation for which there was no room may have left this name of the file.
             files.remove(segment_path(self.path, epoch - 1, self._state.segment))

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 
 from fixfast.errors import StoreCorrupt, StoreError
-from fixfast.store.files import FileSystem, JournalFile
+from fixfast.store.files import FileSystem, JournalFile, Opener
 from fixfast.store.records import (
     HEADER_SIZE,
     Damage,
@@ -125,7 +125,7 @@ def take_up(files: FileSystem, path: str, identity: bytes) -> TakenUp:
         raise
 
 
-def scan(files: FileSystem, path: str) -> Scan:
+def scan(files: Opener, path: str) -> Scan:
     """Read one segment; damage ends it, and is for the caller to judge.
 
     Raises: StoreCorrupt: the header is damaged, or the records contradict each other.
@@ -253,7 +253,7 @@ def _inbound_at_start(following: Scan) -> tuple[int, int]:
     return state.ledger.next_in, state.ledger.received
 
 
-def sealed_before(files: FileSystem, path: str) -> list[Sealed]:
+def sealed_before(files: Opener, path: str) -> list[Sealed]:
     """Return the segments before a file, by its first record; none when that cannot be read. Raises: OSError."""
     file = files.open(path)
     try:
