@@ -17,6 +17,7 @@ _COMMANDS = {
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
     "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),
     "dictionary": ("fixfast.cli.dictionary", "Look into a data dictionary, compare two, judge a broker's."),
+    "journal": ("fixfast.cli.journal", "Look into a session's journal, verify it, get its messages out."),
 }
 #: started by `demo`, not by people
 _HIDDEN = {

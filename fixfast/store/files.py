@@ -21,7 +21,18 @@ from typing import Protocol
 from fixfast.errors import StoreError, StoreLocked
 from fixfast.types import Buffer, SessionID
 
-__all__ = ["FileSystem", "JournalFile", "Lock", "OsFiles", "file_stem", "identity_hash", "open_private", "sync_fd"]
+__all__ = [
+    "FileSystem",
+    "JournalFile",
+    "Lock",
+    "Opener",
+    "OsFiles",
+    "ReadOnlyFiles",
+    "file_stem",
+    "identity_hash",
+    "open_private",
+    "sync_fd",
+]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -98,6 +109,13 @@ class FileSystem(Protocol):
 
     def file_id(self) -> bytes:
         """Return 16 bytes that no other file was given: random, since nobody may foretell them (they seed the CRCs)."""
+
+
+class Opener(Protocol):
+    """The part of a FileSystem that reading needs."""
+
+    def open(self, path: str) -> JournalFile:
+        """Open for reading, at least."""
 
 
 def identity_hash(session_id: SessionID | str) -> bytes:
@@ -264,6 +282,13 @@ class OsFiles:
 
     def file_id(self) -> bytes:
         return secrets.token_bytes(16)
+
+
+class ReadOnlyFiles:
+    """The real file system for those who only look: what the permissions allow is read, nothing is changed."""
+
+    def open(self, path: str) -> JournalFile:
+        return _OsFile(os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)))
 
 
 def open_private(path: str, flags: int) -> int:

@@ -1,36 +1,29 @@
-"""JournalStore: a session's history in one append-only file, safe against a killed process and a power loss.
+"""JournalStore: a session's history in append-only files, safe against a killed process and a power loss.
 
-`dir/FIX.4.4-A-B-<hash>.journal` holds the current epoch; a `.lock` file beside it is held while the store is open.
-Each record is whole or absent (CRC-32); both sequence numbers are derived from the records. A reset writes the next
-epoch's file, makes it durable and only then puts it in the place of the old one, so there is no moment without one.
+`dir/FIX.4.4-A-B-<hash>.journal` holds the current epoch, or its last segment (see rotation.py: when a file has grown
+large the next one goes on with the state so far); a `.lock` file beside it is held while the store is open. Each record
+is whole or absent (CRC-32); both sequence numbers are derived from the records. A reset writes the next epoch's file,
+makes it durable and only then puts it in the place of the old one, so there is no moment without one.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from threading import Lock as Mutex
 from typing import Literal, TypeAlias, get_args
 
 from fixfast.errors import ConfigError, StoreCorrupt, StoreError
 from fixfast.store.base import StoreState, check_out
 from fixfast.store.files import FileSystem, Lock, OsFiles, file_stem, identity_hash
-from fixfast.store.recordfile import RecordFile
-from fixfast.store.records import (
-    BLANKED,
-    HEADER_SIZE,
-    Damage,
-    Header,
-    Kind,
-    pack_header,
-    pack_record,
-    parse_header,
-    read_records,
-    synced_beyond,
-)
-from fixfast.store.replay import JournalState
+from fixfast.store.recordfile import RecordFile, write_all
+from fixfast.store.records import BLANKED, Header, Kind, Record, pack_header, pack_record
+from fixfast.store.replay import JournalState, Pending, Sealed
+from fixfast.store.rotation import Retention, Rotation, remove_dropped
 from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.segments import SealedSegments, archive_path, out_messages, segment_path
+from fixfast.store.startup import Recovery, sealed_before, take_up
 from fixfast.types import Buffer, SessionID
 
 __all__ = ["JournalStore", "Recovery", "SyncPolicy"]
@@ -42,18 +35,8 @@ _NEVER = 1 << 62
 _OUT, _IN, _DONE, _FILL = Kind.OUT.value, Kind.IN.value, Kind.DONE.value, Kind.FILL.value
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What start-up had to cut off the end of a journal: `dropped` bytes from `offset` on, because of `detail`."""
-
-    path: str
-    offset: int
-    dropped: int
-    detail: str
-
-
 class JournalStore:
-    """A store in one file per session. One owner; sync() and lease() may run in another thread meanwhile.
+    """A store in files of its own per session. One owner; sync() and lease() may run in another thread meanwhile.
 
     Args:
         path: the directory for the journal of `session_id`; without a session_id the journal file itself.
@@ -68,6 +51,12 @@ class JournalStore:
         lease_size: numbers per lease; one disk sync per that many messages.
         interval_ns: for "interval".
         keep_epochs: how many journals of former epochs to keep, as `....<epoch>.journal`.
+        segment_size: bytes of records after which the next sync() or lease() begins another file, the next segment; an
+            append does so itself at twice that. Start-up reads the last segment only.
+        keep_bytes: remove the oldest segments of the epoch while all but the last one are larger than this; None: none
+            is removed for its size.
+        keep_messages: remove segments without any of the last so many outbound numbers; None: none is removed for its
+            age. What is removed is not resent any more (`kept_from`). Receipts that wait for the application are kept.
         secret_comp_ids: keep the CompIDs out of the file name.
         files: the file system; another one for fault injection and simulation.
 
@@ -87,15 +76,24 @@ class JournalStore:
         lease_size: int = 1000,
         interval_ns: int = 1_000_000_000,
         keep_epochs: int = 1,
+        segment_size: int = 1 << 24,
+        keep_bytes: int | None = None,
+        keep_messages: int | None = None,
         secret_comp_ids: bool = False,
         files: FileSystem | None = None,
     ) -> None:
         if sync not in get_args(SyncPolicy):
             raise ConfigError("sync", sync, f"one of {', '.join(get_args(SyncPolicy))}")
-        if lease_size < 1 or interval_ns < 0 or keep_epochs < 0:
-            raise ConfigError(
-                "lease_size, interval_ns, keep_epochs", (lease_size, interval_ns, keep_epochs), "positive"
-            )
+        for name, value, least in (
+            ("lease_size", lease_size, 1),
+            ("interval_ns", interval_ns, 0),
+            ("keep_epochs", keep_epochs, 0),
+            ("segment_size", segment_size, 1),
+            ("keep_bytes", keep_bytes, 1),
+            ("keep_messages", keep_messages, 1),
+        ):
+            if value is not None and value < least:
+                raise ConfigError(name, value, f"{least} or more")
         self.path = os.path.abspath(os.fspath(path))
         if session_id is not None:
             self.path = os.path.join(self.path, file_stem(session_id, secret=secret_comp_ids) + ".journal")
@@ -109,8 +107,10 @@ class JournalStore:
         self._interval_ns = interval_ns
         self._keep_epochs = keep_epochs
         self._files: FileSystem = files if files is not None else OsFiles()
-        self._syncing = Mutex()  # one disk sync at a time; taken before the file's mutex
-        self._base = 0  # positions go on rising across epochs: position = base + file offset
+        self._syncing = Mutex()  # one disk sync at a time; taken before the log's mutex
+        self._segment_size = segment_size
+        self._rotation = Rotation(self._files, self.path, Retention(keep_bytes, keep_messages))
+        self._older = SealedSegments(self._files, self.path)
         self._wall_ns = 0
         self._sync_at = 0
         self._lock: Lock | None = None
@@ -136,7 +136,7 @@ class JournalStore:
             # A process killed inside reset() may have left a new name that is not durable yet: this epoch must not be
             # worked in and then be undone by a power loss.
             files.sync_directory(os.path.dirname(self.path))
-            self._scan(boot_id)
+            self._resume(boot_id)
         elif lock.note:
             raise StoreCorrupt(self.path, 0, "the journal is gone, though there was one (see its .lock file)")
         else:
@@ -144,46 +144,17 @@ class JournalStore:
         if not lock.note:
             lock.write_note(b"this journal exists; the lock file must stay beside it\n")
 
-    def _scan(self, boot_id: bytes) -> None:
-        """Derive the state from the file; cut a torn tail, refuse damage in what was durable."""
-        file = self._files.open(self.path)
-        try:
-            size = file.size()
-            header = parse_header(file.pread(HEADER_SIZE, 0))
-        except Damage as found:
-            file.close()
-            raise StoreCorrupt(self.path, found.offset, found.detail) from None
-        self._log = log = RecordFile(self.path, file, header, HEADER_SIZE)
-        if any(self._identity) and header.identity != self._identity:
-            raise StoreError(f"{self.path} is the journal of another session")
-        self._state = state = JournalState(header)
-        damage: Damage | None = None
-        try:
-            for record in read_records(log.read, HEADER_SIZE, size, header):
-                state.apply(record)
-                log.end, self._wall_ns = record.end, max(self._wall_ns, record.wall_ns)
-        except Damage as found:
-            damage = found
-        except ValueError as exc:
-            raise StoreCorrupt(self.path, log.end, str(exc)) from None
-        if log.end == HEADER_SIZE:
-            raise StoreCorrupt(self.path, HEADER_SIZE, "the epoch's first record is missing or damaged")
-        if damage is not None:
-            vouched = synced_beyond(log.read, damage.offset, size, header)
-            if vouched is not None:
-                raise StoreCorrupt(self.path, damage.offset, f"{damage.detail}; it was durable up to byte {vouched}")
-            self.recovered = Recovery(self.path, damage.offset, size - damage.offset, damage.detail)
-            log.cut(damage.offset)
-        self._resume(boot_id, damaged=damage is not None)
-
-    def _resume(self, boot_id: bytes, *, damaged: bool) -> None:
-        """Note who goes on with the journal, and skip the outbound numbers that a power loss has put in doubt."""
-        state, log = self._state, self._log
-        assert log is not None
+    def _resume(self, boot_id: bytes) -> None:
+        """Read the journal, note who goes on with it, and skip the outbound numbers a power loss has put in doubt."""
+        taken = take_up(self._files, self.path, self._identity)
+        state, self.recovered, self._wall_ns = taken.state, taken.recovered, taken.wall_ns
+        self._log = log = RecordFile(self.path, taken.file, state.header, taken.end, state.base)
+        self._state = state
+        if taken.sealing is not None:
+            self._rotation.finish(log, state, taken.sealing, self._wall_ns)
         same_boot = bool(boot_id) and state.boot_id == boot_id
         # A killed process loses nothing of what it wrote. A cut, or another boot, and numbers may be missing.
-        in_doubt = state.lease_end > state.next_out and (damaged or not (same_boot or state.clean))
-        if in_doubt:
+        if state.lease_end > state.next_out and (taken.in_doubt or not (same_boot or state.clean)):
             first, last = state.next_out, state.lease_end - 1
             log.put(Kind.SKIP, first, last, state.ledger.next_in, self._wall_ns)
             state.skip(first, last)
@@ -193,7 +164,9 @@ class JournalStore:
             state.boot_id = boot_id
         # What a killed process left in the page cache, a lease above all, counts only once it is durable.
         self._sync_now()
-        self._lease_end = state.lease_end if self._leasing else _NEVER
+        log.free_below = state.lease_end if self._leasing else _NEVER
+        remove_dropped(self._files, self.path, state)
+        self._plan_rotation(state.body + self._segment_size)
 
     def _make_epoch(self, epoch: int, reason: str, boot_id: bytes) -> None:
         """Write the file of a new epoch, make it durable, put it in the place of the old one, and use it."""
@@ -201,33 +174,52 @@ class JournalStore:
         files.remove(new)
         header = Header(files.file_id(), epoch, self._identity, boot_id)
         why = reason.encode("utf-8", "replace")[:1000]
-        first = pack_header(header) + pack_record(header, Kind.EPOCH, epoch, epoch, 1, self._wall_ns, why)
-        data = first + pack_record(header, Kind.SYNCED, len(first), len(first), 1, self._wall_ns, header.mark)
+        dropped = self._epoch_to_drop(epoch - 1 - self._keep_epochs)
+        data = pack_header(header) + pack_record(header, Kind.EPOCH, epoch, epoch, 1, self._wall_ns, why)
+        for old, first, last in dropped:
+            data += pack_record(header, Kind.DROP, first, last, 1, self._wall_ns, old.to_bytes(4, "little"))
+        data += pack_record(header, Kind.SYNCED, len(data), len(data), 1, self._wall_ns, header.mark)
         file = files.open(new, create=True)
         try:
-            written = 0
-            while written < len(data):
-                written += file.pwrite(data[written:], written) or _stuck()
+            write_all(file.pwrite, data, 0)
             file.sync()
             if epoch > 1 and self._keep_epochs:
-                files.link(self.path, self._archive(epoch - 1))
+                files.link(self.path, archive_path(self.path, epoch - 1))
             files.replace(new, self.path)
             files.sync_directory(os.path.dirname(self.path))
         except BaseException:
             file.close()
             raise
+        base = 0
         if self._log is not None:
+            base = self._log.position
+            with suppress(OSError):  # the epoch is over; it may as well keep its zeros
+                self._log.give_back()
             self._log.close("the store was reset")
-        self._log = RecordFile(self.path, file, header, len(data))
-        self._log.mark_synced()
-        self._state = JournalState(header)
+            # A rotation for which there was no room may have left this name of the file.
+            files.remove(segment_path(self.path, epoch - 1, self._state.segment))
+        self._older.forget()
+        self._log = log = RecordFile(self.path, file, header, len(data), base)
+        log.mark_synced()
+        self._state = JournalState(header, base)
+        self._state.dropped += dropped
         self._state.why = reason if epoch > 1 else ""
-        self._lease_end = 1 if self._leasing else _NEVER
-        if epoch - 1 > self._keep_epochs:
-            files.remove(self._archive(epoch - 1 - self._keep_epochs))
+        log.free_below = 1 if self._leasing else _NEVER
+        remove_dropped(files, self.path, self._state)
+        self._plan_rotation(base + self._segment_size)
 
-    def _archive(self, epoch: int) -> str:
-        return f"{self.path.removesuffix('.journal')}.{epoch}.journal"
+    def _epoch_to_drop(self, epoch: int) -> list[tuple[int, int, int]]:
+        """Return what of a former epoch is to be removed: (epoch, first segment, last segment)."""
+        if epoch < 1:
+            return []
+        if not self._keep_epochs:
+            sealed = self._state.sealed
+        else:
+            archive = archive_path(self.path, epoch)
+            if not self._files.exists(archive):
+                return []
+            sealed = sealed_before(self._files, archive)
+        return [(epoch, sealed[0].number, sealed[-1].number) if sealed else (epoch, 1, 0)]
 
     # --- the Store Protocol ---------------------------------------------------------------------------------------
 
@@ -248,7 +240,7 @@ class JournalStore:
             epoch=log.header.epoch,
             next_out=state.next_out,
             next_in=state.ledger.next_in,
-            pending_in=tuple((p.a, p.b, log.record_at(p.offset).payload) for p in state.pending),
+            pending_in=tuple((p.a, p.b, self._payload_of(log, p)) for p in state.pending),
             created_ns=state.created_ns,
             clean=state.clean,
             received=state.ledger.received,
@@ -258,20 +250,20 @@ class JournalStore:
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
         """Write a message to be sent (see Store.append_out). Secrets in it are blanked (C8)."""
-        if n >= self._lease_end:
+        log, state = self._log or self._checked(), self._state
+        if n >= log.free_below:
             self.lease(n + self._lease_size)
         flags = 0
         if has_secrets(buf):
             buf, flags = blank_secrets(buf), BLANKED
-        log, state = self._log or self._checked(), self._state
         with log.mutex:
             if n < state.next_out:
                 check_out(n, state.next_out)
-            at = log.end
+            at = log.position
             end = log.put(_OUT, n, n, state.ledger.next_in, wall_ns, buf, flags)
             state.sent(n, at, wall_ns)
         self._wall_ns = wall_ns
-        return self._sync_by_policy(end) if self._eager else self._base + end
+        return self._sync_by_policy(end) if self._eager else end
 
     def append_in(self, a: int, b: int, buf: Buffer) -> int:
         """Write received messages (see Store.append_in). Secrets in them are blanked (C8)."""
@@ -281,10 +273,10 @@ class JournalStore:
         log, state = self._log or self._checked(), self._state
         with log.mutex:
             state.ledger.check_receipt(a, b)
-            at = log.end
+            at = log.position
             end = log.put(_IN, a, b, state.ledger.next_in, self._wall_ns, buf, flags)
             state.received(a, b, at, flags)
-        return self._sync_by_policy(end) if self._eager else self._base + end
+        return self._sync_by_policy(end) if self._eager else end
 
     def done(self, n: int) -> int:
         """Write that everything up to n is dealt with (see Store.done)."""
@@ -292,11 +284,11 @@ class JournalStore:
         ledger = state.ledger
         if n < ledger.next_in:
             log.check()
-            return self._base + log.end
+            return log.position
         with log.mutex:
             end = log.put(_DONE, n, n, ledger.nin_after_done(n), self._wall_ns)
             state.settled(ledger.done(n))
-        return self._sync_by_policy(end) if self._eager else self._base + end
+        return self._sync_by_policy(end) if self._eager else end
 
     def fill(self, a: int, b: int) -> int:
         """Write that a..b need no delivery (see Store.fill)."""
@@ -306,20 +298,18 @@ class JournalStore:
             ledger.check_fill(a, b)
             end = log.put(_FILL, a, b, ledger.nin_after_fill(a, b), self._wall_ns)
             state.settled(ledger.fill(a, b))
-        return self._sync_by_policy(end) if self._eager else self._base + end
+        return self._sync_by_policy(end) if self._eager else end
 
     def reset(self, reason: str) -> int:
         """Begin the next epoch in a new file (see Store.reset). `keep_epochs` of the old files stay."""
         log = self._checked()
         with self._syncing:
             self._sync_now()
-            end = log.end
             try:
                 self._make_epoch(log.header.epoch + 1, reason, self._files.boot_id())
             except (OSError, StoreError) as exc:
                 raise log.poison("reset", exc) from exc
-            self._base += end
-            return self.synced
+            return self._checked().position
 
     def lease(self, n: int) -> int:
         """Make it durable that outbound numbers below n may be used; under other policies the same as sync()."""
@@ -331,31 +321,44 @@ class JournalStore:
                     state.clean = False
                     log.put(Kind.LEASE, n, n, state.ledger.next_in, self._wall_ns)
             self._sync_now()
-            if self._leasing:
-                self._lease_end = state.lease_end
-            return self._base + log.end
+            if log.position >= self._rotate_at:
+                self._rotate(log)
+            log.free_below = state.lease_end if self._leasing else _NEVER
+            return log.position
 
     @property
     def lease_due(self) -> int | None:
-        """What to call lease() with, from another thread, now that half of the lease is used; None: nothing to do.
+        """What to call lease() with, from another thread; None: there is nothing to do.
 
-        Without such a call append_out() renews the lease itself when it has run out, and waits for the disk.
+        It is due when half of the lease is used, or the segment has reached its size. Without such a call append_out()
+        does the same itself when the lease has run out or the segment is twice that large, and waits for the disk.
         """
-        next_out = self._state.next_out
-        if not self._leasing or self._lease_end - next_out > self._lease_size // 2:
-            return None
-        return next_out + self._lease_size
+        log, next_out = self._log, self._state.next_out
+        if log is not None and (
+            (self._leasing and log.free_below - next_out <= self._lease_size // 2) or log.position >= self._rotate_at
+        ):
+            return next_out + self._lease_size
+        return None
 
     def sync(self) -> None:
         """Make everything appended so far durable (see Store.sync)."""
         with self._syncing:
             self._sync_now()
+            log = self._checked()
+            if log.position >= self._rotate_at:
+                self._rotate(log)
 
     @property
     def synced(self) -> int:
-        """Messages at positions up to this one may go on the wire under the policy."""
+        """Messages at positions up to this one may go on the wire under the policy: all, when it waits for nothing."""
         log = self._log or self._checked()
-        return self._base + (log.synced if self._gated else log.end)
+        return log.synced if self._gated else _NEVER
+
+    @property
+    def kept_from(self) -> int:
+        """The lowest outbound number of the epoch that is not removed yet (see `keep_bytes`, `keep_messages`)."""
+        sealed = self._state.sealed
+        return sealed[0].first_out if sealed else self._state.first_out
 
     @property
     def dirty(self) -> bool:
@@ -372,11 +375,28 @@ class JournalStore:
 
         Raises: StoreCorrupt: a record is damaged; the messages before it were yielded. StoreError: reset, closed.
         """
-        log = self._checked()
-        start = self._state.find_out(a)
-        if start is None or b < a:
+        log, state = self._checked(), self._state
+        if b < a:
             return iter(())
-        return _read_range(log, a, b, start, log.end)
+        with log.mutex:  # sync() may be beginning a segment
+            older = [s for s in state.sealed if s.first_out <= b and a < s.next_out]
+            start = state.find_out(a)
+            base, end = log.base, log.position
+            records = iter(()) if start is None else log.records(log.file, log.header, start - base, end - base)
+        return self._read_range(a, b, log, older, records)
+
+    def _read_range(
+        self, a: int, b: int, log: RecordFile, older: list[Sealed], latest: Iterator[Record]
+    ) -> Iterator[tuple[int, int, bytes]]:
+        for segment in older:
+            try:
+                records = self._older.records_from(log, segment, a)
+            except StoreError:
+                if segment.number < self._state.sealed[0].number:
+                    continue  # removed since read_out() was called
+                raise
+            yield from out_messages(records, a, b)
+        yield from out_messages(latest, a, b)
 
     def close(self) -> None:
         """Write the mark of a clean stop, make all durable, release the lock. Twice is once."""
@@ -411,12 +431,36 @@ class JournalStore:
         self._sync_at = self._wall_ns + self._interval_ns
 
     def _sync_by_policy(self, end: int) -> int:
-        position = self._base + end
         wall_ns = self._wall_ns
         # A wall clock that was set back must not stretch the interval.
         if self._policy == "every" or wall_ns >= self._sync_at or wall_ns < self._sync_at - self._interval_ns:
-            self.sync()
-        return position
+            with self._syncing:
+                self._sync_now()
+        return end
+
+    def _rotate(self, log: RecordFile) -> None:
+        """Begin the next segment, or try again when a little more is written. The caller holds `_syncing`."""
+        if self._rotation.rotate(log, self._state, self._wall_ns):
+            self._plan_rotation(log.position + self._segment_size)
+        else:
+            self._plan_rotation(log.position + self._segment_size // 8)
+
+    def _plan_rotation(self, position: int) -> None:
+        log = self._log
+        assert log is not None
+        self._rotate_at = position
+        with log.mutex:
+            log.set_limit(position + self._segment_size)
+
+    def _payload_of(self, log: RecordFile, receipt: Pending) -> bytes:
+        """Return the bytes of a receipt, which may stand in an older segment."""
+        with log.mutex:
+            state, file, header, base = self._state, log.file, log.header, log.base
+            segment = next((s for s in reversed(state.sealed) if s.base <= receipt.at < s.base + s.end), None)
+            end = log.position - base
+        if segment is not None:
+            return self._older.record_at(log, segment, receipt.at - segment.base).payload
+        return next(log.records(file, header, receipt.at - base, end)).payload
 
     def _let_go(self) -> None:
         log, self._log = self._log, None
@@ -427,17 +471,3 @@ class JournalStore:
         finally:
             if lock is not None:
                 lock.release()
-
-
-def _read_range(log: RecordFile, a: int, b: int, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
-    for record in log.records(start, end):
-        if record.kind != Kind.OUT or record.number < a:
-            continue
-        if record.number > b:
-            return
-        if not record.flags & BLANKED:
-            yield record.number, record.wall_ns, record.payload
-
-
-def _stuck() -> int:
-    raise OSError("the file takes no more bytes")

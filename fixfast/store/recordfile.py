@@ -1,9 +1,13 @@
-"""One open journal file: records are put at its end, read back, made durable. Knows nothing of what they mean."""
+"""The open end of a journal: records are put there, and made durable. Knows nothing of what they mean.
+
+A position counts the bytes of a journal across its files: it is the file's base plus an offset in it. When a segment is
+sealed, switch() goes on in the next file, and positions go on rising.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock as Mutex
 from zlib import crc32
 
@@ -12,44 +16,85 @@ from fixfast.store.files import JournalFile
 from fixfast.store.records import HEAD, Damage, Header, Kind, Record, read_records
 from fixfast.types import Buffer
 
-__all__ = ["RecordFile"]
+__all__ = ["RecordFile", "write_all"]
 
 _NEVER = 1 << 62
 _CRC = struct.Struct("<I")
 #: bytes allocated ahead, and how much of them is kept for a Logout when the disk is full (requirement O10)
-_SEGMENT = 1 << 18
+_AHEAD = 1 << 18
 _RESERVE = 1 << 15
 
 
 class RecordFile:
-    """An append-only file of records. After a failed write or sync everything raises StoreError for ever.
+    """An append-only sequence of records. After a failed write or sync everything raises StoreError for ever.
 
     Attributes:
-        end: where the next record goes. `mutex`: to be held for put(), and for what must not come apart from it.
+        file, header: the file that records go to. `base`: the position of its first byte.
+        position: where the next record goes. `mutex`: to be held for put(), and for what must not come apart from it.
+        synced: everything below this position is durable.
+        free_below: outbound numbers below this need no lease(). 0 when records have reached `limit`: the file is far
+            larger than it should be.
         space_low: allocating ahead failed; what was allocated before still takes up to 32 KiB.
-        failure: why the file is of no use any more, or None.
+        failure: why there is no use in going on, or None.
         dirty: whether records were put since the last sync().
     """
 
-    def __init__(self, path: str, file: JournalFile, header: Header, end: int) -> None:
+    __slots__ = (
+        "_allocated",
+        "_epoch",
+        "_grow_at",
+        "_pwrite",
+        "_quiet_end",
+        "_seed",
+        "base",
+        "failure",
+        "file",
+        "free_below",
+        "header",
+        "limit",
+        "mutex",
+        "path",
+        "position",
+        "space_low",
+        "synced",
+    )
+
+    def __init__(self, path: str, file: JournalFile, header: Header, end: int, base: int = 0) -> None:
         self.path = path
-        self.header = header
-        self.end = end
         self.mutex = Mutex()
         self.space_low = False
         self.failure: str | None = None
-        self.synced = 0
-        self._quiet_end = 0  # the file's end when the last sync left nothing behind
-        self._file = file
+        self.limit = _NEVER
+        self.free_below = 0
+        self.synced = base
+        self._quiet_end = -1  # where the last sync that left nothing behind ended
+        self._take(file, header, base, base + end)
+
+    def _take(self, file: JournalFile, header: Header, base: int, position: int) -> None:
+        self.file = file
+        self.header = header
+        self.base = base
+        self.position = position
         self._pwrite = file.pwrite
         self._seed = header.seed
         self._epoch = header.epoch
-        self._allocated = self._grow_at = file.size()
+        self._allocated = base + file.size()
+        self._grow_at = max(self._allocated - _RESERVE, position)
+
+    def set_limit(self, position: int) -> None:
+        """Have lease() called for when records reach a position."""
+        self.limit = position
+        self._grow_at = min(self._grow_at, position)
+
+    def switch(self, file: JournalFile, header: Header, end: int) -> None:
+        """Go on in another file, behind `end` bytes that are in it. The caller holds `mutex`."""
+        base = self.position
+        self._take(file, header, base, base + end)
 
     def put(
         self, kind: int, number: int, last: int, nin: int, wall_ns: int, payload: Buffer = b"", flags: int = 0
     ) -> int:
-        """Write one record at the end and return the new end. The caller holds `mutex`.
+        """Write one record at the end and return the position behind it. The caller holds `mutex`.
 
         Raises: ValueError: a number does not fit (nothing was written). StoreError.
         """
@@ -58,92 +103,84 @@ class RecordFile:
         except struct.error as exc:
             raise ValueError(f"a number does not fit into a record: {number}, {last}, {wall_ns}") from exc
         data += _CRC.pack(crc32(data, self._seed))
-        at = self.end
+        at = self.position
         end = at + len(data)
         if end > self._grow_at:
             self._grow(end)
         try:
-            written = self._pwrite(data, at)
+            written = self._pwrite(data, at - self.base)
             if written != len(data):
-                self._write_rest(memoryview(data)[max(written, 0) :], at + max(written, 0))
+                write_all(self._pwrite, memoryview(data)[max(written, 0) :], at - self.base + max(written, 0))
         except OSError as exc:
             raise self.poison("write", exc) from exc
-        self.end = end
+        self.position = end
         return end
 
     def sync(self, wall_ns: int) -> None:
         """Make everything put so far durable and leave a SYNCED record. One caller at a time; not holding `mutex`."""
         with self.mutex:
             self.check()
-            target = self.end
+            target, file = self.position, self.file
             if target == self._quiet_end:
                 return
         try:
-            self._file.sync()
+            file.sync()
         except OSError as exc:
             # Never tried again: the kernel may have dropped the pages it could not write (requirement B3).
             raise self.poison("sync", exc) from exc
         with self.mutex:
-            alone = self.end == target
+            alone, base = self.position == target, self.base
             # NIN-after is 0, "not stated": this may run in a thread that does not own the session.
-            self.put(Kind.SYNCED, target, self.end, 0, wall_ns, self.header.mark)
-            self.synced = self.end if alone else target
-            self._quiet_end = self.end if alone else 0
+            self.put(Kind.SYNCED, target - base, self.position - base, 0, wall_ns, self.header.mark)
+            self.synced = self.position if alone else target
+            self._quiet_end = self.position if alone else -1
 
     @property
     def dirty(self) -> bool:
         """Whether sync() would have anything to do."""
-        return self.end != self._quiet_end
+        return self.position != self._quiet_end
 
     def mark_synced(self) -> None:
-        """Note that the file as it is, up to `end`, is durable."""
-        self.synced = self._quiet_end = self.end
+        """Note that everything put so far is durable."""
+        self.synced = self._quiet_end = self.position
 
-    def records(self, start: int, end: int) -> Iterator[Record]:
-        """Yield the records in [start, end), in bounded memory.
+    def records(self, file: JournalFile, header: Header, start: int, end: int, path: str = "") -> Iterator[Record]:
+        """Yield the records at offsets [start, end) of one of the journal's files, which they fill, in bounded memory.
 
-        Raises: StoreCorrupt: one is damaged. StoreError: the file was closed meanwhile, or cannot be read.
+        Raises: StoreCorrupt: one is damaged. StoreError: the journal was closed meanwhile, or cannot be read.
         """
+        path = path or self.path
+
+        def read(offset: int, size: int) -> bytes:
+            with self.mutex:  # so that the file cannot be closed, and its descriptor used anew, under the read
+                self.check()
+                try:
+                    return file.pread(size, offset)
+                except OSError as exc:
+                    raise StoreError(f"{path}: cannot be read at byte {offset}: {exc}") from exc
+
+        at = start
         try:
-            for record in read_records(self.read, start, end, self.header):
+            for record in read_records(read, start, end, header):
+                at = record.end
                 yield record
                 self.check()
         except Damage as found:
-            raise StoreCorrupt(self.path, found.offset, found.detail) from None
-
-    def record_at(self, offset: int) -> Record:
-        """Return the record at an offset where one was put."""
-        record = next(self.records(offset, self.end), None)
-        if record is None:
-            raise StoreCorrupt(self.path, offset, "a record is gone")
-        return record
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Read bytes; StoreError when that fails."""
-        with self.mutex:  # so that the file cannot be closed, and its descriptor used anew, under the read
-            self.check()
-            try:
-                return self._file.pread(size, offset)
-            except OSError as exc:
-                raise StoreError(f"{self.path}: cannot be read at byte {offset}: {exc}") from exc
-
-    def cut(self, end: int) -> None:
-        """Cut the file at end, durably."""
-        self._file.truncate(end)
-        self._file.sync()  # or what was cut could come back behind the next records
-        self.end = self._allocated = self._grow_at = end
+            raise StoreCorrupt(path, found.offset, found.detail) from None
+        if at != end:
+            raise StoreCorrupt(path, at, "there are zeros where records were")
 
     def give_back(self) -> None:
         """Give back what was allocated ahead."""
-        self._file.truncate(self.end)
-        self._allocated = self._grow_at = self.end
+        self.file.truncate(self.position - self.base)
+        self._allocated = self._grow_at = self.position
 
     def close(self, why: str = "closed") -> None:
         """Close the file; every later use raises StoreError(why)."""
         with self.mutex:
             self.failure = self.failure or why
             self._pwrite = self._refuse
-            self._file.close()
+            self.file.close()
 
     def check(self) -> None:
         """Raise StoreError if the file is of no use any more."""
@@ -159,26 +196,33 @@ class RecordFile:
     def _refuse(self, data: Buffer, offset: int) -> int:
         raise StoreError(f"{self.path}: {self.failure}")
 
-    def _write_rest(self, rest: memoryview, at: int) -> None:
-        while rest:
-            written = self._pwrite(rest, at)
-            if written <= 0:
-                raise OSError("the file takes no more bytes")
-            rest, at = rest[written:], at + written
-
     def _grow(self, end: int) -> None:
         """Allocate ahead. A full disk is noticed here, while there is still room for a Logout."""
         self.check()
-        step = max(_SEGMENT, end + _RESERVE - self._allocated)
-        try:
-            if not self._file.allocate(self._allocated, step):
-                self._grow_at = _NEVER
+        if end > self.limit:
+            self.limit = _NEVER
+            self.free_below = 0
+        if end > self._allocated - _RESERVE:
+            step = max(_AHEAD, end + _RESERVE - self._allocated)
+            try:
+                if not self.file.allocate(self._allocated - self.base, step):
+                    self._grow_at = self.limit
+                    return
+            except OSError:
+                self.space_low = True
+                # Within the reserve, go on; behind it, try again with every record. The write has the last word.
+                self._grow_at = min(max(self._allocated, end), self.limit)
                 return
-        except OSError:
-            self.space_low = True
-            # Within the reserve, go on; behind it, try again with every record. The write itself has the last word.
-            self._grow_at = max(self._allocated, end)
-            return
-        self.space_low = False
-        self._allocated += step
-        self._grow_at = self._allocated - _RESERVE
+            self.space_low = False
+            self._allocated += step
+        self._grow_at = min(self._allocated - _RESERVE, self.limit)
+
+
+def write_all(pwrite: Callable[[Buffer, int], int], data: Buffer, at: int) -> None:
+    """Write all of it, however little the file takes at once. Raises: OSError."""
+    rest = memoryview(data)
+    while rest:
+        written = pwrite(rest, at)
+        if written <= 0:
+            raise OSError("the file takes no more bytes")
+        rest, at = rest[written:], at + written

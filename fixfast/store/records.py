@@ -1,5 +1,7 @@
 """The bytes of a journal file: a header, then records, then zeros (space allocated ahead) or nothing.
 
+An epoch is one file, or several: segments, each of which begins with the state that those before it add up to.
+
     header   magic, version, random file id, epoch, hash of the session's identity, boot id, CRC-32
     record   payload length u32 | type u8 | flags u8 | 0 u16 | epoch u32 | number u64 | last u64 | NIN-after u64
              | wall time i64 (ns) | payload | CRC-32 u32          (little-endian)
@@ -60,12 +62,15 @@ class Kind(IntEnum):
     DONE = 3  # everything up to `number` is dealt with
     FILL = 4  # inbound number..last need no delivery
     FORGET = 5  # what was received from `number` on counts as not received: it cannot be redelivered
-    EPOCH = 6  # the first record of a file; payload: why
+    EPOCH = 6  # the first record of an epoch; payload: why
     LEASE = 7  # outbound numbers below `number` may have been used
     SKIP = 8  # outbound number..last may have been used before a power loss; their content is lost
     SYNCED = 9  # all bytes below offset `number` were durable when this was written, at offset `last`
     OPEN = 10  # a process took the journal up; payload: the boot id
     MARK = 11  # clean stop
+    SEGMENT = 12  # the first record of segment `number` (2, 3 ...) of an epoch; payload: the state so far
+    SEALED = 13  # the last record of segment `number`, at offset `last`; payload: id of the next file, index
+    DROP = 14  # segments number..last of the epoch in the payload are not kept any more
 
 
 class Header(NamedTuple):

@@ -8,53 +8,93 @@ from collections import deque
 from typing import NamedTuple
 
 from fixfast.store.base import InboundLedger
-from fixfast.store.records import Header, Kind, Record
+from fixfast.store.records import HEADER_SIZE, Header, Kind, Record
 
-__all__ = ["JournalState", "Pending"]
+__all__ = ["Index", "JournalState", "Pending", "Sealed"]
 
 #: bytes of journal per entry of the index: what a range read has to walk through before its first message
 _INDEX_STEP = 1 << 15
 
 
 class Pending(NamedTuple):
-    """Received messages a..b, not all dealt with; their record begins at `offset`."""
+    """Received messages a..b, not all dealt with; their record begins at position `at`."""
 
     a: int
     b: int
-    offset: int
+    at: int
     flags: int
 
 
+class Sealed(NamedTuple):
+    """A former segment of the epoch: `base` is the position of its first byte, `end` the offset of its SEALED record.
+
+    Outbound numbers `first_out` up to and without `next_out` were used in it.
+    """
+
+    number: int
+    file_id: bytes
+    base: int
+    end: int
+    first_out: int
+    next_out: int
+
+
+class Index(NamedTuple):
+    """A sparse index of OUT records: of every so many, its number and where it begins."""
+
+    numbers: array[int]
+    offsets: array[int]
+
+    def find(self, n: int) -> int | None:
+        """Return where a record at or before that of number n begins; None: there is none at all."""
+        if not self.numbers:
+            return None
+        return self.offsets[max(bisect_right(self.numbers, n) - 1, 0)]
+
+
 class JournalState:
-    """The state after some records. apply() is for reading a file; the store calls the parts of it when it writes.
+    """The state after some records. apply() is for reading files; the store calls the parts of it when it writes.
+
+    Positions count the bytes of the epoch's segments from `origin` on.
 
     Attributes:
-        header: the file's header.
+        header: of the segment that records go to.
         next_out, created_ns, lost_out, why: as in StoreState.
         ledger: the inbound side.
         pending: receipts not all dealt with, in order.
-        lease_end: outbound numbers below this may have been used, as far as the file says.
+        lease_end: outbound numbers below this may have been used, as far as the journal says.
         boot_id: of the last process that had the journal open.
         clean: nothing happened since the last clean stop.
+        segment, base, first_out: the number of the present segment; the position of its first byte; NOUT at its start.
+        body: the position behind its first record.
+        sealed: the segments before it that are kept, oldest first.
+        dropped: (epoch, first, last) of segments that are not kept any more, and perhaps not removed yet.
     """
 
     __slots__ = (
         "_index_at",
         "_index_n",
         "_index_next",
+        "base",
+        "body",
         "boot_id",
         "clean",
         "created_ns",
+        "dropped",
+        "first_out",
         "header",
         "lease_end",
         "ledger",
         "lost_out",
         "next_out",
+        "origin",
         "pending",
+        "sealed",
+        "segment",
         "why",
     )
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, origin: int = 0) -> None:
         self.header = header
         self.next_out = 1
         self.created_ns: int | None = None
@@ -65,7 +105,15 @@ class JournalState:
         self.boot_id = header.boot_id
         self.clean = True
         self.why = ""
-        # Sparse index of the OUT records: number and offset of one in every 32 KiB.
+        self.origin = self.base = self.body = origin
+        self.segment = 1
+        self.first_out = 1
+        self.sealed: list[Sealed] = []
+        self.dropped: list[tuple[int, int, int]] = []
+        self._clear_index()
+
+    def _clear_index(self) -> None:
+        # Sparse index of the segment's OUT records: number and position of one in every 32 KiB.
         self._index_n = array("Q")
         self._index_at = array("Q")
         self._index_next = 0
@@ -76,13 +124,18 @@ class JournalState:
         Raises: ValueError: it cannot follow what went before (nothing that this store would have written).
         """
         kind = record.kind
+        at = self.base + record.offset
+        if (kind in (Kind.EPOCH, Kind.SEGMENT)) != (record.offset == HEADER_SIZE):
+            raise ValueError("a segment must begin with what it is, once")
+        if record.offset == HEADER_SIZE:
+            self.body = self.base + record.end
         if kind == Kind.OUT:
             if record.number < self.next_out:
                 raise ValueError(f"outbound number {record.number} twice")
-            self.sent(record.number, record.offset, record.wall_ns)
+            self.sent(record.number, at, record.wall_ns)
         elif kind == Kind.IN:
             self.ledger.check_receipt(record.number, record.last)
-            self.received(record.number, record.last, record.offset, record.flags)
+            self.received(record.number, record.last, at, record.flags)
         elif kind == Kind.DONE:
             self.settled(self.ledger.done(record.number))
         elif kind == Kind.FILL:
@@ -104,27 +157,29 @@ class JournalState:
             self.lease_end = self.next_out
         elif kind == Kind.EPOCH:
             self.why = record.payload.decode("utf-8", "replace") if record.number > 1 else ""
-        elif kind != Kind.SYNCED:
+        elif kind == Kind.DROP:
+            self.dropped.append((int.from_bytes(record.payload, "little"), record.number, record.last))
+        elif kind not in (Kind.SEGMENT, Kind.SYNCED):
             raise ValueError(f"record of unknown kind {kind}")
         if record.nin != self.ledger.next_in and kind != Kind.SYNCED:
             raise ValueError(f"record says NIN {record.nin}, the records before it add up to {self.ledger.next_in}")
 
-    def sent(self, n: int, offset: int, wall_ns: int) -> None:
-        """Outbound number n is used, its record at offset."""
+    def sent(self, n: int, at: int, wall_ns: int) -> None:
+        """Outbound number n is used, its record at that position."""
         self.next_out = n + 1
         self.clean = False
         self.lost_out = None
-        if offset >= self._index_next:
+        if at >= self._index_next:
             self._index_n.append(n)
-            self._index_at.append(offset)
-            self._index_next = offset + _INDEX_STEP
+            self._index_at.append(at)
+            self._index_next = at + _INDEX_STEP
             if self.created_ns is None:  # the first message always gets here
                 self.created_ns = wall_ns
 
-    def received(self, a: int, b: int, offset: int, flags: int) -> None:
-        """Messages a..b are received."""
+    def received(self, a: int, b: int, at: int, flags: int) -> None:
+        """Messages a..b are received, their record at that position."""
         self.ledger.receive(b)
-        self.pending.append(Pending(a, b, offset, flags))
+        self.pending.append(Pending(a, b, at, flags))
         self.clean = False
 
     def settled(self, nin: int) -> None:
@@ -150,7 +205,21 @@ class JournalState:
         self.clean = False
 
     def find_out(self, n: int) -> int | None:
-        """Return the offset of an OUT record at or before that of number n; None when nothing was sent yet."""
-        if not self._index_n:
-            return None
-        return self._index_at[max(bisect_right(self._index_n, n) - 1, 0)]
+        """Return the position of an OUT record of this segment at or before that of number n; None: it has none."""
+        return Index(self._index_n, self._index_at).find(n)
+
+    def seal(self) -> Index:
+        """Return the index of the present segment, by offset."""
+        base = self.base
+        return Index(self._index_n[:], array("Q", [at - base for at in self._index_at]))
+
+    def begin_segment(self, header: Header, base: int, body: int, sealed: list[Sealed]) -> None:
+        """Go on in the next segment; `sealed`: those before it that are kept."""
+        self.header = header
+        self.base = base
+        self.body = body
+        self.segment += 1
+        self.first_out = self.next_out
+        self.sealed = sealed
+        self.dropped = []
+        self._clear_index()

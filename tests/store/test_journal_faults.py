@@ -9,77 +9,24 @@ import pytest
 
 from fixfast import JournalStore, StoreCorrupt, StoreError, StoreLocked
 from tests.store.simdisk import Crash, SimDisk
+from tests.store.witness import PATH, BusyDisk, Witness, take_up
 
-PATH = "/disk/x.journal"
-
-
-class Witness:
-    """Drives a store and writes down what it was promised."""
-
-    def __init__(self) -> None:
-        self.epochs: set[int] = {1}  # the epochs that may be current
-        self.wire: dict[tuple[int, int], bytes] = {}  # (epoch, n) -> what may have been seen by the peer
-        self.asked: dict[tuple[int, int], bytes] = {}  # (epoch, n) -> what append_out was called with
-        self.durable: dict[tuple[int, int], bytes] = {}  # ... and was below `synced`
-        self.next_in = 1
-        self.reset_to: int | None = None
-
-    def work(self, store: JournalStore, steps: int, salt: int) -> None:
-        waiting: list[tuple[int, int, int, bytes]] = []
-        for i in range(steps):
-            state = store.load()
-            n = state.next_out
-            raw = b"e%d n%d s%d " % (state.epoch, n, salt) * 4
-            self.asked[state.epoch, n] = raw
-            position = store.append_out(n, raw, 1000 + i)
-            waiting.append((position, state.epoch, n, raw))
-            if i % 4 == 1:
-                store.append_in(state.received, state.received, b"in%d" % state.received)
-                store.done(state.received)
-            if i % 7 == 6:
-                store.sync()
-            synced = store.synced
-            for position, epoch, number, content in [w for w in waiting if w[0] <= synced]:
-                waiting.remove((position, epoch, number, content))
-                assert self.wire.setdefault((epoch, number), content) == content, "one number, one content (B5.1)"
-            if i % 11 == 10:
-                self.epochs.add(state.epoch + 1)
-                self.reset_to = None
-                store.reset("test")
-                self.reset_to = state.epoch + 1
-
-    def check(self, store: JournalStore, *, content: bool) -> None:
-        """Check a store that was taken up again. content: nothing on the wire may be missing."""
-        state = store.load()
-        assert state.epoch in self.epochs
-        if self.reset_to is not None:
-            assert state.epoch >= self.reset_to, "a reset that returned is durable"
-        sent = [n for epoch, n in self.wire if epoch == state.epoch]
-        assert state.next_out > max(sent, default=0), "no number is used twice (B5.3)"
-        stored = {n: raw for n, _, raw in store.read_out(1, 1 << 40)}
-        for n, raw in stored.items():
-            assert raw == self.asked[state.epoch, n]
-        if content:
-            assert set(sent) <= set(stored)
-        self.epochs = {state.epoch}
-        self.asked = {k: v for k, v in self.asked.items() if k[0] == state.epoch and k[1] < state.next_out}
+#: one file, one rotation, one with nearly every sync
+SIZES = pytest.mark.parametrize("size", [1 << 24, 1200, 200])
 
 
-def take_up(disk: SimDisk, policy: Any) -> JournalStore:
-    return JournalStore(PATH, sync=policy, lease_size=5, interval_ns=3, files=disk)
-
-
+@SIZES
 @pytest.mark.parametrize("policy", ["none", "lease", "interval", "group", "every"])
 @pytest.mark.parametrize("how", ["EIO", "ENOSPC", "short", "crash"])
-def test_the_nth_operation_fails(policy: Any, how: str) -> None:
+def test_B5_1_B5_3_B5_9_the_nth_operation_fails(policy: Any, how: str, size: int) -> None:
     """SQLite's loop: n = 1, 2, 3 ... until a run meets no fault. After it, the old or the new state, nothing else."""
     for n in range(1, 400):
-        disk, witness = SimDisk(), Witness()
+        disk, witness = BusyDisk(), Witness()
         disk.fail_at, disk.how = n, how
         store = None
         try:
-            store = take_up(disk, policy)
-            witness.work(store, 14, salt=n)
+            store = take_up(disk, policy, size)
+            witness.work(store, 14, n, disk)
             store.close()
         except StoreError:
             assert how != "crash"
@@ -89,12 +36,13 @@ def test_the_nth_operation_fails(policy: Any, how: str) -> None:
         except Crash:
             assert how == "crash"
         finished = disk.operations < n
+        disk.store = None
         disk.kill()
-        again = take_up(disk, policy)
+        again = take_up(disk, policy, size)
         witness.check(again, content=True)
         before = again.load()
         again.close()
-        third = take_up(disk, policy)
+        third = take_up(disk, policy, size)
         assert (third.load().next_out, third.load().next_in, third.load().epoch) == (
             before.next_out,
             before.next_in,
@@ -113,29 +61,31 @@ def _is_poisoned(store: JournalStore) -> None:
             call()
 
 
+@SIZES
 @pytest.mark.parametrize("policy", ["lease", "interval", "group", "every"])
-@pytest.mark.parametrize("seed", [*range(60), 1005])
-def test_power_is_lost_at_any_moment(policy: Any, seed: int) -> None:
+@pytest.mark.parametrize("seed", [*range(25), 1005])
+def test_B5_1_B5_3_power_is_lost_at_any_moment(policy: Any, seed: int, size: int) -> None:
     """Unsynced pages survive or not, in any order. No number is ever used twice; group and every lose nothing sent."""
     rng = random.Random(f"{policy} {seed}")
-    disk, witness = SimDisk(), Witness()
+    disk, witness = BusyDisk(), Witness()
     alarms = 0
     for life in range(6):
         disk.operations, disk.fail_at, disk.how = 0, rng.randrange(1, 120), "crash"
         try:
-            store = take_up(disk, policy)
+            store = take_up(disk, policy, size)
             witness.check(store, content=policy in ("group", "every"))
             alarms += store.load().lost_out is not None
-            witness.work(store, rng.randrange(1, 30), salt=life)
+            witness.work(store, rng.randrange(1, 30), life, disk)
             if rng.random() < 0.3:
                 store.close()
         except Crash:
             pass
+        disk.store = None
         if rng.random() < 0.8:
             disk.lose_power(rng)
         else:
             disk.kill()
-    witness.check(take_up(disk, policy), content=policy in ("group", "every"))
+    witness.check(take_up(disk, policy, size), content=policy in ("group", "every"))
 
 
 def test_after_a_power_loss_the_numbers_in_doubt_are_skipped_and_told() -> None:
