@@ -128,7 +128,7 @@ class SqliteDatabase:
         return number
 
     def _new_number(self) -> int:
-        """Return the number of a session that is new, and not one whose row was lost: that must not begin again at 1."""
+        """Return the number of a session that is new, and not one whose row was lost: it must not begin at 1 anew."""
         number = len(self._numbers) + 1
         gone = max(self._numbers.values(), default=0) >= number
         for table in ("outbound", "inbound"):
