@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from fixfast.store.base import Store
     from fixfast.store.journal import JournalStore
     from fixfast.store.memory import MemoryStore
+    from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
     from fixfast.types import (
@@ -118,6 +119,7 @@ _HOME = {
         "fixfast.store.base": "Store",
         "fixfast.store.journal": "JournalStore",
         "fixfast.store.memory": "MemoryStore",
+        "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
@@ -194,12 +196,14 @@ __all__ = [
     "Tenor",
     "Validation",
     "__version__",
+    "blank_secrets",
     "connect",
     "decode_columns",
     "encode",
     "encoder",
     "from_dict",
     "getter",
+    "has_secrets",
     "index",
     "kernel",
     "load_dictionary",

@@ -320,7 +320,7 @@ class SqliteStore:
         Raises: StoreCorrupt: a message is damaged or gone; those before it were yielded. StoreError: reset, closed.
         """
         (self._open or self._closed()).check()
-        return self._read(a, b, self._epoch, self._last)
+        return self._read(max(a, 1), b, self._epoch, self._last)
 
     def close(self) -> None:
         """Mark a clean stop, make all durable, let go of the session. Twice is once."""

@@ -118,13 +118,23 @@ class SqliteDatabase:
                 self._read_numbers()
             number = self._numbers.get(identity)
             if number is None:
-                number = max(self._numbers.values(), default=0) + 1
+                number = self._new_number()
                 text = name.encode("utf-8", "backslashreplace").decode()
                 row = (number, identity, text, 1, 1, 1, "", 0, 0, 0, 1, 1, b"", "created")
                 self.file.put(NEW_ROW, (*row, row_crc(row)))
                 self.file.flush()
                 self._numbers[identity] = number
         self._locks.take(number, f"session {name} of {self.path}")
+        return number
+
+    def _new_number(self) -> int:
+        """Return the number of a session that is new, and not one whose row was lost: it must not begin at 1 anew."""
+        number = len(self._numbers) + 1
+        gone = max(self._numbers.values(), default=0) >= number
+        for table in ("outbound", "inbound"):
+            gone = gone or bool(self.file.query(f"SELECT 1 FROM {table} WHERE session>=? LIMIT 1", (number,)))
+        if gone:
+            raise StoreCorrupt(self.path, -1, "the row of a session is gone")
         return number
 
     def _read_numbers(self) -> None:
