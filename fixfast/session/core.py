@@ -10,7 +10,7 @@ from fixfast.dictionary.load import load_dictionary
 from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.dictionary.versions import DictionarySet
-from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.errors import LocalProtocolError, StoreCorrupt, StoreError
 from fixfast.session.checks import ALARM_SEQ_NUM, SENTINEL_VERSIONS, owner_check
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import (
@@ -27,11 +27,11 @@ from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.hours import Hours
 from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch
 from fixfast.session.liveness import SECOND, Liveness
-from fixfast.session.outbox import Outbox
+from fixfast.session.outbox import ADMIN, Outbox
 from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
-from fixfast.session.wire import HeaderCheck, Message, StreamDecoder
+from fixfast.session.wire import HeaderCheck, Message, StreamDecoder, parse
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
@@ -41,6 +41,10 @@ __all__ = ["Farewell", "ResetInProgress", "RoundTrip", "SessionCore", "own_dicti
 #: How long the peer has to read our Logout when something was wrong (TC 2.c).
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
 
+
+#: How a store remembers that an epoch began with a Logon of ours that says so, and the reasons that imply it.
+ASKING = "by Logon"
+_ASKS = frozenset({"logon", "logout", "disconnect", ASKING})
 
 #: ends of a connection without a Logon that nobody said no to
 _NOBODY_REFUSED = frozenset(
@@ -106,6 +110,11 @@ def _header_check(config: SessionConfig, singly: bool) -> HeaderCheck:
     )
 
 
+def _asks(why: str) -> bool:
+    """Whether what a store says of an epoch's beginning means that the peer was, or will be, told by our Logon."""
+    return not _ASKS.isdisjoint(why.split(", "))
+
+
 class ResetInProgress:
     """A sequence reset that we began (R04): first a round trip, then our Logon with 141=Y, then the answer."""
 
@@ -144,6 +153,7 @@ class SessionCore:
 
     __slots__ = (
         "_answer_fields",
+        "_asked",
         "_check",
         "_clock_offset",
         "_counters",
@@ -202,6 +212,8 @@ class SessionCore:
         state = self._store.load()
         self._decoder_dictionary = _first_dictionary(config)
         self._validate = (config.validation, config.session_validation)
+        #: this epoch began with a Logon of ours that says so, or is about to be sent
+        self._asked = _asks(state.why)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
         self._check = owner_check(config)
@@ -427,19 +439,44 @@ class SessionCore:
         if self._state.connected:
             self._close(CloseReason.STORE)
 
-    def _new_epoch(self, why: str) -> None:
-        """Begin both numbers at 1: durable before anything is sent or answered (B2)."""
+    def _new_epoch(self, why: str, *, asking: bool = False) -> None:
+        """Begin both numbers at 1: durable before anything is sent or answered (B2).
+
+        Args: asking: the peer is going to be told by our Logon.
+        """
         old_in, old_out = self._inbox.next_in, self._outbox.next_out
+        # Nothing of an epoch that the peer never agreed to was sent but its Logon.
+        waiting = self._stored_orders() if self._reset_is_unanswered() else []
         self._inbox.flush()
-        self._store.reset(why if self._hours is None else self._hours.begin_epoch(why, self._now.wall_ns))
+        why_stored = f"{why}, {ASKING}" if asking else why
+        if self._hours is not None:
+            why_stored = self._hours.begin_epoch(why_stored, self._now.wall_ns)
+        self._store.reset(why_stored)
+        self._asked = _asks(why_stored)
         self._inbox.begin_epoch()
-        unsent = self._outbox.begin_epoch()
+        unsent = tuple(sorted({*waiting, *self._outbox.begin_epoch()}))
         self._jumped_to = 0
         self._near_infinity = False
         self._requests.begin_epoch()
         self._repeats.begin_epoch()
         self._hold.clear()
         self._emit(SequenceReset(why, old_in, old_out, unsent))
+
+    def _reset_is_unanswered(self) -> bool:
+        """Whether this epoch began with a question to the peer, a Logon with 141=Y, that it has not answered.
+
+        The peer may have the old numbers still, or new ones: only asking again brings both together (R04, B2). Its
+        answer would have been the first message of the epoch.
+        """
+        return self._asked and self._inbox.next_in == 1 and self.config.begin_string != "FIX.4.0"
+
+    def _stored_orders(self) -> list[int]:
+        """Return the numbers of the application messages in the store, for an epoch that has few."""
+        try:
+            stored = list(self._store.read_out(1, self._outbox.next_out - 1))
+        except StoreCorrupt:
+            return []
+        return [n for n, _, raw in stored if parse(raw, max_message_size=len(raw)).get(35) not in ADMIN | REJECTS]
 
     def _disconnect(self, reason: CloseReason, detail: str) -> None:
         """The connection is gone: clear what belonged to it, reset the numbers where configured (R10, D09, O11)."""

@@ -15,7 +15,7 @@ from fixfast.session.checks import (
     seq_num,
     time_fault,
 )
-from fixfast.session.core import RoundTrip
+from fixfast.session.core import ResetInProgress, RoundTrip
 from fixfast.session.events import LoggedOn, LogonRequested
 from fixfast.session.hours import CLOSED, STATUS_CLOSED
 from fixfast.session.liveness import SECOND, Liveness
@@ -78,6 +78,9 @@ class LogonHandlers(OurLogon):
         self._answer_fields = []
         n = message.msg_seq_num
         reset = asks_for_reset(message, self.config)
+        if self._reset_is_unanswered() and not reset and n != 1:
+            self._insist_on_reset(message, extra, now)
+            return
         if self._expects_too_much(message, 1 if reset or self.config.reset_on_logon else self._outbox.next_out, now):
             return
         if reset:
@@ -92,6 +95,22 @@ class LogonHandlers(OurLogon):
         complete = self._outbox.next_out  # N04: the number of the answer, which the peer has not seen
         if self._send_logon(message.int(108), reset, extra, now, message):
             self._established(message, n, reset, complete, now)
+
+    def _insist_on_reset(self, message: Message, extra: Iterable[tuple[int, Any]], now: Now) -> None:
+        """Acceptor: our reset was cut off, and this Logon has an old number: our answer asks again (R04, B2)."""
+        if not self._is_fresh():
+            self._new_epoch("logon")
+        if not self._send_logon(message.int(108), True, extra, now, message):
+            return
+        self._logged_on = True
+        self._logon_raw = b""
+        self._take_terms(message, now)
+        self._reset = ResetInProgress("")
+        self._reset.logon_sent = True
+        self._outbox.held = True
+        self._set_state(State.ACTIVE, "logged on; our sequence reset is not answered yet")
+        self._set_deadline(self._logon_timeout(), now)
+        self._emit(LoggedOn(message, message.int(108), False))
 
     def _turn_away(self, reason: CloseReason, text: str | None, status: int | None, now: Now) -> None:
         """Acceptor: refuse a Logon that is not at fault (L19, L21, L26). No inbound number is used.

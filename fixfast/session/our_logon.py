@@ -23,7 +23,7 @@ class OurLogon(NextExpected):
 
     def _begin_logon(self, now: Now) -> None:
         """Initiator: send the Logon, exactly once per connection (I01)."""
-        reset = self.config.reset_on_logon
+        reset = self.config.reset_on_logon or self._reset_is_unanswered()
         if reset and not self._is_fresh():
             self._new_epoch("logon")
         reset = reset or self._resets_by_option()

@@ -56,7 +56,7 @@ class Resets(LogonAnswer):
         if self._gap is not None or self._outbox.replay is not None or self._outbox.pending:
             return
         interval = self._live.interval // SECOND
-        self._new_epoch("operator")
+        self._new_epoch("operator", asking=True)
         if self._send_logon(interval, True, (), now):
             reset.logon_sent = True
             self._outbox.held = True

@@ -34,12 +34,16 @@ class Book:
     logons: list[tuple[int, int, bytes]]
 
     def __post_init__(self) -> None:
-        self.places = {raw: Place(e, n) for e, kept in self.epochs.items() for n, raw in kept.items()}
+        #: where some bytes stand. In FIX 4.1, with its whole seconds, two Logons of two epochs may be the same.
+        self.places: dict[bytes, list[Place]] = {}
+        for epoch, kept in sorted(self.epochs.items()):
+            for number, raw in kept.items():
+                self.places.setdefault(raw, []).append(Place(epoch, number))
         for epoch, number, raw in self.logons:
             assert number not in self.epochs[epoch], f"number {number} of epoch {epoch} was a Logon, and then another"
-            self.places[raw] = Place(epoch, number)
+            self.places.setdefault(raw, []).append(Place(epoch, number))
         self.names: dict[str, Place] = {}
-        for raw, place in self.places.items():
+        for raw, (place, *_) in self.places.items():
             name = _name(ff.parse(raw, max_message_size=len(raw)))
             if name is not None:
                 assert name not in self.names, f"{name} was stored twice"
@@ -195,6 +199,7 @@ class _Line:
         self._result = result
         self._side = side
         self._book = book
+        self._epoch = 1
         self._highest: dict[tuple[int, int], int] = {}  # (life, epoch) -> the highest number on the line
 
     def connection(self, connection: Connection) -> None:
@@ -204,7 +209,8 @@ class _Line:
         except AssertionError as error:
             self._result.check(False, str(error))
             return
-        epoch, expected = 0, None
+        epoch, expected = self._epoch, 0
+        previous: ff.Message | None = None
         for message in messages:
             self._result.on_the_line += 1
             n = message.msg_seq_num
@@ -213,17 +219,21 @@ class _Line:
                 self._repetition(message, epoch)
                 continue
             # B5.1, B5.2: on the line is exactly what the journal has under this number
-            place = self._book.places.get(message.raw)
-            if place is None:
+            places = self._book.places.get(message.raw)
+            if places is None:
                 self._result.check(False, f"{self._side}: not in the journal, but on the line: {message}")
                 continue
-            if place.epoch == epoch:
-                self._result.check(n == expected, f"{self._side}: {n} on the line behind {expected}: {message}")
-            else:
-                self._result.check(
-                    message.msg_type == "A" or not epoch, f"{self._side}: epoch {place} began by {message}"
-                )
-            epoch, expected = place.epoch, n + 1
+            expected = expected or n  # the Logon of a connection
+            place = Place(epoch, expected)
+            if place not in places:
+                later = [place for place in places if place.epoch > epoch]
+                place = min(later, default=places[-1])
+                begins = message.msg_type == "A"
+                # ... or the Logon before was taken for one of another epoch that is its like
+                begins = begins or (previous is not None and previous.msg_type == "A" and n == expected)
+                self._result.check(later and begins, f"{self._side}: {place} on the line behind {epoch}: {message}")
+            epoch, expected, previous = place.epoch, n + 1, message
+            self._epoch = epoch
             key = (connection.lives[self._side], epoch)
             self._highest[key] = max(self._highest.get(key, 0), n)
 
