@@ -90,7 +90,7 @@ THIRD_PARTY = {
     "starlette": ("service",),
     "uvicorn": ("service",),
     "prometheus_client": ("engine",),
-    **dict.fromkeys(("cython", "cpython", "libc", "libcpp"), ("codec",)),
+    **dict.fromkeys(("cython", "cpython", "libc", "libcpp"), ("codec", "store.memory_records")),
 }
 
 #: What the plain-Python twin may share with the compiled codec: plain Python that has its own tests.
@@ -381,6 +381,7 @@ BAD = [
     ("dictionary/x.py", "from pathlib import Path\ndef f():\n    return Path('x').read_text()", "open no file"),
     ("exchange/x.py", "import time\ndef f():\n    return time.perf_counter_ns()", "reads a clock"),
     ("exchange/x.py", "import rich", "belongs to"),
+    ("session/x.pyx", "from libc.stdint cimport int64_t", "belongs to"),
     ("engine/x.py", "from fixfast import connect", "strictly down"),
     ("engine/x.py", "import importlib\nimportlib.import_module('fixfast.cli')", "strictly down"),
     ("cellar/x.py", "from fixfast import errors", "no floor"),

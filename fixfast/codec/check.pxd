@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 cimport cython
 
+from fixfast.codec.frame cimport StreamDecoder
 from fixfast.codec.message cimport Message
 
 
@@ -21,3 +22,8 @@ cdef class HeaderCheck:
 
     cdef bint _is_in_time(self, const uint8_t* p, Py_ssize_t n, int64_t wall_ns) noexcept
     cdef bint _is_clean(self, Message m, int64_t expected, int64_t wall_ns) except -1
+    # take() into a list; returns the other item
+    cdef object fill(self, list run, StreamDecoder decoder, object data, int64_t expected, object now)
+
+# joined() of a list of Messages
+cdef bytes joined_bytes(list messages)

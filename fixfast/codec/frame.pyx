@@ -22,7 +22,7 @@ cimport cython
 from fixfast.codec.context cimport Export, checked_limit, context_of, export_of
 from fixfast.codec.message cimport Message, Verdict, build, reason_of
 from fixfast.codec.scan.kernels cimport FF_BAD_TRAILER, FF_CHECKSUM, FF_NEED_DATA
-from fixfast.codec.validate cimport Rules, check, rules_of
+from fixfast.codec.validate cimport Rules, rules_of
 
 cdef extern from "Python.h":
     Py_ssize_t references "Py_REFCNT"(PyObject* o)
@@ -103,7 +103,8 @@ cdef class StreamDecoder:
         max_message_size: bound of BodyLength in bytes, and so of what a peer can make us keep: a quarter more, and two
             chunks of 64 KiB.
         validate: True or a Validation: what is wrong with a message by its dictionary is in its `fault`, whatever the
-            mode. Or two of them, or None each: (for application messages, for session messages: MsgTypes 0 to 5 and A).
+            mode; it is looked for when it is read first. Or two of them, or None each: (for application messages, for
+            session messages: MsgTypes 0 to 5 and A).
         resync: where to go on after trouble behind a whole header: "next_message", at the next start wherever it is, or
             "declared_length", at the next start behind the body that BodyLength claims (X10).
     """
@@ -314,7 +315,8 @@ cdef class StreamDecoder:
     cdef int _judge(self, Message m) except -1:
         cdef Rules rules = self.session_rules if _is_session(m) else self.rules
         if rules is not None:
-            m.fault = check(m, rules)
+            # PERF: only whoever asks for the fault has it looked for (a message of 18 fields: 170 ns).
+            m.found, m.unjudged = rules, True
         return 0
 
     cdef bint _search(self) noexcept:

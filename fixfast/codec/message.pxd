@@ -17,7 +17,8 @@ cdef class Message:
     cdef int32_t* table                 # owned: `count` tags, `count` starts, `count` ends; NULL until needed again
     cdef uint32_t size                  # bytes
     cdef uint32_t count                 # fields
-    cdef readonly object fault          # what validation found (Fault), None: nothing, or not asked for
+    cdef object found                   # what validation found (Fault), None: nothing, or not asked for
+    cdef bint unjudged                  # nobody has looked yet: `found` is the Rules to judge by; see fault_of()
     cdef public bint redelivered        # set by the session: this message may have been delivered before
 
 
@@ -43,10 +44,24 @@ cdef object reason_of(int result)       # the GarbledReason
 # validate() of validate.pyx, which is above this module and is imported by the first message that needs it.
 # PERF: a call by pointer, where one through the module's attribute takes 25 ns.
 ctypedef object (*checker)(Message m, object validation)
-cdef void set_checker(checker found) noexcept
+cdef void set_checker(checker found, checker judge) noexcept
+
+# Judge a message by the Rules that it was given, once.
+cdef object judged(Message m)
+
+# `m.raw` and `m.msg_seq_num`
+cdef bytes raw_of(Message m)
+cdef object seq_num_of(Message m)
 
 # Scan again what detach() gave back.
 cdef int load_table(Message m) except -1
+
+
+# `m.fault`: a message of a decoder is judged when somebody asks. Nothing that the verdict depends on can change
+# meanwhile: the decoder's own bytes, the dictionary of its Context, the frozen Validation.
+cdef inline object fault_of(Message m):
+    return judged(m) if m.unjudged else m.found
+
 
 cdef list get_all(Message m, uint32_t first, uint32_t last, object tag)
 cdef tuple get_many(Message m, uint32_t first, uint32_t last, tuple tags)

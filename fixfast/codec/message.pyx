@@ -131,6 +131,16 @@ cdef inline object _header(Message m, int32_t tag, Kind kind):
     return absent(tag)
 
 
+cdef bytes raw_of(Message m):
+    if PyBytes_CheckExact(m.owner) and PyBytes_GET_SIZE(m.owner) == m.size:
+        return m.owner                  # immutable: as good as a copy
+    return PyBytes_FromStringAndSize(<const char*>m.base, m.size)
+
+
+cdef object seq_num_of(Message m):
+    return _header(m, 34, INT)
+
+
 cdef inline bint _is_yes(Message m, int32_t tag) except -1:
     cdef View view
     cdef Py_ssize_t n = 0
@@ -208,11 +218,23 @@ cdef Later _present = Later("present")
 cdef Later _reading = Later("reading")
 cdef Later _select = Later("select")
 cdef checker _CHECKER = NULL
+cdef checker _JUDGE = NULL              # the same by Rules
 
 
-cdef void set_checker(checker found) noexcept:
-    global _CHECKER
+cdef void set_checker(checker found, checker judge) noexcept:
+    global _CHECKER, _JUDGE
     _CHECKER = found
+    _JUDGE = judge
+
+
+cdef object judged(Message m):
+    cdef object fault
+    with cython.critical_section(m):    # nothing where there is a GIL
+        if not m.unjudged:
+            return m.found
+        fault = _JUDGE(m, m.found)      # whoever made Rules has imported validate.pyx
+        m.found, m.unjudged = fault, False
+    return fault
 
 
 # --- Message --------------------------------------------------------------------------------------------------
@@ -229,21 +251,25 @@ cdef class Message:
     message reads; detach() ends that. Equality is identity.
 
     Attributes:
-        fault: what validation found when the message was parsed (a Fault); None: nothing, or nobody asked.
+        fault: what validation found (a Fault), by what was asked for when the message was parsed; None: nothing, or
+            nobody asked.
         redelivered: set by a session when it may have delivered this message before.
     """
 
     def __init__(self):
         raise TypeError("a Message is made by parse() or a StreamDecoder")
 
+    @property
+    def fault(self):
+        """What validation found, by what was asked for when the message was parsed; None: nothing, or nobody asked."""
+        return fault_of(self)
+
     # --- the header ---
 
     @property
     def raw(self):
         """The bytes of the message, a copy."""
-        if PyBytes_CheckExact(self.owner) and PyBytes_GET_SIZE(self.owner) == self.size:
-            return self.owner           # immutable: as good as a copy
-        return PyBytes_FromStringAndSize(<const char*>self.base, self.size)
+        return raw_of(self)
 
     @property
     def begin_string(self):
@@ -258,7 +284,7 @@ cdef class Message:
     @property
     def msg_seq_num(self):
         """MsgSeqNum(34). Raises: FieldMissing, FieldFormatError."""
-        return _header(self, 34, INT)
+        return seq_num_of(self)
 
     @property
     def sender_comp_id(self):

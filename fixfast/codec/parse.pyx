@@ -90,7 +90,7 @@ cdef object _parse(object data, object dictionary, object copy, object max_messa
 
 
 cdef int _judge(Message m, Rules rules) except -1:
-    m.fault = check(m, rules)
-    if m.fault is not None and rules.reject:
-        raise InvalidMessage(m.fault, m)
+    m.found = check(m, rules)
+    if m.found is not None and rules.reject:
+        raise InvalidMessage(m.found, m)
     return 0

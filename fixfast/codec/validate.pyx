@@ -245,7 +245,11 @@ cdef object _validate(Message m, object validation):
     return check(m, _EVERYTHING if validation is None else <Rules?>rules_of(validation))
 
 
-set_checker(_validate)
+cdef object _judge(Message m, object rules):
+    return check(m, <Rules>rules)
+
+
+set_checker(_validate, _judge)
 
 
 def shadowed(Message m not None):

@@ -86,8 +86,7 @@ class Session(Deciding):
         self._scratch = not self._state.connected
         if self._scratch:
             return memoryview(bytearray(4096))  # read and dropped (F13)
-        if self._inbox.fresh:
-            self._inbox.detach()
+        self._inbox.detach()
         return self._decoder.get_buffer(hint)
 
     def buffer_updated(self, n: int, now: Now) -> None:

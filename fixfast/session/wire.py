@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fixfast.codec._data_pairs import DATA_PAIRS
-from fixfast.codec.check import HeaderCheck, joined
+from fixfast.codec.check import HeaderCheck
 from fixfast.codec.convert import format_time
 from fixfast.codec.encode import encode, encode_session
 from fixfast.codec.encoders import encoder
 from fixfast.codec.frame import StreamDecoder
+from fixfast.codec.inflow import Inflow
 from fixfast.codec.message import Message
 from fixfast.codec.parse import parse
 from fixfast.codec.present import is_secret
@@ -17,6 +18,7 @@ from fixfast.codec.validate import shadowed
 __all__ = [
     "DATA_PAIRS",
     "HeaderCheck",
+    "Inflow",
     "Message",
     "StreamDecoder",
     "Template",
@@ -25,7 +27,6 @@ __all__ = [
     "encoder",
     "format_time",
     "is_secret",
-    "joined",
     "parse",
     "shadowed",
 ]

@@ -34,6 +34,7 @@ _HOMES = {
     "getter": "getter",
     "shadowed": "validate",
     "HeaderCheck": "check",
+    "Inflow": "inflow",
     "joined": "check",
     "StreamDecoder": "frame",
     "encode": "encode",
@@ -55,6 +56,7 @@ class Codec:
     getter: Any
     shadowed: Any
     HeaderCheck: Any
+    Inflow: Any
     joined: Any
     StreamDecoder: Any
     encode: Any

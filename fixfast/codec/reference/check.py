@@ -16,6 +16,7 @@ __all__ = ["HeaderCheck", "joined"]
 
 _SESSION = frozenset("01245A")
 _MAX_TOLERANCE = 1 << 62
+_NO_NUMBER_FOLLOWS = (1 << 63) - 1
 
 
 class HeaderCheck:
@@ -66,7 +67,8 @@ class HeaderCheck:
         run: list[Message] = []
         decoder.feed(data)
         for item in decoder:
-            if not isinstance(item, Message) or not self.clean(item, expected + len(run), now.wall_ns):
+            n = expected + len(run)
+            if not isinstance(item, Message) or n >= _NO_NUMBER_FOLLOWS or not self.clean(item, n, now.wall_ns):
                 return run, joined(run), item
             run.append(item)
             if self._singly:

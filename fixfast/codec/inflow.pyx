@@ -1,0 +1,195 @@
+# cython: language_level=3, binding=False
+"""The way of a message from the decoder to the application: checked, stored, queued, taken, acknowledged.
+
+This is what a session does for every message; the base of session/sequence.py's Inbox, which has the rest. It stands
+here because HeaderCheck and the decoder do, and because it is compiled: the plain-Python twin, in reference/inflow.py,
+says the same in fewer words.
+"""
+
+from cpython.bytes cimport PyBytes_CheckExact, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t
+
+cimport cython
+
+from fixfast.codec.check cimport HeaderCheck, joined_bytes
+from fixfast.codec.frame cimport StreamDecoder
+from fixfast.codec.message cimport Message, seq_num_of
+
+from collections import deque
+
+from fixfast.errors import StoreError
+
+__all__ = ["Events", "Inflow"]
+
+
+cdef class Inflow:
+    """NIN, the queue of events, and what of it is acknowledged. Owned by one thread at a time.
+
+    A message is stored before it is put into `events`, and done when the application has taken the next event (never so
+    with `manual`). The store derives the durable NIN from that: the lowest number not done.
+
+    Args:
+        store: a store.base.Store.
+        next_in: MsgSeqNum(34) of the next message.
+        manual: taking the next event acknowledges nothing.
+        failed: called with a StoreError of done(), which comes up in the middle of an iteration.
+
+    Attributes:
+        events: a deque; messages and what else there is to tell, in order. Append to it as you like.
+        messages_in: how many messages were delivered.
+        stale: so many events at the head of the queue are not acknowledged.
+    """
+
+    cdef readonly object store          # as store.base.Store
+    cdef readonly object events         # a deque: what the application has not taken yet
+    cdef public int64_t next_in         # NIN: the number of the next message
+    cdef readonly int64_t messages_in   # delivered so far
+    cdef public Py_ssize_t stale        # so many events at the head of the queue are of an earlier epoch
+    cdef list fresh                     # delivered in this wake-up, still views of the decoder's chunk; None: nothing
+    cdef Message taken                  # the message taken last, not done yet
+    cdef Message acked                  # the last one that is done, the store not told yet
+    cdef bint manual                    # taking the next event says nothing
+    cdef object failed                  # told of a StoreError in the middle of an iteration
+    cdef object append                  # methods of `events`
+    cdef object extend
+    cdef object popleft
+
+    def __init__(self, store, next_in, bint manual, failed):
+        self.store = store
+        self.next_in = next_in
+        self.manual = manual
+        self.failed = failed
+        self.events = deque()
+        # PERF: kept, because to look a method up costs as much again as its call
+        self.append, self.extend, self.popleft = self.events.append, self.events.extend, self.events.popleft
+
+    # --- in ---
+
+    def receive(self, HeaderCheck check not None, StreamDecoder decoder not None, data, now):
+        """Feed the decoder and deliver what is clean, up to the first item that is anything else.
+
+        Args: data: bytes to feed; b"": none. now: a Now.
+        Returns: (how many were delivered, the other item). The latter is None at the end of what the decoder has, and,
+            if the check takes messages singly, behind a message.
+        Raises: StoreError: nothing was queued, and NIN did not move.
+        """
+        cdef list run = []
+        cdef object item
+        if self.fresh is not None and not (PyBytes_CheckExact(data) and PyBytes_GET_SIZE(data) == 0):
+            self._detach()              # the next wake-up
+        item = check.fill(run, decoder, data, self.next_in, now)
+        if run:
+            self._deliver(run)
+        return len(run), item
+
+    def deliver(self, list run not None):
+        """Store a run of messages that begins at NIN without holes, then queue it for the application.
+
+        Raises: StoreError: nothing was queued and NIN did not move.
+        """
+        if run:
+            self._deliver(run)
+
+    cdef int _deliver(self, list run) except -1:
+        cdef Py_ssize_t n = len(run)
+        cdef object first = self.next_in
+        self.store.append_in(first, first if n == 1 else first + (n - 1), joined_bytes(run))
+        self.next_in += n
+        self.messages_in += n
+        if self.fresh is None:
+            self.fresh = run
+        else:
+            self.fresh += run
+        if n == 1:
+            self.append(run[0])
+        else:
+            self.extend(run)
+        return 0
+
+    def detach(self):
+        """Before the chunk is used again: give what is still queued its own bytes. Forget what was delivered."""
+        self._detach()
+
+    cdef int _detach(self) except -1:
+        cdef list fresh = self.fresh
+        self.fresh = None
+        if fresh is not None and self.events:
+            for message in fresh:
+                message.detach()
+        return 0
+
+    # --- out ---
+
+    def iterate(self):
+        """Return an iterator over the events there are. Taking the next one, or the end, acknowledges the last."""
+        cdef Events events = Events.__new__(Events)
+        events.inflow = self
+        return events
+
+    def flush(self):
+        """Tell the store what was acknowledged since the last time."""
+        self._flush()
+
+    cdef int _flush(self) except -1:
+        cdef Message acked = self.acked
+        if acked is not None:
+            self.acked = None
+            self.store.done(seq_num_of(acked))
+        return 0
+
+    def forget_taken(self):
+        """Acknowledge nothing of what was taken so far."""
+        self.taken = self.acked = None
+
+
+@cython.final
+cdef class Events:
+    """An iterator over events until there are none; then it is over, and so it is after close(). By Inflow.iterate().
+
+    PERF: the store hears of a run of messages when it is over, not of each (0.5 us saved for all but the first).
+    """
+
+    cdef Inflow inflow                  # None: it is over
+    cdef bint started
+
+    def __init__(self):
+        raise TypeError("made by Inflow.iterate()")
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Inflow inflow = self.inflow
+        cdef object event
+        if inflow is None:
+            raise StopIteration
+        self.started = True
+        if inflow.taken is not None:
+            inflow.acked, inflow.taken = inflow.taken, None
+        if not inflow.events:
+            inflow.fresh = None         # all of it is taken
+            self._end()
+            raise StopIteration
+        event = inflow.popleft()
+        if inflow.stale:
+            inflow.stale -= 1
+        elif type(event) is Message and not inflow.manual:
+            inflow.taken = <Message>event
+        return event
+
+    def close(self):
+        """End it, and tell the store what was acknowledged."""
+        self._end()
+
+    cdef int _end(self) except -1:
+        cdef Inflow inflow = self.inflow
+        self.inflow = None
+        if inflow is not None and self.started:
+            try:
+                inflow._flush()
+            except StoreError as error:
+                inflow.failed(error)
+        return 0
+
+    def __del__(self):
+        self._end()
