@@ -228,6 +228,25 @@ def test_N08_a_hole_in_the_fill_is_asked_for(version: str) -> None:
     assert (request.msg_type, request.int(7)) == ("2", 4)
 
 
+def test_N08_a_fill_may_end_before_the_logon_that_is_here(version: str) -> None:
+    desk = used(version, ACCEPTOR, **USE)
+    reconnect(desk, (789, 4), seq=6)
+    desk.hear()
+    desk.dup("8", (58, "four"), seq=4)
+    desk.dup("8", (58, "five"), seq=5)
+    assert (desk.session.next_in, desk.state) == (7, State.ACTIVE)
+
+
+def test_N06_what_waits_for_the_answer_cannot_be_expected(version: str) -> None:
+    desk = used(version, INITIATOR, **USE, offline="store")
+    desk.connect()
+    desk.hear()
+    desk.session.send("8", [(58, "waits")], desk.now)
+    desk.say("A", *desk.logon_fields(), (789, 6))  # 5 has not left
+    assert desk.hear_types() == ["5"]
+    assert desk.told(LogonRefused)[0].reason is CloseReason.NEXT_EXPECTED
+
+
 @pytest.mark.parametrize("role", [INITIATOR, ACCEPTOR])
 def test_N08_a_peer_without_789_is_asked_as_ever(version: str, role: Role) -> None:
     desk = used(version, role, **USE)
@@ -273,6 +292,17 @@ def test_N06_N09_a_reset_that_expects_more_than_1_resets_nothing(version: str) -
     assert desk.hear_types() == ["5"]
     assert desk.store.load().epoch == before
     assert desk.session.next_in == 4
+
+
+def test_N06_N09_nor_does_one_on_an_open_session(version: str) -> None:
+    desk = Desk(version, **USE)
+    desk.logon()
+    desk.app("a")
+    desk.say("A", *desk.logon_fields(), (141, "Y"), (789, 3), seq=1)
+    assert desk.hear_types() == ["5"]
+    assert desk.store.load().epoch == 1
+    desk.advance(2)
+    assert desk.session.close_requested is CloseReason.NEXT_EXPECTED
 
 
 def test_N10_ours_off_a_peers_789_that_is_too_high_raises_an_alarm_only(version: str) -> None:

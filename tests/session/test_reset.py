@@ -183,6 +183,23 @@ def test_R05_answer_without_reset_disconnects(flagged: str, answer: str) -> None
     assert desk.told(Alarm)
 
 
+@pytest.mark.parametrize("answer", ["no flag", "other number"])
+def test_R05_answer_without_reset_on_an_open_session_disconnects(flagged: str, answer: str) -> None:
+    desk = Desk(flagged)
+    desk.logon()
+    desk.session.reset(desk.now)
+    [test] = desk.hear()
+    desk.say("0", (112, test[112]))
+    assert desk.hear_types() == ["A"]
+    if answer == "no flag":
+        desk.say("A", *desk.logon_fields(), seq=1)
+    else:
+        desk.say("A", *desk.logon_fields(), (141, "Y"), seq=2)
+    assert desk.hear() == []
+    assert desk.session.close_requested is CloseReason.RESET_REFUSED
+    assert any("only a person" in alarm.text for alarm in desk.told(Alarm))
+
+
 def test_R06_both_sides_reset_together_ends_in_one_reset(flagged: str) -> None:
     pair = Pair(flagged)
     pair.connect()
@@ -239,6 +256,23 @@ def test_R10_reset_on_logon(flagged: str) -> None:
     assert desk.store.load().epoch == 2
 
 
+def test_R10_what_is_fresh_is_not_reset_once_more(flagged: str) -> None:
+    desk = Desk(flagged, INITIATOR, reset_on_logon=True)
+    assert desk.logon((141, "Y"))[141] == "Y"
+    assert desk.store.load().epoch == 1
+    assert not desk.told(SequenceReset)
+
+
+def test_R03_only_what_never_left_is_unsent(flagged: str) -> None:
+    desk = Desk(flagged, offline="store")
+    desk.session.send("8", [(58, "asked for after the logon")], desk.now)
+    desk.logon()
+    desk.say("2", (7, 1), (16, 0))
+    desk.hear()
+    desk.say("A", *desk.logon_fields(), (141, "Y"), seq=1)
+    assert [event.unsent for event in desk.told(SequenceReset)] == [()]
+
+
 def test_R10_acceptor_resets_on_logon(flagged: str) -> None:
     desk = used(flagged, reset_on_logon=True)
     answer = desk.logon(seq=1)
@@ -285,6 +319,18 @@ def test_answer_that_resets_unasked_keeps_our_logon_if_it_was_1(flagged: str) ->
     assert desk.hear() == []
     assert (desk.session.next_in, desk.session.next_out) == (2, 2)
     assert desk.store.load().epoch == 1
+
+
+def test_answer_that_resets_unasked_when_only_our_logon_was_1(flagged: str) -> None:
+    desk = Desk(flagged, INITIATOR)
+    desk.store.fill(1, 3)
+    desk.restart()
+    desk.connect()
+    assert desk.hear()[0].msg_seq_num == 1
+    desk.say("A", *desk.logon_fields(), (141, "Y"), seq=1)
+    assert desk.hear() == []  # it stays number 1 in the new epoch
+    assert (desk.session.next_in, desk.session.next_out, desk.store.load().epoch) == (2, 2, 2)
+    assert desk.store.load().next_out == 2
 
 
 def test_T1_logon_that_is_not_accepted_leaves_the_store_as_it_was(flagged: str) -> None:

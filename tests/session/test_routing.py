@@ -162,6 +162,17 @@ def test_C05_options_are_checked(option: str, value: Any) -> None:
         SessionConfig("FIX.4.4", "A", "B", **options)
 
 
+def test_C06_all_six_change_places_and_empty_ones_are_left_out(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    route = {115: "a", 116: "b", 144: "c", 128: "d", 129: "e", 145: "f"}
+    desk.say("8", (43, "Y"), *route.items(), (58, "x"))
+    desk.say("8", (43, "Y"), (145, "only"), (58, "x"))
+    first, second = desk.hear()
+    assert {tag: first[tag] for tag in route} == {128: "a", 129: "b", 145: "c", 115: "d", 116: "e", 144: "f"}
+    assert [(tag, second.get(tag)) for tag in route if second.get(tag) is not None] == [(144, "only")]
+
+
 @pytest.mark.parametrize("version", ["FIX.4.3", "FIX.4.4", "FIXT.1.1"])
 def test_C07_hops_are_kept_as_they_are_and_not_answered(version: str) -> None:
     desk = Desk(version)
