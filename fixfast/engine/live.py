@@ -363,6 +363,7 @@ class LiveSession(Commands):
         if self._pump is not None:
             raise ConcurrencyError(f"{self.id} is connected already")
         self._failure = None
+        self._session.poll(clock.now())  # D07: a new window's epoch begins before there is a connection
         self._session.answer_with([(58, text)] if text else [], status=status)
         config = self.config
         tap = self._witness.tap(config.max_message_size)

@@ -67,6 +67,48 @@ def test_d09_an_initiator_connects_when_its_window_opens_and_not_before(wall: Wa
     run(main())
 
 
+def test_d07_the_reset_of_a_new_window_comes_before_any_connection(
+    wall: WallClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process stopped in one window, and starts in the next."""
+    wall.set("2026-03-02 09:00")
+    ours, theirs = ff.MemoryStore(), ff.MemoryStore()
+
+    async def main(epochs: list[int]) -> None:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+
+        async def noting(*args: Any, **kwargs: Any) -> Any:
+            epochs.append(ours.load().epoch)
+            return await connect(*args, **kwargs)
+
+        monkeypatch.setattr(loop, "create_connection", noting)
+        async with ff.serve(None, [them(**options())], stores=lambda config: theirs) as server:
+            async with ff.connect(us(**options()), to(server), store=ours) as session:
+                assert session.next_out == 2
+
+    seen: list[int] = []
+    run(main(seen))
+    wall.set("2026-03-03 09:00")
+    run(main(seen))
+    assert seen == [1, 2]
+
+
+def test_d08_inside_one_window_a_restart_keeps_the_numbers(wall: WallClock) -> None:
+    wall.set("2026-03-02 09:00")
+    ours, theirs = ff.MemoryStore(), ff.MemoryStore()
+
+    async def main() -> int:
+        async with ff.serve(None, [them(**options())], stores=lambda config: theirs) as server:
+            async with ff.connect(us(**options()), to(server), store=ours) as session:
+                return session.next_out
+
+    assert run(main()) == 2
+    wall.set("2026-03-02 15:00")
+    assert run(main()) == 4, "after Logon, Logout, Logon"
+    assert ours.load().epoch == 1
+
+
 def test_d09_o11_both_ends_log_out_at_the_boundary_begin_at_1_and_come_back(wall: WallClock) -> None:
     wall.set("2026-03-02 12:00", -0.1)
     ours, theirs = ff.MemoryStore(), ff.MemoryStore()

@@ -17,7 +17,7 @@ from fixfast.store.journal import JournalStore
 from fixfast.store.memory import MemoryStore
 from fixfast.store.sqlite import SqliteStore
 from fixfast.types import Now, Role, SessionID
-from tests.session.harness import SECOND, Desk, message
+from tests.session.harness import SECOND, Desk, Pair, message
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -465,6 +465,31 @@ def test_D13_a_peers_reset_after_the_end_does_not_prolong_the_session() -> None:
     it.say("A", *it.logon_fields(), (141, "Y"), seq=1)
     it.session.poll(it.now)
     assert it.state is State.LOGOUT_SENT
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_D09_D13_two_sides_whose_clocks_differ_meet_at_1_in_the_next_window(later: int, version: str) -> None:
+    """Half a minute between them, shown as schedules that differ by it."""
+    hours = [OFFICE, OFFICE]
+    hours[later] = Schedule.daily("08:00:30", "16:00:30", tz="UTC")
+    pair = Pair(version, {"schedule": hours[0]}, {"schedule": hours[1]})
+    pair.connect()
+    pair.settle()
+    pair.sessions[0].send("B", [(148, "x"), (33, [[(58, "x")]])], pair.now)
+    pair.advance(6 * HOUR - 30, step=20)
+    assert pair.sessions[0].state is pair.sessions[1].state is State.ACTIVE
+    pair.advance(31)
+    assert not any(session.state.active for session in pair.sessions), "the first one's end is the end"
+    pair.advance(15)
+    pair.cut()
+    pair.advance(60)
+    assert [(session.next_in, session.next_out) for session in pair.sessions] == [(1, 1), (1, 1)]
+    pair.advance(17 * HOUR, step=600)
+    pair.connect()
+    pair.settle()
+    assert [(session.next_in, session.next_out) for session in pair.sessions] == [(2, 2), (2, 2)]
+    assert [store.load().epoch for store in pair.stores] == [2, 2]
+    assert not [event for events in pair.events for event in events if isinstance(event, Alarm)]
 
 
 # --- Logons outside ------------------------------------------------------------------------------------------------
