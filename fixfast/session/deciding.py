@@ -48,20 +48,28 @@ class Deciding(Pipeline):
                 raise
             self._deadline = now.mono_ns + max(3 * self._live.interval, _ROUND_TRIP)
 
-    def set_next_out(self, n: int) -> None:
+    def set_next_out(self, n: int, now: Now) -> None:
         """Continue with MsgSeqNum n: what a person does when the peer insists on a higher number (I13).
 
-        The numbers left out were never sent and are gap-filled when asked for. Logons are sent again after it.
+        The peer is told nothing: the numbers left out were never sent, and are gap-filled when asked for. It is durable
+        when this returns; Logons are sent again.
 
         Args: n: next_out or above.
 
-        Raises: LocalProtocolError: there is a connection. ValueError: n is below next_out, those numbers are used.
+        Raises: LocalProtocolError: another number, or there is a connection. StoreError: the session ends.
         """
+        self._now = now
         if self._state is not State.DISCONNECTED:
             raise LocalProtocolError(f"set_next_out() while {self._state.value}")
         if not self._outbox.next_out <= n <= MAX_SEQ_NUM:
-            raise ValueError(f"set_next_out({n}): {self._outbox.next_out} or above")
-        self._outbox.next_out = n
+            raise LocalProtocolError(f"set_next_out({n}): {self._outbox.next_out} or above")
+        if n > self._outbox.next_out:
+            try:
+                self._outbox.skip_to(n, now, queue=False)
+                self._store.sync()
+            except StoreError as error:
+                self._store_failed(error)
+                raise
         self._lows = 0
 
     @property

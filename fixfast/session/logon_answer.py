@@ -97,7 +97,7 @@ class LogonAnswer(LogonHandlers):
         if config.adopt_expected_seq_num and wanted is not None and wanted > outbox.next_out:
             if wanted - outbox.next_out <= config.max_sequence_jump:
                 self._alarm(f"the peer expects MsgSeqNum {wanted}: {outbox.next_out}..{wanted - 1} are skipped")
-                outbox.next_out = wanted
+                outbox.skip_to(wanted, self._now, queue=False)
             else:
                 self._alarm(f"the peer expects MsgSeqNum {wanted}, too far from {outbox.next_out} to be taken over")
         if self._lows >= config.max_too_low_logouts:

@@ -345,8 +345,8 @@ class Session(Deciding):
         state = self._state
         try:
             # Not logged on, it only goes to the store; it waits when the Logon is out already (I11).
-            waits = state is _LOGON_SENT and not self.config.logon_test_request
-            return outbox.commit(raw, now, queue=state.active or waits)
+            queue = state.active or (state is _LOGON_SENT and not self.config.logon_test_request)
+            return outbox.commit(raw, now, queue=queue)
         except StoreError as error:
             self._store_failed(error)
             raise

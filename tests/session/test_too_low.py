@@ -40,7 +40,7 @@ def test_I13_no_more_logons_after_three_logouts_until_a_person_decides(version: 
     assert desk.session.next_out == next_out == 4
     assert desk.told(LogonRefused)[-1].reason is CloseReason.SEQUENCE_TOO_LOW
     desk.drop()
-    desk.session.set_next_out(10)
+    desk.session.set_next_out(10, desk.now)
     assert not desk.session.held_back
     assert desk.logon().msg_seq_num == 10
     assert desk.state is State.ACTIVE
@@ -127,9 +127,17 @@ def test_I13_set_next_out_goes_up_and_needs_no_connection() -> None:
     desk = Desk("FIX.4.4", Role.INITIATOR)
     desk.logon()
     with pytest.raises(LocalProtocolError, match="while active"):
-        desk.session.set_next_out(10)
+        desk.session.set_next_out(10, desk.now)
     desk.drop()
-    with pytest.raises(ValueError, match="2 or above"):
-        desk.session.set_next_out(1)
-    desk.session.set_next_out(2)
+    with pytest.raises(LocalProtocolError, match="2 or above"):
+        desk.session.set_next_out(1, desk.now)
+    desk.session.set_next_out(2, desk.now)
     assert desk.session.next_out == 2
+    desk.session.set_next_out(5, desk.now)
+    desk.restart()
+    assert desk.session.next_out == 5  # durable
+    desk.logon()
+    assert not desk.told(Alarm)
+    desk.say("2", (7, 1), (16, 0))
+    assert [(m.msg_type, m.msg_seq_num, m.int(36)) for m in desk.hear()] == [("4", 1, 6)]
+    assert not desk.told(Alarm)

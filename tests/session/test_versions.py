@@ -61,7 +61,7 @@ def test_V26_a_message_may_say_its_own_version() -> None:
     assert len(desk.take_messages()) == 1
 
 
-def test_V26_the_logon_may_say_a_version_for_a_message_type() -> None:
+def test_V26_L12_the_logon_may_say_a_version_for_a_message_type() -> None:
     group = (384, [[(372, "F"), (385, "S"), (1130, "4"), (1410, "Y")], [(372, "G"), (385, "S"), (1130, "4")]])
     desk = fixt(group)
     assert verdict(desk, *cancel(desk), *PARTIES) == (0, 453)
