@@ -27,11 +27,15 @@ class Commands:
             self._soon()
 
     def set_next_out(self, n: int) -> None:
-        """Continue with MsgSeqNum n: where a peer insists on a higher number than ours. Before it is connected again.
+        """Continue with MsgSeqNum n: where a peer insists on a higher number than ours (I13). Between two connections.
 
-        Raises: LocalProtocolError: there is a connection. ValueError: numbers from n on were used.
+        The peer is told nothing; it is durable when this returns.
+
+        Args: n: next_out or above.
+
+        Raises: LocalProtocolError: another number, or there is a connection. StoreError: the session ends.
         """
-        self._session.set_next_out(n)
+        self._session.set_next_out(n, clock.now())
 
     def send_sequence_reset(self, new_seq_no: int) -> None:
         """Skip outbound numbers, and tell the peer by a SequenceReset-Reset; also the way back after a store was lost.

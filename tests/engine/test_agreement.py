@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from tests.engine.harness import HOST, Notes, Peer, Venue, free_port, run, them, to, until, us
+from tests.engine.harness import HOST, Notes, Peer, Venue, free_port, run, silent, them, to, until, us
 
 
 class Doorman(Notes):
@@ -271,6 +271,36 @@ def test_i13_an_engine_stops_when_its_number_is_too_low_again_and_again() -> Non
             assert venue.connections == 4
             assert isinstance(caught.value.__cause__, ff.LogonFailed)
             assert "expecting 100" in caught.value.__cause__.text
+
+    run(main())
+
+
+def test_i13_a_person_sets_the_number_between_two_connections() -> None:
+    class Person(Notes):
+        def on_event(self, session: ff.LiveSession, event: object) -> None:
+            super().on_event(session, event)
+            if session.state is ff.State.DISCONNECTED and self.named("LogonRefused"):
+                session.set_next_out(100)
+
+    async def answer(peer: Peer) -> None:
+        logon = await peer.expect("A")
+        if logon.msg_seq_num == 2:
+            peer.write("5", [(58, "MsgSeqNum too low, expecting 100 but received 2")])
+            assert await peer.read() is None
+        else:
+            peer.logon(seq=1 if logon.msg_seq_num == 1 else 2)
+            if logon.msg_seq_num > 1:
+                await silent(peer)
+
+    async def main() -> None:
+        async with Venue(answer) as venue:
+            async with ff.connect(us(), to(venue.port), Person()) as session:
+                await until(lambda: session.connections == 2)
+                assert session.next_out == 101
+                with pytest.raises(ff.LocalProtocolError):
+                    session.set_next_out(200)
+                session.drop()
+            assert venue.connections == 3
 
     run(main())
 
