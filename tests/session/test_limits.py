@@ -187,17 +187,22 @@ def test_F11_garbled_in_a_row_end_the_session(version: str, good: int, ends: boo
     assert (desk.state is State.LOGOUT_SENT) is ends
 
 
-@pytest.mark.parametrize("msg_type", ["8", "0"])
+@pytest.mark.parametrize("kind", ["run", "resent", "session"])
 @pytest.mark.parametrize(("good", "ends"), [(2, False), (1, True)])
 def test_F11_too_large_a_share_of_garbled_messages_ends_the_session(
-    version: str, msg_type: str, good: int, ends: bool
+    version: str, kind: str, good: int, ends: bool
 ) -> None:
     """Whether the good ones between them go the fast way or not."""
     desk = Desk(version, max_garbled_percent=40, garbled_window=20)
     desk.logon()
     for _ in range(50):
         for _ in range(good):
-            desk.say(msg_type, (58, "x")) if msg_type == "8" else desk.say(msg_type)
+            if kind == "run":
+                desk.app("x")
+            elif kind == "resent":
+                desk.dup("8", (58, "x"), seq=desk.session.next_in)
+            else:
+                desk.say("0", seq=desk.session.next_in)
         desk.give(garbage(desk))
         if desk.state is not State.ACTIVE:
             break

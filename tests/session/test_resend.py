@@ -80,6 +80,17 @@ def test_P04_end_999999_is_infinity(version: str) -> None:
     assert brief(ask(busy(version, "888"), 3, 999_999)) == [("8", 3, None), ("8", 4, None)]
 
 
+def test_P04_beyond_it_999999_is_infinity_or_a_number_by_version(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.session._outbox.next_out = 999_998
+    for _ in range(4):
+        desk.session.send("8", [(58, "x")], desk.now)
+    desk.hear()
+    last = 1_000_001 if version in ("FIX.4.0", "FIX.4.2") else 999_999
+    assert [m.msg_seq_num for m in ask(desk, 999_998, 999_999)] == list(range(999_998, last + 1))
+
+
 def test_P05_end_above_the_last_is_clamped(version: str) -> None:
     assert brief(ask(busy(version, "880"), 2, 77)) == [("8", 2, None), ("8", 3, None), ("4", 4, "5")]
 

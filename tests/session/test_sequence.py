@@ -324,6 +324,19 @@ def test_S21_T14_full_queue_drops_the_newest_and_recovers(version: str) -> None:
     assert len(desk.told(Alarm)) == 1
 
 
+def test_S21_of_two_with_one_number_the_first_stays(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.app("first", seq=4)
+    held = desk.session.stats().held_bytes
+    desk.app("second", seq=4)
+    desk.dup("8", (58, "third"), seq=4)
+    assert (desk.session.stats().held, desk.session.stats().held_bytes) == (1, held)
+    desk.say("4", (43, "Y"), (123, "Y"), (36, 4), seq=2)
+    assert [m[58] for m in desk.take_messages()] == ["first"]
+    assert desk.session.stats().held_bytes == 0
+
+
 def test_S21_queue_is_bounded_by_bytes(version: str) -> None:
     desk = Desk(version, queue_bytes=3000)
     desk.logon()
