@@ -59,7 +59,12 @@ class StoreState:
 
 @runtime_checkable
 class Store(Protocol):
-    """A message store of one session. Every method may raise StoreError; after a failed write all of them do."""
+    """A message store of one session. Every method may raise StoreError; after a failed write all of them do.
+
+    Two more attributes are used where a store has them. `lease_due`: what to call lease() with now, beside the event
+    loop, or None. `kept_from`: outbound numbers below it are not kept any more, by what the store was told to keep; a
+    session that has to gap-fill them says so.
+    """
 
     def load(self) -> StoreState:
         """Return what is stored. May be called again, by the next session on this store, at any time."""
