@@ -61,9 +61,8 @@ class StoreState:
 class Store(Protocol):
     """A message store of one session. Every method may raise StoreError; after a failed write all of them do.
 
-    Two more attributes are used where a store has them. `lease_due`: what to call lease() with now, beside the event
-    loop, or None. `kept_from`: outbound numbers below it are not kept any more, by what the store was told to keep; a
-    session that has to gap-fill them says so.
+    One more attribute is used by a session where a store has it. `kept_from`: outbound numbers below it are not kept
+    any more, by what the store was told to keep. It says so when it has to gap-fill them.
     """
 
     def load(self) -> StoreState:
