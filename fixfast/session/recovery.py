@@ -199,9 +199,14 @@ class Recovery(Validity):
         were is not known here, so only this process's are complained about.
         """
         outbox = self._outbox
-        if not damaged:
-            missing = [n for n in range(max(first, outbox.lost_below), last + 1) if n not in outbox.withheld]
-            if not missing:
-                return
-            first, last = missing[0], missing[-1]
-        self._alarm(f"outbound messages {first}..{last} are not in the store any more: gap-filled")
+        if damaged:
+            self._alarm(f"outbound messages {first}..{last} cannot be read from the store: gap-filled")
+            return
+        kept_from = getattr(self._store, "kept_from", 1)
+        if first < kept_from:
+            older = min(last, kept_from - 1)
+            self._alarm(f"outbound messages {first}..{older} are older than the store keeps: gap-filled")
+            first = older + 1
+        missing = [n for n in range(max(first, outbox.lost_below), last + 1) if n not in outbox.withheld]
+        if missing:
+            self._alarm(f"outbound messages {missing[0]}..{missing[-1]} are not in the store any more: gap-filled")

@@ -59,7 +59,11 @@ class StoreState:
 
 @runtime_checkable
 class Store(Protocol):
-    """A message store of one session. Every method may raise StoreError; after a failed write all of them do."""
+    """A message store of one session. Every method may raise StoreError; after a failed write all of them do.
+
+    One more attribute is used by a session where a store has it. `kept_from`: outbound numbers below it are not kept
+    any more, by what the store was told to keep. It says so when it has to gap-fill them.
+    """
 
     def load(self) -> StoreState:
         """Return what is stored. May be called again, by the next session on this store, at any time."""

@@ -275,7 +275,7 @@ def _follows(path: str, seen: Scan, end: JournalState) -> Iterator[Finding]:
 
 def _index_is_right(seen: Scan) -> bool:
     assert seen.seal is not None
-    return unpack_index(seen.seal.payload) == seen.state.seal()
+    return unpack_index(seen.seal.payload) == seen.state.index()
 
 
 def _safe(record: Record) -> tuple[bytes, bool]:

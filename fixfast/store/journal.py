@@ -18,7 +18,7 @@ from fixfast.errors import ConfigError, StoreCorrupt, StoreError
 from fixfast.store.base import StoreState, check_out
 from fixfast.store.files import FileSystem, Lock, OsFiles, file_stem, identity_hash
 from fixfast.store.recordfile import RecordFile, write_all
-from fixfast.store.records import BLANKED, Header, Kind, Record, pack_header, pack_record
+from fixfast.store.records import BLANKED, Header, Kind, pack_header, pack_record
 from fixfast.store.replay import JournalState, Pending, Sealed
 from fixfast.store.rotation import Retention, Rotation, remove_dropped
 from fixfast.store.secrets import blank_secrets, has_secrets
@@ -373,30 +373,31 @@ class JournalStore:
     def read_out(self, a: int, b: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield (n, wall_ns, bytes) of a..b, in order, in bounded memory (see Store.read_out).
 
-        Raises: StoreCorrupt: a record is damaged; the messages before it were yielded. StoreError: reset, closed.
+        Raises:
+            StoreCorrupt: a record is damaged; the messages before it were yielded. StoreError: reset, closed.
         """
         log, state = self._checked(), self._state
         if b < a:
             return iter(())
         with log.mutex:  # sync() may be beginning a segment
             older = [s for s in state.sealed if s.first_out <= b and a < s.next_out]
-            start = state.find_out(a)
-            base, end = log.base, log.position
-            records = iter(()) if start is None else log.records(log.file, log.header, start - base, end - base)
-        return self._read_range(a, b, log, older, records)
+            file, header, index, end = log.file, log.header, state.index(), log.position - log.base
+            next_out = state.next_out
+        latest = out_messages(lambda offset: log.records(file, header, offset, end), index, next_out, a, b)
+        return self._read_range(a, b, log, older, latest)
 
     def _read_range(
-        self, a: int, b: int, log: RecordFile, older: list[Sealed], latest: Iterator[Record]
+        self, a: int, b: int, log: RecordFile, older: list[Sealed], latest: Iterator[tuple[int, int, bytes]]
     ) -> Iterator[tuple[int, int, bytes]]:
         for segment in older:
             try:
-                records = self._older.records_from(log, segment, a)
+                messages = self._older.messages(log, segment, a, b)
             except StoreError:
                 if segment.number < self._state.sealed[0].number:
                     continue  # removed since read_out() was called
                 raise
-            yield from out_messages(records, a, b)
-        yield from out_messages(latest, a, b)
+            yield from messages
+        yield from latest
 
     def close(self) -> None:
         """Write the mark of a clean stop, make all durable, release the lock. Twice is once."""

@@ -65,6 +65,13 @@ class MemoryStore(MemoryRecords):
         """Everything may go on the wire at once."""
         return self._position
 
+    @property
+    def kept_from(self) -> int:
+        """The lowest outbound number whose message was not dropped (see `max_messages`)."""
+        if self._max_messages < 0 or self._next_out - 1 <= 2 * self._max_messages:
+            return 1
+        return self._out[0][0] if self._out else self._next_out
+
     def read_out(self, a: int, b: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield (n, wall_ns, bytes) of a..b; StoreError when reset() comes in between (see Store.read_out)."""
         epoch = self._epoch

@@ -51,6 +51,11 @@ class Index(NamedTuple):
             return None
         return self.offsets[max(bisect_right(self.numbers, n) - 1, 0)]
 
+    def behind(self, offset: int) -> tuple[int, int] | None:
+        """Return number and offset of the first entry behind an offset; None: there is none."""
+        i = bisect_right(self.offsets, offset)
+        return (self.numbers[i], self.offsets[i]) if i < len(self.offsets) else None
+
 
 class JournalState:
     """The state after some records. apply() is for reading files; the store calls the parts of it when it writes.
@@ -204,11 +209,7 @@ class JournalState:
         self.next_out = last + 1
         self.clean = False
 
-    def find_out(self, n: int) -> int | None:
-        """Return the position of an OUT record of this segment at or before that of number n; None: it has none."""
-        return Index(self._index_n, self._index_at).find(n)
-
-    def seal(self) -> Index:
+    def index(self) -> Index:
         """Return the index of the present segment, by offset."""
         base = self.base
         return Index(self._index_n[:], array("Q", [at - base for at in self._index_at]))

@@ -127,7 +127,7 @@ class Rotation:
                 epoch = header.epoch.to_bytes(4, "little")
                 data += pack_record(header, Kind.DROP, first, last, nin, wall_ns, epoch)
             write_all(file.pwrite, data, HEADER_SIZE)
-            sealing = Sealing(log.file, log.header, segment, state.seal())
+            sealing = Sealing(log.file, log.header, segment, state.index())
             log.switch(file, header, HEADER_SIZE + len(data))
             state.begin_segment(header, base, log.position, kept)
             if dropped:

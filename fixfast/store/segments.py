@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from sys import byteorder
 
@@ -222,21 +223,20 @@ class SealedSegments:
         there = self._open(log, segment)
         return next(log.records(there.file, there.header, offset, segment.end, there.path))
 
-    def records_from(self, log: RecordFile, segment: Sealed, n: int) -> Iterator[Record]:
-        """Yield the segment's records, from one at or before outbound number n on. Raises: StoreCorrupt, StoreError."""
+    def messages(self, log: RecordFile, segment: Sealed, a: int, b: int) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (n, wall_ns, bytes) of the segment's outbound messages a..b. Raises: StoreCorrupt, StoreError."""
         there = self._open(log, segment)
+
+        def read(offset: int) -> Iterator[Record]:
+            return log.records(there.file, there.header, offset, segment.end, there.path)
+
         if there.index is None:
-            there.index = self._stored_index(log, there) or self._index_anew(log, there)
-        for _ in range(2):
-            start = there.index.find(n)
-            if start is None:
-                break
-            records = log.records(there.file, there.header, start, segment.end, there.path)
-            first = next(records, None)
-            if first is not None and first.kind == Kind.OUT and first.number in there.index.numbers:
-                return chain((first,), records)
-            there.index = self._index_anew(log, there)  # it was not the index of these records
-        return iter(())
+            index = self._stored_index(log, there)
+            there.index = index if index is not None and _fits(index, read, a) else _index_anew(there.header, read)
+        if not there.index.numbers:
+            for _ in read(HEADER_SIZE):  # there are no messages; or they cannot be read, and this says so
+                pass
+        return out_messages(read, there.index, segment.next_out, a, b)
 
     def _open(self, log: RecordFile, segment: Sealed) -> _Open:
         last = self._last
@@ -266,25 +266,56 @@ class SealedSegments:
         except (StoreCorrupt, OSError):
             return None
 
-    def _index_anew(self, log: RecordFile, there: _Open) -> Index:
-        """Read the whole segment. Where it is damaged the index ends, and so will reading."""
-        state = JournalState(there.header)
+
+def _fits(index: Index, read: Callable[[int], Iterator[Record]], n: int) -> bool:
+    """Whether an index says the truth about where it is looked up."""
+    start = index.find(n)
+    if start is None:
+        return True
+    try:
+        record = next(read(start))
+    except StoreCorrupt:
+        return True  # damage of the record, not of the index
+    return record.kind == Kind.OUT and record.number == index.numbers[index.offsets.index(start)]
+
+
+def _index_anew(header: Header, read: Callable[[int], Iterator[Record]]) -> Index:
+    """Read a whole segment. Where it is damaged the index ends."""
+    state = JournalState(header)
+    with suppress(StoreCorrupt):
+        for record in read(HEADER_SIZE):
+            if record.kind == Kind.OUT:
+                state.sent(record.number, record.offset, record.wall_ns)
+    return state.index()
+
+
+def out_messages(
+    read: Callable[[int], Iterator[Record]], index: Index, next_out: int, a: int, b: int
+) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (n, wall_ns, bytes) of the outbound messages a..b of a segment; none that had secrets (C8).
+
+    Args:
+        read: offset -> the records from there on.
+        next_out: one above the last number used in the segment.
+
+    Raises:
+        StoreCorrupt: the number after the last one that was yielded, or `a`, cannot be read. What stands behind the
+            next entry of the index can (T15: what is damaged is gap-filled, what is whole is resent).
+    """
+    start = index.find(a)
+    while start is not None:
+        number = a
         try:
-            for record in log.records(there.file, there.header, HEADER_SIZE, there.segment.end, there.path):
-                if record.kind == Kind.OUT:
-                    state.sent(record.number, record.offset, record.wall_ns)
-        except StoreCorrupt:
-            if state.find_out(0) is None:
-                raise
-        return state.seal()
-
-
-def out_messages(records: Iterator[Record], a: int, b: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield (n, wall_ns, bytes) of the outbound messages a..b among records; none that had secrets (C8)."""
-    for record in records:
-        if record.kind != Kind.OUT or record.number < a:
-            continue
-        if record.number > b:
+            for record in read(start):
+                if record.kind != Kind.OUT or record.number < a:
+                    continue
+                if record.number > b:
+                    return
+                number = record.number + 1
+                if not record.flags & BLANKED:
+                    yield record.number, record.wall_ns, record.payload
             return
-        if not record.flags & BLANKED:
-            yield record.number, record.wall_ns, record.payload
+        except StoreCorrupt as damage:
+            following, start = index.behind(damage.offset) or (next_out, None)
+            if following > number:
+                raise

@@ -242,7 +242,7 @@ def _continue(files: FileSystem, path: str, first: Scan, following: Scan) -> Tak
     check_sealed(files, path, old.header.epoch, state.sealed)
     taken = _cut_tail(following)
     segment = Sealed(old.segment, old.header.file_id, old.base, first.end, old.first_out, old.next_out)
-    taken.sealing = Sealing(first.file, first.header, segment, old.seal())
+    taken.sealing = Sealing(first.file, first.header, segment, old.index())
     return taken
 
 

@@ -56,7 +56,7 @@ def written(tmp_path: Path) -> tuple[Path, bytes, list[tuple[StoreState, list[tu
     return path, data[: end + 40], states
 
 
-def test_every_cut_gives_an_earlier_state(
+def test_B5_10_T10_every_cut_gives_an_earlier_state(
     written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
 ) -> None:
     """Invariant B5.10, at every byte."""
@@ -82,7 +82,7 @@ def test_every_cut_gives_an_earlier_state(
     assert seen == set(range(len(states))), "every state must be reachable by a cut"
 
 
-def test_recovery_is_reported_and_twice_is_once(
+def test_B5_9_recovery_is_reported_and_twice_is_once(
     written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
 ) -> None:
     path, data, states = written
@@ -101,7 +101,7 @@ def test_recovery_is_reported_and_twice_is_once(
     again.close()
 
 
-def test_every_flipped_byte_gives_an_earlier_state_or_is_refused(
+def test_B5_11_every_flipped_byte_gives_an_earlier_state_or_is_refused(
     written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
 ) -> None:
     """Invariant B5.11 where nothing was synced: never delivered, always reported."""
@@ -126,7 +126,7 @@ def test_every_flipped_byte_gives_an_earlier_state_or_is_refused(
             store.close()
 
 
-def test_every_flipped_byte_below_a_sync_is_refused(tmp_path: Path) -> None:
+def test_B5_11_every_flipped_byte_below_a_sync_is_refused(tmp_path: Path) -> None:
     store = JournalStore(tmp_path, session_id=ID, sync="none")
     history(store, 10)
     store.sync()
@@ -149,7 +149,7 @@ def test_every_flipped_byte_below_a_sync_is_refused(tmp_path: Path) -> None:
         assert path.read_bytes() == bad, "nothing may be changed on disk"
 
 
-def test_a_message_that_looks_like_a_record_is_only_a_message(tmp_path: Path) -> None:
+def test_B5_11_a_message_that_looks_like_a_record_is_only_a_message(tmp_path: Path) -> None:
     """A peer writes what it likes into its messages: a copy of our own records, marks and all."""
     store = JournalStore(tmp_path, session_id=ID, sync="none")
     store.append_out(1, b"x", 1)
@@ -167,7 +167,7 @@ def test_a_message_that_looks_like_a_record_is_only_a_message(tmp_path: Path) ->
     again.close()
 
 
-def test_damage_while_the_store_is_open_is_not_resent(tmp_path: Path) -> None:
+def test_T15_B5_11_damage_while_the_store_is_open_is_not_resent(tmp_path: Path) -> None:
     """Trap T15, P14: the content of a damaged record is never invented; what is before it is still given."""
     store = JournalStore(tmp_path, session_id=ID, sync="none")
     for n in range(1, 4):
@@ -183,7 +183,7 @@ def test_damage_while_the_store_is_open_is_not_resent(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_lost_file_refuses_to_start(tmp_path: Path) -> None:
+def test_T10_a_lost_file_refuses_to_start(tmp_path: Path) -> None:
     """Never fall back to 1/1 silently (trap T10)."""
     store = JournalStore(tmp_path, session_id=ID)
     store.append_out(1, b"x", 1)
@@ -194,7 +194,7 @@ def test_a_lost_file_refuses_to_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"not a journal" * 30, bytes(200), bytes(5000)])
-def test_what_is_not_a_journal_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_T10_what_is_not_a_journal_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.journal"
     path.write_bytes(content)
     with pytest.raises(StoreCorrupt):
@@ -216,7 +216,7 @@ def test_another_version_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @given(data=st.binary(max_size=400), at=st.integers(0, 2000))
-def test_noise_in_the_file_never_crashes_the_reader(
+def test_B5_11_noise_in_the_file_never_crashes_the_reader(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, at: int
 ) -> None:
     """A fuzz target: overwrite any stretch with anything; an earlier state or StoreCorrupt, nothing else."""

@@ -18,7 +18,7 @@ SIZES = pytest.mark.parametrize("size", [1 << 24, 1200, 200])
 @SIZES
 @pytest.mark.parametrize("policy", ["none", "lease", "interval", "group", "every"])
 @pytest.mark.parametrize("how", ["EIO", "ENOSPC", "short", "crash"])
-def test_B5_1_B5_3_B5_9_the_nth_operation_fails(policy: Any, how: str, size: int) -> None:
+def test_B5_1_B5_3_B5_4_B5_7_B5_9_the_nth_operation_fails(policy: Any, how: str, size: int) -> None:
     """SQLite's loop: n = 1, 2, 3 ... until a run meets no fault. After it, the old or the new state, nothing else."""
     for n in range(1, 400):
         disk, witness = BusyDisk(), Witness()
@@ -64,7 +64,7 @@ def _is_poisoned(store: JournalStore) -> None:
 @SIZES
 @pytest.mark.parametrize("policy", ["lease", "interval", "group", "every"])
 @pytest.mark.parametrize("seed", [*range(25), 1005])
-def test_B5_1_B5_3_power_is_lost_at_any_moment(policy: Any, seed: int, size: int) -> None:
+def test_B5_1_B5_3_B5_4_B5_7_power_is_lost_at_any_moment(policy: Any, seed: int, size: int) -> None:
     """Unsynced pages survive or not, in any order. No number is ever used twice; group and every lose nothing sent."""
     rng = random.Random(f"{policy} {seed}")
     disk, witness = BusyDisk(), Witness()
@@ -88,7 +88,7 @@ def test_B5_1_B5_3_power_is_lost_at_any_moment(policy: Any, seed: int, size: int
     witness.check(take_up(disk, policy, size), content=policy in ("group", "every"))
 
 
-def test_after_a_power_loss_the_numbers_in_doubt_are_skipped_and_told() -> None:
+def test_B5_3_after_a_power_loss_the_numbers_in_doubt_are_skipped_and_told() -> None:
     disk = SimDisk()
     store = take_up(disk, "lease")
     for n in range(1, 4):
@@ -136,7 +136,7 @@ def test_a_clean_stop_skips_nothing_even_over_a_reboot() -> None:
     assert (state.next_out, state.lost_out, state.clean) == (2, None, True)
 
 
-def test_a_lease_ends_with_a_clean_stop() -> None:
+def test_B5_3_a_lease_ends_with_a_clean_stop() -> None:
     """Found by seed 1005: sent after a clean start under the old lease, lost with the power, the number used again."""
     disk = SimDisk()
     store = take_up(disk, "lease")
@@ -147,7 +147,7 @@ def test_a_lease_ends_with_a_clean_stop() -> None:
     assert take_up(disk, "lease").load().next_out > 2
 
 
-def test_a_reset_seen_after_a_kill_is_not_undone_by_a_power_loss() -> None:
+def test_B5_12_a_reset_seen_after_a_kill_is_not_undone_by_a_power_loss() -> None:
     """Found by the simulated disk: the new epoch's name was in the page cache only."""
     disk = SimDisk()
     store = take_up(disk, "lease")
@@ -183,7 +183,7 @@ def test_a_lease_renewed_in_time_is_not_renewed_by_append() -> None:
     assert syncs.count(True) == 1, "only the first one waits for the disk"
 
 
-def test_a_full_disk_still_takes_a_logout() -> None:
+def test_O10_T16_a_full_disk_still_takes_a_logout() -> None:
     """O10: the first sign of a full disk comes while there is room for the last messages."""
     disk = SimDisk()
     disk.space = 600_000
@@ -223,7 +223,7 @@ def test_a_failed_sync_is_never_tried_again() -> None:
     assert store.synced < position
 
 
-def test_group_releases_only_what_was_synced() -> None:
+def test_B5_2_group_releases_only_what_was_synced() -> None:
     disk = SimDisk()
     store = take_up(disk, "group")
     first = store.append_out(1, b"m1", 1)
@@ -236,7 +236,7 @@ def test_group_releases_only_what_was_synced() -> None:
     assert dirty == [True, False, True]
 
 
-def test_a_reset_is_whole_or_absent() -> None:
+def test_B5_12_a_reset_is_whole_or_absent() -> None:
     """B5.12: crash at every operation of a reset; the old epoch with its messages, or the new one."""
     outcomes = set()
     for n in range(1, 30):
@@ -275,7 +275,7 @@ def test_old_epochs_are_kept_as_asked() -> None:
     assert [raw for _, _, raw in old.read_out(1, 1)] == [b"epoch 5"]
 
 
-def test_one_owner() -> None:
+def test_T17_one_owner() -> None:
     disk = SimDisk()
     take_up(disk, "none")
     with pytest.raises(StoreLocked):

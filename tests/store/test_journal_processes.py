@@ -50,7 +50,7 @@ def _spawn(path: Path, policy: str) -> subprocess.Popen[bytes]:
 
 @posix
 @pytest.mark.parametrize("policy", ["none", "lease", "group"])
-def test_kill_9_loses_nothing(tmp_path: Path, policy: str) -> None:
+def test_B5_1_B5_3_kill_9_loses_nothing(tmp_path: Path, policy: str) -> None:
     """A killed process: every number it reported is there with its content, and none is skipped."""
     path = tmp_path / "x.journal"
     rng = random.Random(policy)
@@ -78,7 +78,7 @@ def test_kill_9_loses_nothing(tmp_path: Path, policy: str) -> None:
         store.close()
 
 
-def test_two_processes_cannot_own_one_session(tmp_path: Path) -> None:
+def test_T17_two_processes_cannot_own_one_session(tmp_path: Path) -> None:
     """Trap T17."""
     path = tmp_path / "x.journal"
     store = JournalStore(path)
@@ -93,7 +93,7 @@ def test_two_processes_cannot_own_one_session(tmp_path: Path) -> None:
 
 
 @posix
-def test_files_are_private(tmp_path: Path) -> None:
+def test_SC10_files_are_private(tmp_path: Path) -> None:
     """C10: the directory is 0700, the files are 0600 whatever the umask; loose ones are tightened."""
     old = os.umask(0)
     try:
@@ -115,7 +115,7 @@ def test_files_are_private(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_directory_that_others_may_write_is_refused(tmp_path: Path) -> None:
+def test_SC10_a_directory_that_others_may_write_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(StoreError, match="private"):
         JournalStore(tmp_path, session_id=ID)
@@ -124,7 +124,7 @@ def test_a_directory_that_others_may_write_is_refused(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.parametrize("suffix", ["", ".lock"])
-def test_symbolic_links_are_not_followed(tmp_path: Path, suffix: str) -> None:
+def test_SC10_symbolic_links_are_not_followed(tmp_path: Path, suffix: str) -> None:
     target = tmp_path / "precious"
     target.write_bytes(b"precious")
     (tmp_path / f"x.journal{suffix}").symlink_to(target)
@@ -134,7 +134,7 @@ def test_symbolic_links_are_not_followed(tmp_path: Path, suffix: str) -> None:
 
 
 @posix
-def test_what_is_not_a_plain_file_is_refused(tmp_path: Path) -> None:
+def test_SC10_what_is_not_a_plain_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.journal")
     with pytest.raises(StoreError, match="plain file"):
         JournalStore(tmp_path / "x.journal")
@@ -166,7 +166,7 @@ def test_a_directory_in_the_way_is_a_store_error(tmp_path: Path) -> None:
         "~",
     ],
 )
-def test_a_comp_id_cannot_escape_the_directory(tmp_path: Path, hostile: str) -> None:
+def test_SC10_a_comp_id_cannot_escape_the_directory(tmp_path: Path, hostile: str) -> None:
     """C10: '../../x' is a name like any other."""
     home = tmp_path / "home"
     for session_id in (SessionID("FIX.4.4", hostile, "B"), SessionID("FIX.4.4", "A", "B", hostile), hostile):
@@ -181,7 +181,7 @@ def test_a_comp_id_cannot_escape_the_directory(tmp_path: Path, hostile: str) -> 
 
 
 @given(a=st.tuples(st.text(), st.text(), st.text()), b=st.tuples(st.text(), st.text(), st.text()))
-def test_file_names_are_safe_and_distinct(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
+def test_SC10_file_names_are_safe_and_distinct(a: tuple[str, str, str], b: tuple[str, str, str]) -> None:
     first, second = (SessionID("FIX.4.4", *parts) for parts in (a, b))
     stem = file_stem(first)
     assert set(stem) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -191,7 +191,7 @@ def test_file_names_are_safe_and_distinct(a: tuple[str, str, str], b: tuple[str,
     assert file_stem(first, secret=True).startswith("session-")
 
 
-def test_secret_comp_ids_stay_out_of_the_file_name(tmp_path: Path) -> None:
+def test_C8_secret_comp_ids_stay_out_of_the_file_name(tmp_path: Path) -> None:
     store = JournalStore(tmp_path, session_id=SessionID("FIX.4.4", "APIKEY123", "SPOT"), secret_comp_ids=True)
     store.close()
     for path in tmp_path.iterdir():
@@ -210,14 +210,14 @@ def test_another_sessions_journal_is_refused(tmp_path: Path) -> None:
         JournalStore(tmp_path, session_id=SessionID("FIX.4.4", "C", "D"))
 
 
-def test_a_dropped_store_ends_like_a_killed_process(tmp_path: Path) -> None:
+def test_B5_3_a_dropped_store_ends_like_a_killed_process(tmp_path: Path) -> None:
     JournalStore(tmp_path, session_id=ID).append_out(1, b"x", 1)
     store = JournalStore(tmp_path, session_id=ID)
     assert (store.load().next_out, store.load().clean) == (2, False)
     store.close()
 
 
-def test_no_secret_reaches_the_disk(tmp_path: Path) -> None:
+def test_C8_no_secret_reaches_the_disk(tmp_path: Path) -> None:
     """C8: grep of all artefacts for a canary."""
     store = JournalStore(tmp_path, session_id=ID)
     for n, fields in enumerate(
@@ -231,7 +231,7 @@ def test_no_secret_reaches_the_disk(tmp_path: Path) -> None:
         assert b"CANARY" not in path.read_bytes(), path
 
 
-def test_a_receipt_whose_secrets_were_not_kept_is_asked_for_again(tmp_path: Path) -> None:
+def test_C8_a_receipt_whose_secrets_were_not_kept_is_asked_for_again(tmp_path: Path) -> None:
     store = JournalStore(tmp_path, session_id=ID)
     store.append_in(1, 1, b"8=FIX.4.4\x019=5\x0135=D\x0110=000\x01")
     store.append_in(2, 2, b"8=FIX.4.4\x019=5\x0135=BE\x01554=x\x0110=000\x01")
@@ -249,7 +249,7 @@ def test_a_receipt_whose_secrets_were_not_kept_is_asked_for_again(tmp_path: Path
     again.close()
 
 
-def test_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path) -> None:
+def test_T16_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path) -> None:
     store = JournalStore(tmp_path, session_id=ID, sync="group")
     stop = threading.Event()
     failures: list[BaseException] = []

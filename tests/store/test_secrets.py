@@ -33,7 +33,7 @@ def build(fields: Fields) -> bytes:
         ),
     ],
 )
-def test_secrets_are_blanked_and_the_message_stays_valid(fields: Fields, blanked: Fields) -> None:
+def test_C8_secrets_are_blanked_and_the_message_stays_valid(fields: Fields, blanked: Fields) -> None:
     assert blank_secrets(build(fields)) == build(blanked)
     assert blank_secrets(build(fields) + build(blanked)) == build(blanked) * 2
 
@@ -65,7 +65,7 @@ def test_only_bytes_have_secrets() -> None:
 
 
 @given(noise=st.binary(max_size=80), secret=st.from_regex(rb"[a-z]{12}", fullmatch=True))
-def test_no_noise_lets_a_password_through(noise: bytes, secret: bytes) -> None:
+def test_C8_no_noise_lets_a_password_through(noise: bytes, secret: bytes) -> None:
     for raw in (noise + b"\x01554=" + secret + b"\x01" + noise, b"35=A\x01" + noise + b"\x01554=" + secret):
         assert secret not in blank_secrets(raw) or _hidden_in_data(raw)
 

@@ -125,7 +125,7 @@ def test_keep_bytes_bounds_what_the_disk_holds() -> None:
     assert numbers(store)[-1] == 399
 
 
-def test_what_the_application_has_not_dealt_with_is_never_removed() -> None:
+def test_B5_5_what_the_application_has_not_dealt_with_is_never_removed() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="none", segment_size=300, keep_messages=1, keep_bytes=1, files=disk)
     store.append_in(1, 1, b"waits")
@@ -146,7 +146,7 @@ def test_what_the_application_has_not_dealt_with_is_never_removed() -> None:
     assert len(segments(disk)) <= 1
 
 
-def test_all_of_the_state_goes_on_in_the_next_segment() -> None:
+def test_B5_7_all_of_the_state_goes_on_in_the_next_segment() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="none", segment_size=300, files=disk)
     store.reset("because")
@@ -171,7 +171,7 @@ def take_again(disk: SimDisk) -> JournalStore:
     return take_up(disk, "none", 300)
 
 
-def test_numbers_in_doubt_stay_in_doubt_over_a_rotation() -> None:
+def test_B5_3_numbers_in_doubt_stay_in_doubt_over_a_rotation() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="lease", lease_size=50, segment_size=300, files=disk)
     store.append_out(1, b"message 1", 1)
@@ -224,7 +224,7 @@ def test_a_reset_ends_the_segments_of_an_epoch_with_it() -> None:
     assert none.load().epoch == 4
 
 
-def test_a_crash_while_old_segments_are_removed_leaves_none_behind() -> None:
+def test_B5_12_a_crash_while_old_segments_are_removed_leaves_none_behind() -> None:
     for n in range(1, 60):
         disk = SimDisk()
         store = filled(disk, 40, keep_epochs=0)
@@ -243,7 +243,7 @@ def test_a_crash_while_old_segments_are_removed_leaves_none_behind() -> None:
             break
 
 
-def test_there_is_no_room_for_a_segment_and_the_journal_goes_on_in_the_old_one() -> None:
+def test_T16_there_is_no_room_for_a_segment_and_the_journal_goes_on_in_the_old_one() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="none", segment_size=500, files=disk)
     step, refused = disk.step, [0]
@@ -341,7 +341,7 @@ def test_B5_9_B5_10_every_cut_across_two_files_gives_an_earlier_state() -> None:
             assert seen == {(n, 1) for n in range(4, 10)}
 
 
-def test_a_file_that_was_given_up_never_comes_back() -> None:
+def test_B5_9_a_file_that_was_given_up_never_comes_back() -> None:
     """The old file is torn, so what went to the new one is dropped; then the old one grows to where that began."""
     disk = SimDisk()
     store = between_two_files(disk, "none")

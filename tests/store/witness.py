@@ -44,6 +44,7 @@ class Witness:
         self.asked: dict[tuple[int, int], bytes] = {}  # (epoch, n) -> what append_out was called with
         self.settled: set[tuple[int, int]] = set()  # (epoch, n) of inbound messages dealt with or filled
         self.reset_to: int | None = None
+        self.durable = (1, 1, 1)  # epoch, NOUT and NIN, as of the last sync that returned
         self._waiting: list[tuple[int, int, int, bytes]] = []
         self._steps = 0
         self._salt = 0
@@ -59,7 +60,9 @@ class Witness:
             if i % 3 == 2 and (due := store.lease_due) is not None:
                 store.lease(due)
             if i % 7 == 6:
+                before = _position(store)
                 store.sync()
+                self.durable = before
             if disk is not None:
                 disk.store = None
             self._release(store)
@@ -105,6 +108,12 @@ class Witness:
         assert state.epoch in self.epochs
         if self.reset_to is not None:
             assert state.epoch >= self.reset_to, "a reset that returned is durable"
+        epoch, next_out, next_in = self.durable
+        assert state.epoch > epoch or (state.epoch, state.next_out >= next_out, state.next_in >= next_in) == (
+            epoch,
+            True,
+            True,
+        ), "epochs never fall, nor numbers in one (B5.7)"
         sent = [n for epoch, n in self.wire if epoch == state.epoch]
         assert state.next_out > max(sent, default=0), "no number is used twice (B5.3)"
         stored = {n: raw for n, _, raw in store.read_out(1, 1 << 40)}
@@ -117,3 +126,8 @@ class Witness:
         self.epochs = {state.epoch}
         self.asked = {k: v for k, v in self.asked.items() if k[0] == state.epoch and k[1] < state.next_out}
         self.settled = {k for k in self.settled if k[0] == state.epoch}
+
+
+def _position(store: JournalStore) -> tuple[int, int, int]:
+    state = store.load()
+    return state.epoch, state.next_out, state.next_in
