@@ -87,6 +87,7 @@ def read_books(options: Options, folder: Path) -> dict[str, Book]:
             epochs[state.epoch] = kept
             store.close()
         lines = (e.values for e in read_ledger(folder / f"{side}.ledger") if e.word == "logon")
+        epochs = epochs or {1: {}}
         books[side] = Book(epochs, [(int(epoch), int(n), bytes.fromhex(raw)) for epoch, n, raw in lines])
     return books
 

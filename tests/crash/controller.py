@@ -159,7 +159,7 @@ class Controller:
         if node.process is not None:
             return
         self.lives[side] += 1
-        await node.start(self.proxy.port, doom)
+        await node.start(self.proxy.port if side == "initiator" else 0, doom)
         if side == "acceptor" and await node.ready():
             self.proxy.target = node.port
 

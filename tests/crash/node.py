@@ -1,5 +1,7 @@
 """One process of a crash test: a session on the real engine and store, a program that sends and notes what comes.
 
+PORT is where an initiator connects to, and where an acceptor listens (0: any).
+
     python -m tests.crash.node SIDE FOLDER PORT OPTIONS [OPERATION before|half|after]
 
 It is told words on its standard input, one a line, and says `port N`, `logon`, `logout` and `status ...` on its output.
@@ -19,7 +21,6 @@ from random import Random
 from typing import Any
 
 import fixfast as ff
-from fixfast import clock
 from tests.crash.doom import DoomedFiles
 from tests.crash.ledger import Ledger
 from tests.crash.world import Options, open_store
@@ -168,8 +169,7 @@ async def obey(program: Program, stop: asyncio.Event) -> None:
             program.logout = loop.create_task(session.logout("see you"))  # type: ignore[attr-defined]
         elif session is not None and word == "reset" and session.active:
             with contextlib.suppress(ff.LocalProtocolError):
-                session._session.reset(clock.now())
-                session._soon()
+                session.reset()
     os._exit(9)
 
 
@@ -191,7 +191,7 @@ async def live(program: Program, options: Options, side: str, port: int, store: 
     tasks = [asyncio.create_task(obey(program, stop)), asyncio.create_task(program.trade())]
     config = options.config(side)
     if side == "acceptor":
-        async with ff.serve(program, [config], stores=lambda config: store) as server:
+        async with ff.serve(program, [config], port=port, stores=lambda config: store) as server:
             program.session = server.sessions[config.session_id]
             say("port", server.port)
             if options.style == "iterate":
