@@ -24,7 +24,7 @@ from random import Random
 from tests.crash.audit import Audit, audit, read_books
 from tests.crash.controller import Controller
 from tests.crash.wire import Connection
-from tests.crash.world import POLICIES, Options, draw
+from tests.crash.world import KINDS, POLICIES, Options, draw
 
 __all__ = ["Total", "campaign", "main"]
 
@@ -78,7 +78,7 @@ def world(options: Options, rounds: int, seed: str, folder: Path, total: Total) 
 
 def campaign(
     rounds: int, seed: int, folder: Path, *, per_world: int = ROUNDS, policies: Sequence[str] = POLICIES,
-    kinds: tuple[str, ...] = ("journal",), reset: bool = True, say: bool = False,
+    kinds: Sequence[str] = KINDS, reset: bool = True, say: bool = False,
 ) -> tuple[Total, list[str]]:  # fmt: skip
     """Run so many rounds, every policy in turn, up to the first world with faults: what was done, and these."""
     total, random = Total(), Random(seed)
@@ -107,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="default: the time")
     parser.add_argument("--policy", choices=POLICIES, action="append", help="of the stores; default: all in turn")
+    parser.add_argument("--kind", choices=KINDS, action="append", help="of stores; default: all")
     parser.add_argument("--no-reset", action="store_true", help="leave resets of the sequence numbers out")
     parser.add_argument("--keep", type=Path, help="where the journals of a failure go; default: a new folder in /tmp")
     options = parser.parse_args(arguments)
@@ -115,7 +116,13 @@ def main(arguments: list[str] | None = None) -> int:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     sys.stdout.write(f"seed {seed}, files in {folder}\n")
     total, faults = campaign(
-        options.rounds, seed, folder, policies=options.policy or POLICIES, reset=not options.no_reset, say=True
+        options.rounds,
+        seed,
+        folder,
+        policies=options.policy or POLICIES,
+        kinds=options.kind or KINDS,
+        reset=not options.no_reset,
+        say=True,
     )
     sys.stdout.write(f"{total}\n")
     for fault in faults[:40]:

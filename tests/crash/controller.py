@@ -159,7 +159,7 @@ class Controller:
         if node.process is not None:
             return
         self.lives[side] += 1
-        await node.start(self.proxy.port, doom)
+        await node.start(self.proxy.port if side == "initiator" else 0, doom)
         if side == "acceptor" and await node.ready():
             self.proxy.target = node.port
 
@@ -194,7 +194,7 @@ class Controller:
         actions = {
             self._kill_later: 3,
             self._kill_at_message: 5,
-            self._kill_at_operation: 4,
+            self._kill_at_operation: 4 if self.options.kind == "journal" else 0,
             self._freeze: 1,
             self._cut: 2,
             self._reset_numbers: 2 if self.options.reset else 0,

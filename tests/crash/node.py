@@ -1,5 +1,7 @@
 """One process of a crash test: a session on the real engine and store, a program that sends and notes what comes.
 
+PORT is where an initiator connects to, and where an acceptor listens (0: any).
+
     python -m tests.crash.node SIDE FOLDER PORT OPTIONS [OPERATION before|half|after]
 
 It is told words on its standard input, one a line, and says `port N`, `logon`, `logout` and `status ...` on its output.
@@ -19,7 +21,6 @@ from random import Random
 from typing import Any
 
 import fixfast as ff
-from fixfast import clock
 from tests.crash.doom import DoomedFiles
 from tests.crash.ledger import Ledger
 from tests.crash.world import Options, open_store
@@ -126,31 +127,6 @@ class Program:
             await asyncio.sleep(self._random.uniform(0, 0.03))
 
 
-class Noting:
-    """A store that writes down the Logons: stores do not give those back, because of the secrets they may hold (C8)."""
-
-    def __init__(self, store: ff.Store, ledger: Ledger) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._epoch = store.load().epoch
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def append_out(self, n: int, buf: ff.Buffer, wall_ns: int) -> int:
-        """Note it once it is stored, which is before it can be sent."""
-        position = self._store.append_out(n, buf, wall_ns)
-        if b"\x0135=A\x01" in bytes(buf[:64]):
-            self._ledger.put("logon", self._epoch, n, bytes(buf).hex())
-        return position
-
-    def reset(self, reason: str) -> int:
-        """Count the epochs."""
-        position = self._store.reset(reason)
-        self._epoch += 1
-        return position
-
-
 async def obey(program: Program, stop: asyncio.Event) -> None:
     """Do what the controller says; without a controller, end."""
     loop = asyncio.get_running_loop()
@@ -168,8 +144,7 @@ async def obey(program: Program, stop: asyncio.Event) -> None:
             program.logout = loop.create_task(session.logout("see you"))  # type: ignore[attr-defined]
         elif session is not None and word == "reset" and session.active:
             with contextlib.suppress(ff.LocalProtocolError):
-                session._session.reset(clock.now())
-                session._soon()
+                session.reset()
     os._exit(9)
 
 
@@ -185,13 +160,13 @@ def _status(session: ff.LiveSession | None) -> dict[str, Any]:
     }
 
 
-async def live(program: Program, options: Options, side: str, port: int, store: Any) -> None:
+async def live(program: Program, options: Options, side: str, port: int, store: ff.Store) -> None:
     """Run until told to stop."""
     stop = asyncio.Event()
     tasks = [asyncio.create_task(obey(program, stop)), asyncio.create_task(program.trade())]
     config = options.config(side)
     if side == "acceptor":
-        async with ff.serve(program, [config], stores=lambda config: store) as server:
+        async with ff.serve(program, [config], port=port, stores=lambda config: store) as server:
             program.session = server.sessions[config.session_id]
             say("port", server.port)
             if options.style == "iterate":
@@ -216,9 +191,8 @@ def main() -> None:
     ledger = Ledger(Path(folder) / f"{side}.ledger")
     ledger.put("start", os.getpid())
     files = DoomedFiles(int(doom[0]), doom[1]) if doom else None
-    opened = open_store(options, side, Path(folder), files)
-    state = opened.load()
-    store: Any = Noting(opened, ledger)
+    store = open_store(options, side, Path(folder), files)
+    state = store.load()
     ledger.put("up", state.epoch, state.next_in, state.next_out, state.received, int(state.clean))
     program = Program(options, side, ledger)
     asyncio.run(live(program, options, side, int(port), store))

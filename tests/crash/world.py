@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -11,12 +12,13 @@ from typing import Any
 import fixfast as ff
 from fixfast.store.files import OsFiles
 
-__all__ = ["NAMES", "SIDES", "Options", "draw", "open_store"]
+__all__ = ["KINDS", "NAMES", "POLICIES", "SIDES", "Options", "draw", "open_store"]
 
 SIDES = ("initiator", "acceptor")
 #: CompID of each side
 NAMES = {"initiator": "BUY", "acceptor": "SELL"}
 POLICIES = ("lease", "none", "interval", "group", "every")
+KINDS = ("journal", "sqlite")
 VERSIONS = ("FIX.4.2", "FIX.4.4", "FIXT.1.1", "FIX.4.1")
 #: how the program takes its messages
 STYLES = ("callback", "async", "iterate")
@@ -65,7 +67,7 @@ class Options:
         )
 
 
-def draw(random: Random, *, kinds: tuple[str, ...], policy: str | None = None, reset: bool = True) -> Options:
+def draw(random: Random, *, kinds: Sequence[str], policy: str | None = None, reset: bool = True) -> Options:
     """Return some options."""
     begin_string = random.choice(VERSIONS)
     return Options(
@@ -82,6 +84,15 @@ def draw(random: Random, *, kinds: tuple[str, ...], policy: str | None = None, r
 def open_store(options: Options, side: str, folder: Path, files: OsFiles | None = None) -> ff.Store:
     """Open the store of one side."""
     session_id = options.config(side).session_id
+    if options.kind == "sqlite":
+        return ff.SqliteStore(
+            folder / f"{side}.db",
+            session_id=session_id,
+            sync=options.policy,  # type: ignore[arg-type]
+            lease_size=50,
+            interval_ns=20_000_000,
+            keep_epochs=100_000,
+        )
     return ff.JournalStore(
         folder / side,
         session_id=session_id,
@@ -89,5 +100,6 @@ def open_store(options: Options, side: str, folder: Path, files: OsFiles | None 
         lease_size=50,
         interval_ns=20_000_000,
         keep_epochs=100_000,
+        segment_size=50_000,
         files=files,
     )
