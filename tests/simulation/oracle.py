@@ -279,7 +279,8 @@ class Oracle(WireOracle):
 
     def final(self) -> None:
         """What must hold when all is healed and quiet."""
-        if any(side.reused for side in self.sides) and not any(side.alarms for side in self.sides):
+        told = any(side.alarms for side in self.sides) or any(node.told_of_damage for node in self.world.nodes)
+        if any(side.reused for side in self.sides) and not told:
             raise Violation("B5.3", "numbers were used again, and nobody was told")
         for i in (0, 1):
             store = self.world.nodes[i].store
