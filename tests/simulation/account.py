@@ -61,6 +61,7 @@ class Account:
         self.by_id: dict[bytes, tuple[int, int]] = {}  # id -> epoch, number
         self.wires: set[bytes] = set()  # every buffer that was put on a wire
         # as a receiver
+        self.last_peer_epoch = 0  # what peer_epoch was before our own epoch began
         self.peer_epoch = 0  # the peer's epoch that our inbound numbers count; 0: not known now
         self.given: dict[
             bytes, tuple[int, int]

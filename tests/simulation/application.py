@@ -98,6 +98,18 @@ class Application:
             raise HandlerFailed
         if node.world.chance(node.world.plan.echo):
             self.send(1)
+        if node.world.chance(node.plan.rejects):
+            self._reject(message)
+
+    def _reject(self, message: Message) -> None:
+        """Answer with a BusinessMessageReject; in FIX 4.0 and 4.1 that is a Reject(3)."""
+        node = self.node
+        if node.session is None or message.msg_type in ("3", "j") or not node.session.state.active:
+            return
+        try:
+            node.session.business_reject(message, 0, "by the application", "", node.now)
+        except (NotActive, StoreError):
+            return
 
     def acknowledge(self) -> None:
         """With manual_done: say what is dealt with, in one go."""

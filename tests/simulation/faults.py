@@ -92,53 +92,21 @@ def _refuse(world: World) -> bool:
     return _reset(world)
 
 
-def _flip(world: World) -> bool:
-    """One byte on its way becomes another (a checksum that TCP and cable did not have)."""
-    for i, data in _flying(world):
-        at = world.random.randrange(len(data))
-        value = data[at] ^ (1 << world.random.randrange(8))
-        _replace(world, i, data[:at] + bytes((value,)) + data[at + 1 :])
+def _spoil(how: str) -> Callable[[World], bool]:
+    """The next bytes that are written arrive otherwise than they were sent: see Link.write()."""
+
+    def apply(world: World) -> bool:
+        link = _link(world)
+        if link is None:
+            return False
+        world.corrupted = True
+        world.allow("GARBLED", "TOO_LARGE", "MSG_SEQ_NUM")
+        if how == "duplicate":
+            world.allow("SEQUENCE_TOO_LOW", "NOT_LOGON", "UNEXPECTED_LOGON", "LOGON_INVALID")
+        link.spoil[world.random.randrange(2)] = how
         return True
-    return False
 
-
-def _cut(world: World) -> bool:
-    """A stretch of bytes is missing from the stream."""
-    for i, data in _flying(world):
-        at = world.random.randrange(len(data))
-        _replace(world, i, data[:at] + data[at + world.random.randrange(1, 40) :])
-        return True
-    return False
-
-
-def _duplicate(world: World) -> bool:
-    """A segment comes twice."""
-    for i, data in _flying(world):
-        world.allow("SEQUENCE_TOO_LOW", "NOT_LOGON", "UNEXPECTED_LOGON", "LOGON_INVALID")
-        _replace(world, i, data + data)
-        return True
-    return False
-
-
-def _flying(world: World) -> list[tuple[int, bytes]]:
-    """One segment that is on its way, with its direction."""
-    link = _link(world)
-    if link is None:
-        return []
-    found = [(i, pipe.queue[-1][1]) for i, pipe in enumerate(link.pipes) if pipe.queue]
-    segments = [(i, data) for i, data in found if data]
-    return [world.random.choice(segments)] if segments else []
-
-
-def _replace(world: World, i: int, data: bytes) -> None:
-    assert world.link is not None
-    world.corrupted = True
-    world.allow("GARBLED", "TOO_LARGE", "MSG_SEQ_NUM")
-    pipe = world.link.pipes[i]
-    due, old = pipe.queue.pop()
-    assert old is not None
-    pipe.flying += len(data) - len(old)
-    pipe.queue.append((due, data))
+    return apply
 
 
 # --- processes -----------------------------------------------------------------------------------------------
@@ -316,9 +284,9 @@ FAULTS: dict[str, Fault] = {
     "stall": Fault("net", _stall),
     "narrow": Fault("net", _narrow),
     "refuse": Fault("net", _refuse),
-    "flip": Fault("net", _flip),
-    "cut": Fault("net", _cut),
-    "duplicate": Fault("net", _duplicate, 0.5),
+    "flip": Fault("net", _spoil("flip")),
+    "cut": Fault("net", _spoil("cut")),
+    "duplicate": Fault("net", _spoil("duplicate"), 0.5),
     "kill": Fault("process", _kill, 2),
     "crash at disk": Fault("process", _crash_at_disk("crash")),
     "crash after disk": Fault("process", _crash_at_disk("crash-after")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from tests.simulation.account import LinkAccount
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -36,7 +38,9 @@ class Link:
         self.world = world
         self.pipes = (Pipe(world.plan.window), Pipe(world.plan.window))
         self.gone = [False, False]  # node i has no socket any more
+        self.accounts = (LinkAccount(), LinkAccount())  # the oracle's
         self.written = [0, 0]  # bytes that node i wrote
+        self.spoil = ["", ""]  # what happens to the next bytes that node i writes
 
     # --- called by nodes -------------------------------------------------------------------------------------
 
@@ -54,8 +58,21 @@ class Link:
             pipe.dropping -= len(data)
             if not data:
                 return
+        if self.spoil[i]:
+            how, self.spoil[i] = self.spoil[i], ""
+            data = self._spoiled(how, data)
         pipe.flying += len(data)
         self._queue(1 - i, data)
+
+    def _spoiled(self, how: str, data: bytes) -> bytes:
+        """What a checksum that TCP did not have would have found: one bit, a missing stretch, a segment twice."""
+        random = self.world.random
+        at = random.randrange(len(data))
+        if how == "flip":
+            return data[:at] + bytes((data[at] ^ (1 << random.randrange(8)),)) + data[at + 1 :]
+        if how == "cut":
+            return data[:at] + data[at + random.randrange(1, 40) :]
+        return data + data
 
     def finish(self, i: int) -> None:
         """Node i closes its side: FIN behind what was written."""

@@ -255,7 +255,6 @@ class Node:
             return
         link = Link(self.world)
         self.world.link = link
-        self.world.oracle.new_link()
         self.world.note("connected")
         peer.guarded(peer.on_connected, link)
         self.guarded(self.on_connected, link)
@@ -271,7 +270,7 @@ class Node:
     def _read(self, link: Link, data: bytes) -> None:
         if link is not self.link or self.session is None:
             return
-        self.world.oracle.on_link[self.i].read += len(data)
+        link.accounts[self.i].read += len(data)
         if self.ending:
             return  # F13
         session = self.session

@@ -45,7 +45,6 @@ class Oracle(WireOracle):
     def __init__(self, world: World) -> None:
         self.world = world
         self.sides = (Account(), Account())
-        self.new_link()
 
     # --- the store -------------------------------------------------------------------------------------------
 
@@ -63,7 +62,7 @@ class Oracle(WireOracle):
         side.sent[n] = message
         if message.is_app:
             side.by_id[message.id] = (epoch, n)
-        elif message.msg_type == b"3":
+        elif message.msg_type == b"3" and message.fields.get(b"58") != b"by the application":
             refused = self.sides[1 - i].out.get(side.peer_epoch, {}).get(int(message.fields[b"45"]))
             if refused is not None:
                 refused.excuse = refused.excuse or "rejected"
@@ -96,12 +95,15 @@ class Oracle(WireOracle):
             message.excuse = message.excuse or "reset"
         self.world.note("epoch", i, epoch)
         side.epoch, side.resetting = epoch, 0
+        side.last_peer_epoch = side.peer_epoch or side.last_peer_epoch
         side.stored = side.peer_epoch = 0
         side.next_in = side.next_out = 1
         self.world.nodes[i].expected_out = self.world.nodes[i].durable_in = 1
-        self.on_link[i].last_new = 0
-        self.on_link[i].asked.clear()
-        self.on_link[1 - i].asked.clear()
+        for node in self.world.nodes:
+            if node.link is not None:
+                node.link.accounts[i].last_new = 0
+                node.link.accounts[i].asked.clear()
+                node.link.accounts[1 - i].asked.clear()
 
     # --- the application -------------------------------------------------------------------------------------
 
@@ -170,9 +172,11 @@ class Oracle(WireOracle):
         for epoch in sorted(peer.out, reverse=True):
             message = peer.out[epoch].get(event.message.msg_seq_num)
             if message is not None and message.raw == raw:
-                if self.sides[i].peer_epoch not in (0, epoch) and not event.reset:
+                me = self.sides[i]
+                torn = epoch == me.last_peer_epoch if not me.peer_epoch else epoch != me.peer_epoch
+                if torn and not event.reset:
                     self.world.allow("torn reset")  # one side began again, the other did not hear of it
-                self.sides[i].peer_epoch = epoch
+                me.peer_epoch = epoch
                 return
 
     # --- each step -------------------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ class Oracle(WireOracle):
             raise Violation("B5.7", f"side {node.i}: {session!r}, was in {side.next_in} out {side.next_out}")
         side.next_in, side.next_out = next_in, next_out
         hold = session._hold
-        if len(hold) > node.config.queue_limit or hold.size > node.config.queue_bytes:
+        if len(hold) > node.config.queue_limit + 16 or hold.size > node.config.queue_bytes + 16 * 256:
             raise Violation("S-d", f"side {node.i} holds {len(hold)} messages of {hold.size} bytes")
 
     # --- restarts --------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -34,6 +34,7 @@ class SidePlan:
     offset: int = 0
     orders: bool = False
     vetoes: bool = False
+    rejects: float = 0.0  # how many messages its application answers with a business reject
 
 
 @dataclass
@@ -54,6 +55,8 @@ class Plan:
     #: (time, kind of fault)
     faults: list[tuple[int, str]] = field(default_factory=list)
     swarm: tuple[str, ...] = ()
+    #: the side that is played by an enemy; -1: none
+    enemy: int = -1
 
 
 def _options(random: Random, version: str, heart_bt_int: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -66,6 +69,18 @@ def _options(random: Random, version: str, heart_bt_int: int) -> tuple[dict[str,
         options["queue_limit"] = random.choice((0, 2, 10, 10_000))
         options["max_resend_requests"] = 10**6
         options["timestamp_digits"] = random.choice((0, 3, 6, 9))
+        options["resend_range"] = random.choice(("open", "open", "closed"))
+        options["resend_chunk"] = random.choice((0, 0, 0, 3, 10))
+        options["max_repeated_requests"] = 10**6
+        options["logon_test_request"] = random.random() < 0.15
+        options["dead_peer"] = random.choice(("logout", "logout", "close"))
+        options["close_after_logout"] = random.choice(("wait", "wait", "now"))
+        options["resync"] = random.choice(("next_message", "declared_length"))
+        if version in ("FIX.4.4", "FIXT.1.1"):
+            options["next_expected_msg_seq_num"] = random.choice(("ignore", "honour", "use", "use"))
+        if version not in ("FIX.4.0", "FIX.4.1"):
+            options["last_msg_seq_num_processed"] = random.random() < 0.2
+            options["announce_max_message_size"] = random.random() < 0.2
         if version == "FIXT.1.1":
             options["default_appl_ver_id"] = random.choice(("7", "8", "9"))
     both[1]["manual_logon"] = random.random() < 0.2
@@ -76,7 +91,16 @@ def _options(random: Random, version: str, heart_bt_int: int) -> tuple[dict[str,
     return both
 
 
+def _veto(session: Any, message: Any, age_ns: int) -> bool:
+    """The application's veto: see Node.vetoes()."""
+    app_id = message.get(11) or message.get(148) or message.get(58) or ""
+    return not app_id.endswith("3")
+
+
 def _side(random: Random, config: SessionConfig) -> SidePlan:
+    vetoes = random.random() < 0.2
+    if vetoes:
+        config = replace(config, on_resend=_veto)
     return SidePlan(
         config=config,
         policy=random.choice(POLICIES),
@@ -89,7 +113,8 @@ def _side(random: Random, config: SessionConfig) -> SidePlan:
         ppm=random.choice((0, 0, 200, -200, 20_000)),
         offset=random.choice((0, 0, 1, -1)) * random.randrange(50 * SECOND),
         orders=random.random() < 0.5,
-        vetoes=random.random() < 0.2,
+        vetoes=vetoes,
+        rejects=random.choice((0.0, 0.0, 0.1)),
     )
 
 
@@ -97,7 +122,7 @@ def draw(seed: int, kinds: dict[str, float]) -> Plan:
     """Draw a run. Args: kinds: the faults there are, each with its weight."""
     random = Random(seed)
     version = random.choice(VERSIONS)
-    heart_bt_int = random.choice((5, 10, 30))
+    heart_bt_int = random.choice((5, 5, 10, 10, 30, 30, 0))
     options = _options(random, version, heart_bt_int)
     configs = (
         SessionConfig(version, "INIT", "ACPT", **options[0]),
@@ -119,6 +144,8 @@ def draw(seed: int, kinds: dict[str, float]) -> Plan:
     for _ in range(random.choice((3, 10, 25))):
         at = random.randrange(plan.heal_at)
         plan.actions.append((at, random.randrange(2), random.choice(actions), random.randrange(1, 4)))
+    if random.random() < 0.12:
+        plan.enemy = random.randrange(2)
     share = random.choice((0.15, 0.4, 0.8))
     plan.swarm = tuple(kind for kind in kinds if random.random() < share)
     if plan.swarm:

@@ -29,12 +29,9 @@ class WireOracle:
     world: World
     sides: tuple[Account, Account]
 
-    def new_link(self) -> None:
-        self.on_link = (LinkAccount(), LinkAccount())
-
     def on_wire(self, i: int, raw: bytes, link: Link) -> None:
         """Judge a message of side i that goes to the connection now."""
-        side, conn = self.sides[i], self.on_link[i]
+        side, conn = self.sides[i], link.accounts[i]
         fields = read(raw)
         msg_type, n = fields[b"35"], int(fields[b"34"])
         resent = fields.get(b"43") == b"Y"
@@ -42,7 +39,7 @@ class WireOracle:
         self.world.messages[i] += 1
         side.wires.add(raw)
         if msg_type not in ADMIN:
-            self._check_logged_on(i, raw)
+            self._check_logged_on(i, raw, link)
         if not resent:
             self._new(i, side, conn, raw, n, msg_type)
             if msg_type == b"3":
@@ -66,8 +63,8 @@ class WireOracle:
     #: bytes of messages judged and not written yet: they are written together
     _pending = 0
 
-    def _check_logged_on(self, i: int, raw: bytes) -> None:
-        conn, theirs = self.on_link[i], self.on_link[1 - i]
+    def _check_logged_on(self, i: int, raw: bytes, link: Link) -> None:
+        conn, theirs = link.accounts[i], link.accounts[1 - i]
         heard = theirs.logon_sent and conn.read >= theirs.logon_end
         if not (conn.logon_sent and (heard or self.world.corrupted)):
             raise Violation("S-a", f"side {i} sent an application message before the logon was complete: {raw!r}")
@@ -117,6 +114,8 @@ class WireOracle:
 
     def _check_reject(self, i: int, fields: dict[bytes, bytes]) -> None:
         """S-g, and: honest peers have nothing to reject of each other unless a clock is wrong."""
+        if fields.get(b"58") == b"by the application":
+            return
         theirs = self.sides[1 - i].out.get(self.sides[i].peer_epoch, {})
         refused: Sent | None = theirs.get(int(fields[b"45"]))
         if refused is not None and refused.msg_type == b"3":

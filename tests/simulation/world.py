@@ -17,6 +17,7 @@ from fixfast.session.state import State
 from tests.simulation.account import Violation
 from tests.simulation.coverage import Cells
 from tests.simulation.faults import FAULTS
+from tests.simulation.hostile import Hostile, HostileOracle
 from tests.simulation.link import SECOND, Link
 from tests.simulation.node import Node
 from tests.simulation.oracle import Oracle
@@ -56,8 +57,9 @@ class World:
         self._allowed: set[str] = set()
         self._heap: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
         self._serial = 0
-        self.oracle = Oracle(self)
-        self.nodes = (Node(self, 0, plan.sides[0]), Node(self, 1, plan.sides[1]))
+        self.oracle = Oracle(self) if plan.enemy < 0 else HostileOracle(self, plan.enemy)
+        sides = [(Hostile if i == plan.enemy else Node)(self, i, plan.sides[i]) for i in (0, 1)]
+        self.nodes = (sides[0], sides[1])
 
     # --- the heap --------------------------------------------------------------------------------------------
 
@@ -103,7 +105,7 @@ class World:
         self._allowed.update(what)
 
     def may(self, what: str) -> bool:
-        return what in self._allowed
+        return what in self._allowed or self.plan.enemy >= 0
 
     @property
     def lenient(self) -> bool:
@@ -125,7 +127,7 @@ class World:
         self.at(plan.heal_at, self.heal)
         while not self.healed and not self.over and self.events < MAX_EVENTS:
             self.step()
-        if not self.over:
+        if not self.over and plan.enemy < 0:
             self._converge()
         self._finish()
 
@@ -190,10 +192,13 @@ class World:
                 pipe.stalled_until, pipe.window = 0, 1 << 16
         for node in self.nodes:
             node.start()
+            if not self.plan.heart_bt_int:
+                # nobody would ever notice a connection that is dead: only a Logout that is not answered shows it
+                node.guarded(self.act_on, node, "logout", 1)
 
     def _converge(self) -> None:
         """Liveness: within 10 heartbeat intervals both sides agree, and everything accepted has arrived (B5.13)."""
-        limit = self.now + 10 * self.plan.heart_bt_int * SECOND
+        limit = self.now + 10 * (self.plan.heart_bt_int or 30) * SECOND
         oracle = self.oracle
         missing = [0, 0]
         before = list(self.messages)
@@ -221,6 +226,8 @@ class World:
 
     def _excused(self) -> bool:
         """Whether this run may end without agreement: numbers were lost, and somebody was told so."""
+        if self.may("reject"):
+            return True  # each message that was sent with a wrong time costs a connection
         if self.lenient or self.may("reset"):
             return any(side.alarms for side in self.oracle.sides)
         return False
