@@ -15,7 +15,8 @@ import time
 from itertools import chain
 
 from tests.simulation.faults import FAULTS
-from tests.simulation.runner import Totals, kept_seeds, run_many, run_seed, say
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.runner import Totals, kept_seeds, run_many, run_mutants, run_seed, say
 
 __all__ = ["main"]
 
@@ -27,6 +28,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--budget", type=float, help="seconds; fewer runs than asked for are then a failure")
     parser.add_argument("--trace", action="store_true", help="run one seed and print what happened")
+    parser.add_argument("--mutants", action="store_true", help="run the traps as mutants: each must be seen by a seed")
     parser.add_argument("--cells", action="store_true", help="print how often each cell was met")
     return parser
 
@@ -46,6 +48,18 @@ def _trace(seed: int) -> int:
     say(outcome.failure or "every invariant holds")
     say(f"hash {outcome.world.hash}")
     return 1 if outcome.failure else 0
+
+
+def _mutants(base: int, most: int, processes: int) -> int:
+    survivors = []
+    for killed in run_mutants(MUTANTS, base, most, processes):
+        if killed.seed:
+            say(f"{killed.name:16} killed by seed {killed.seed}, run {killed.runs} ({killed.cpu:.1f} s): {killed.rule}")
+        else:
+            survivors.append(killed.name)
+            say(f"{killed.name:16} SURVIVED {killed.runs} runs ({killed.cpu:.1f} s): {MUTANTS[killed.name].effect}")
+    say(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants killed")
+    return 1 if survivors else 0
 
 
 def _report(totals: Totals, seconds: float) -> None:
@@ -78,6 +92,8 @@ def main(argv: list[str] | None = None) -> int:
     base = first_seed(arguments.seed)
     if arguments.trace:
         return _trace(base)
+    if arguments.mutants:
+        return _mutants(base, arguments.runs, arguments.processes)
     began = time.monotonic()
     seeds = chain(kept_seeds(), range(base, base + arguments.runs))
     totals = run_many(seeds, processes=arguments.processes, budget=arguments.budget)

@@ -85,12 +85,13 @@ class Account:
 class LinkAccount:
     """What one side did on one connection."""
 
-    __slots__ = ("asked", "last_new", "logged_out", "logon_end", "logon_sent", "read")
+    __slots__ = ("asked", "last_new", "logged_out", "logon_end", "logon_sent", "read", "stranger")
 
     def __init__(self) -> None:
         self.logon_sent = False
         self.logon_end = 0  # how many bytes the peer has to read to have our Logon
         self.read = 0  # bytes read
         self.logged_out = False
+        self.stranger = False  # it is not the peer it says it is
         self.last_new = 0
         self.asked: dict[int, int] = {}  # BeginSeqNo -> requests

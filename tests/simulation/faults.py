@@ -109,6 +109,22 @@ def _spoil(how: str) -> Callable[[World], bool]:
     return apply
 
 
+def _long_fill(world: World) -> bool:
+    """Something is missing, and for a long time nobody hears that: everything else comes too high meanwhile (T6)."""
+    link = _link(world)
+    if link is None:
+        return False
+    i = world.random.randrange(2)
+    world.corrupted = True
+    world.allow("GARBLED", "TOO_LARGE", "MSG_SEQ_NUM")
+    link.spoil[1 - i] = "cut"
+    link.pipes[1 - i].stalled_until = world.now + 25 * SECOND
+    sender = world.nodes[1 - i]
+    for k in range(6):
+        world.after(k * world.random.randrange(1, 4 * SECOND), sender.guarded, sender.app.send, 1)
+    return True
+
+
 # --- processes -----------------------------------------------------------------------------------------------
 
 
@@ -286,6 +302,7 @@ FAULTS: dict[str, Fault] = {
     "refuse": Fault("net", _refuse),
     "flip": Fault("net", _spoil("flip")),
     "cut": Fault("net", _spoil("cut")),
+    "long fill": Fault("net", _long_fill, 0.5),
     "duplicate": Fault("net", _spoil("duplicate"), 0.5),
     "kill": Fault("process", _kill, 2),
     "crash at disk": Fault("process", _crash_at_disk("crash")),

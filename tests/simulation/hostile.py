@@ -141,6 +141,11 @@ class Hostile(Node):
             fields = fields[:1]
         elif kind == 2:
             fields.append((789, random.choice((1, 10**6, 0))))
+        if kind in (3, 4):
+            if random.random() < 0.6:
+                n, fields = 1, [*fields, (141, "Y")]
+            if self.link is not None:
+                self.link.accounts[self.i].stranger = True
         header = {"sender": "WHO"} if kind == 3 else {"time": self.time(-3600)} if kind == 4 else {}
         if self.link is not None:
             self.link.accounts[self.i].logon_sent = True

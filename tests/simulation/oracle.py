@@ -81,6 +81,9 @@ class Oracle(WireOracle):
 
     def resetting(self, i: int, epoch: int) -> None:
         self.sides[i].resetting = epoch + 1
+        link = self.world.nodes[i].link
+        if link is not None and link.accounts[1 - i].stranger:
+            raise Violation("L29", f"side {i} resets its numbers for a stranger")
 
     def has_reset(self, i: int, epoch: int) -> None:
         """A reset of side i is durable, says the store."""
@@ -148,6 +151,8 @@ class Oracle(WireOracle):
         elif kind is Alarm:
             side.alarms.append(event.text)
             world.note("alarm", i, event.text)
+            if event.text == "the peer is silent":
+                self._check_silence(i)
         elif kind is Disconnected:
             world.note("end", i, event.reason.name)
             if event.reason in BLAME:
@@ -164,6 +169,14 @@ class Oracle(WireOracle):
                 refused.excuse = refused.excuse or "rejected"
         elif kind is SequenceReset:
             world.note("reset", i, event.why)
+
+    def _check_silence(self, i: int) -> None:
+        """G13: a peer whose messages come, in or out of order, is not silent."""
+        node = self.world.nodes[i]
+        if node.session is not None and node.session._live.interval:
+            silence = node.now.mono_ns - node.session.heard
+            if silence < 2 * node.session._live.interval:
+                raise Violation("G13", f"side {i}: the peer was heard {silence / 1e9:.3f} s ago")
 
     def _logged_on(self, i: int, event: LoggedOn) -> None:
         """The peer's Logon says which of its epochs our inbound numbers count from now on."""
@@ -191,8 +204,12 @@ class Oracle(WireOracle):
             raise Violation("B5.7", f"side {node.i}: {session!r}, was in {side.next_in} out {side.next_out}")
         side.next_in, side.next_out = next_in, next_out
         hold = session._hold
-        if len(hold) > node.config.queue_limit + 16 or hold.size > node.config.queue_bytes + 16 * 256:
-            raise Violation("S-d", f"side {node.i} holds {len(hold)} messages of {hold.size} bytes")
+        if hold:
+            held = sum(message is not None for message in hold._items.values())
+            if held > node.config.queue_limit or len(hold) > node.config.queue_limit + 16:
+                raise Violation("S-d", f"side {node.i} holds {len(hold)} messages of {hold.size} bytes")
+            if min(hold._items) < next_in and session.state.active:
+                raise Violation("Z06", f"side {node.i} expects {next_in} and still holds {min(hold._items)}")
 
     # --- restarts --------------------------------------------------------------------------------------------
 

@@ -9,14 +9,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.simulation.coverage import Cells
 from tests.simulation.faults import FAULTS, weights
+from tests.simulation.mutants import mutated
 from tests.simulation.plan import draw
 from tests.simulation.world import World
 
-__all__ = ["SEEDS", "Outcome", "Totals", "kept_seeds", "run_many", "run_seed"]
+__all__ = ["SEEDS", "Killed", "Outcome", "Totals", "kept_seeds", "run_many", "run_mutants", "run_seed", "say"]
 
 #: Seeds that failed once; they are run always.
 SEEDS = Path(__file__).with_name("seeds.txt")
@@ -79,6 +82,37 @@ def kept_seeds() -> list[int]:
     """Read the seeds that failed once."""
     lines = SEEDS.read_text().splitlines() if SEEDS.exists() else []
     return [int(line.split()[0]) for line in lines if line.strip() and not line.startswith("#")]
+
+
+class Killed(NamedTuple):
+    """How a mutant ended: the seed that showed it (0: none did), how many runs it took, what did not hold."""
+
+    name: str
+    seed: int
+    runs: int
+    rule: str
+    cpu: float
+
+
+def _kill(name: str, base: int, most: int) -> Killed:
+    began = time.process_time()
+    with mutated(name):
+        for seed in range(base, base + most):
+            outcome = run_seed(seed)
+            if outcome.failure:
+                rule = outcome.failure.strip().splitlines()[-1].rpartition("account.")[2][:90]
+                return Killed(name, seed, seed - base + 1, rule, time.process_time() - began)
+    return Killed(name, 0, most, "", time.process_time() - began)
+
+
+def run_mutants(names: Iterable[str], base: int, most: int, processes: int) -> Iterator[Killed]:
+    """Run seeds with each mutant until one shows it, at most `most`."""
+    if processes <= 1:
+        for name in names:
+            yield _kill(name, base, most)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(partial(_kill, base=base, most=most), names)
 
 
 def _run_chunk(seeds: list[int]) -> Totals:

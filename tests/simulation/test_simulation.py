@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.runner import kept_seeds, run_seed
+from tests.simulation.runner import kept_seeds, run_mutants, run_seed
 
 RUNS = 150
 
@@ -29,3 +29,10 @@ def test_one_seed_is_one_history(seed: int) -> None:
     assert first.trace == second.trace
     assert first.hash == second.hash
     assert first.events == second.events
+
+
+@pytest.mark.parametrize("name", ["T3", "T5", "T9", "T10 no sync", "T14", "B2 done first"])
+def test_traps_are_seen(name: str) -> None:
+    """Some of the mutants; `python -m tests.simulation --mutants` runs all."""
+    killed = next(run_mutants([name], 1, 1000, 1))
+    assert killed.seed, f"{name} survived {killed.runs} runs"

@@ -53,8 +53,9 @@ class WatchedStore(JournalStore):
 class WatchedSession(Session):
     """Notes which cells of (state, MsgType, number, PossDup) were met."""
 
-    __slots__ = ("cells", "steps")
+    __slots__ = ("cells", "heard", "steps")
     cells: Cells
+    heard: int  #: mono_ns of the last message that was not garbled
     steps: int
 
     def receive_data(self, data: Buffer, now: Now) -> None:
@@ -63,17 +64,19 @@ class WatchedSession(Session):
         if before is State.ACTIVE and steps == self.steps:
             for message in self._inbox.fresh:
                 self.cells.met(before, message, 0)
+                self.heard = now.mono_ns
 
     def _step(self, item: Message | Garbled, now: Now) -> None:
         self.steps += 1
         if isinstance(item, Message):
             self.cells.met(self._state, item, self._inbox.next_in)
+            self.heard = now.mono_ns
         super()._step(item, now)
 
 
 def make_session(config: Any, store: WatchedStore, role: Any, cells: Cells) -> WatchedSession:
     """Return a session on a store."""
     session = WatchedSession.__new__(WatchedSession)
-    session.cells, session.steps = cells, 0
+    session.cells, session.steps, session.heard = cells, 0, 0
     session.__init__(config, store, role)  # type: ignore[misc]
     return session

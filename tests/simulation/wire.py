@@ -52,6 +52,7 @@ class WireOracle:
             if not conn.logon_sent:
                 conn.logon_end = link.written[i] + self._pending + len(raw)
             conn.logon_sent = True
+            self._check_expected(i, fields)
         elif msg_type == b"2":
             begin = int(fields[b"7"])
             conn.asked[begin] = conn.asked.get(begin, 0) + 1
@@ -59,6 +60,13 @@ class WireOracle:
                 raise Violation("S-c", f"side {i} asked for {begin} {conn.asked[begin]} times on one connection")
         elif msg_type == b"5":
             conn.logged_out = True
+
+    def _check_expected(self, i: int, fields: dict[bytes, bytes]) -> None:
+        """N02, N03: 789 never goes beyond the first message that is missing."""
+        session = self.world.nodes[i].session
+        expected = int(fields.get(b"789", b"0"))
+        if session is not None and session._failure is None and expected > session.next_in:
+            raise Violation("N03", f"side {i} says it expects {expected}, and misses {session.next_in}")
 
     #: bytes of messages judged and not written yet: they are written together
     _pending = 0
