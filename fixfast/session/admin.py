@@ -61,9 +61,10 @@ class AdminHandlers(Resets):
         elif msg_type == "5":
             self._on_logout(message, now)
         else:
-            # L27: a second Logon that resets nothing
+            # L27: a second Logon that resets nothing; behind our Logout it is the answer to a reset that was under way
             self._inbox.count()
-            self._end(CloseReason.UNEXPECTED_LOGON, "Logon on an established session", now)
+            if not self._is_leaving():
+                self._end(CloseReason.UNEXPECTED_LOGON, "Logon on an established session", now)
 
     def _tolerates_admin(self, message: Message, msg_type: str, now: Now) -> bool:
         """Judge a session message by the dictionary, where its handler does not judge the same more closely."""

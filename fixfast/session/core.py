@@ -246,6 +246,8 @@ class SessionCore:
         if state.lost_out is not None:
             first, last = state.lost_out
             self._alarm(f"outbound messages {first}..{last} may have been sent before a power loss and are not stored")
+        if state.out_in_doubt:
+            self._alarm(f"outbound numbers from {state.next_out} on may have been used before a power loss")
 
     def _begin_connection(self, now: Now) -> None:
         """Forget everything that belongs to one connection (G10, G11, P18)."""

@@ -10,6 +10,8 @@ __all__ = ["Gap", "HoldQueue", "RequestCounter"]
 
 #: What a held message costs beside its bytes, roughly: a peer must not get this memory for free.
 _OVERHEAD = 256
+#: Room for messages that only need counting, above the limits.
+_SPARE = 16
 
 
 class Gap:
@@ -73,7 +75,10 @@ class HoldQueue:
         if n in self._items:
             return True
         cost = _OVERHEAD if message is None else _OVERHEAD + len(message.raw)
-        if len(self._items) >= self._max_items or self._bytes + cost > self._max_bytes:
+        # A few of those that only need counting always have room: they are ResendRequests, and were one dropped, two
+        # sides that both miss something would ask each other for their requests without end (G12).
+        spare = _SPARE if message is None else 0
+        if len(self._items) >= self._max_items + spare or self._bytes + cost > self._max_bytes + spare * _OVERHEAD:
             self.dropped += 1
             return False
         if message is not None:

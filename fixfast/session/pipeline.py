@@ -199,11 +199,14 @@ class Pipeline(AdminHandlers):
             self._send_reject(message, TWICE, tag, now)
 
     def _refuse_header(self, message: Message, n: int, fault: Fault, reason: CloseReason, now: Now) -> None:
-        """Reject, advance where it was the expected number, Logout, disconnect."""
-        if self._state.active:
+        """Reject, advance where it was the expected number, Logout, disconnect.
+
+        Behind our own Logout nothing is said, and so NIN stays: see _reject_and_count().
+        """
+        if not self._is_leaving():
             self._send_reject(message, fault.reason, fault.tag, now)
-        if n == self._inbox.next_in:
-            self._inbox.count()
+            if n == self._inbox.next_in:
+                self._inbox.count()
         self._end(reason, REJECT_TEXT[10 if reason is CloseReason.SENDING_TIME else 9], now)
 
     def _check_sequence(self, message: Message, n: int, msg_type: str, now: Now) -> None:

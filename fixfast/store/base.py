@@ -44,6 +44,8 @@ class StoreState:
             gap-fill them and tell the application. None nearly always.
         why: what reset() was told when the epoch began; of the first epoch, and of a store that does not keep it, "".
             A session with a schedule notes the window there.
+        out_in_doubt: numbers from `next_out` on may have been used before a power loss, and nobody knows which: tell a
+            person. (A journal with sync="none".)
     """
 
     epoch: int = 1
@@ -55,6 +57,7 @@ class StoreState:
     received: int = 1
     lost_out: tuple[int, int] | None = None
     why: str = ""
+    out_in_doubt: bool = False
 
 
 @runtime_checkable

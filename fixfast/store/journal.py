@@ -158,9 +158,11 @@ class JournalStore:
             first, last = state.next_out, state.lease_end - 1
             log.put(Kind.SKIP, first, last, state.ledger.next_in, self._wall_ns)
             state.skip(first, last)
-        if not same_boot:
+        if not same_boot or (self._policy == "none" and (state.stopped or damaged)):
+            state.stopped = state.stopped and not damaged
             # Behind SKIP: a later start that finds this record finds that one too.
             log.put(Kind.OPEN, 0, 0, state.ledger.next_in, self._wall_ns, boot_id)
+            state.opened()
             state.boot_id = boot_id
         # What a killed process left in the page cache, a lease above all, counts only once it is durable.
         self._sync_now()
@@ -246,6 +248,7 @@ class JournalStore:
             received=state.ledger.received,
             lost_out=state.lost_out,
             why=state.why,
+            out_in_doubt=self._policy == "none" and state.doubt_from == state.next_out,
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
@@ -258,6 +261,7 @@ class JournalStore:
             buf, flags = blank_secrets(buf), BLANKED
         with log.mutex:
             if n < state.next_out:
+                log.check()  # after a failed sync the number that could not be sent is not used twice
                 check_out(n, state.next_out)
             at = log.position
             end = log.put(_OUT, n, n, state.ledger.next_in, wall_ns, buf, flags)

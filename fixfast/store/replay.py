@@ -74,6 +74,8 @@ class JournalState:
         body: the position behind its first record.
         sealed: the segments before it that are kept, oldest first.
         dropped: (epoch, first, last) of segments that are not kept any more, and perhaps not removed yet.
+        stopped: the record before was the mark of a clean stop.
+        doubt_from: numbers from here on may have been used before a power loss, unless synced; 0: none.
     """
 
     __slots__ = (
@@ -85,6 +87,7 @@ class JournalState:
         "boot_id",
         "clean",
         "created_ns",
+        "doubt_from",
         "dropped",
         "first_out",
         "header",
@@ -96,6 +99,7 @@ class JournalState:
         "pending",
         "sealed",
         "segment",
+        "stopped",
         "why",
     )
 
@@ -109,6 +113,8 @@ class JournalState:
         self.lease_end = 1
         self.boot_id = header.boot_id
         self.clean = True
+        self.stopped = False
+        self.doubt_from = 0
         self.why = ""
         self.origin = self.base = self.body = origin
         self.segment = 1
@@ -154,6 +160,7 @@ class JournalState:
         elif kind == Kind.SKIP:
             self.skip(record.number, record.last)
         elif kind == Kind.OPEN:
+            self.opened()
             self.boot_id = record.payload
         elif kind == Kind.MARK:
             self.clean = True
@@ -166,6 +173,7 @@ class JournalState:
             self.dropped.append((int.from_bytes(record.payload, "little"), record.number, record.last))
         elif kind not in (Kind.SEGMENT, Kind.SYNCED):
             raise ValueError(f"record of unknown kind {kind}")
+        self.stopped = kind == Kind.MARK or (self.stopped and kind == Kind.SYNCED)
         if record.nin != self.ledger.next_in and kind != Kind.SYNCED:
             raise ValueError(f"record says NIN {record.nin}, the records before it add up to {self.ledger.next_in}")
 
@@ -180,6 +188,12 @@ class JournalState:
             self._index_next = at + _INDEX_STEP
             if self.created_ns is None:  # the first message always gets here
                 self.created_ns = wall_ns
+
+    def opened(self) -> None:
+        """A process takes the journal up on another boot, or after a clean stop."""
+        if not self.stopped:
+            self.doubt_from = self.next_out
+        self.stopped = False
 
     def received(self, a: int, b: int, at: int, flags: int) -> None:
         """Messages a..b are received, their record at that position."""

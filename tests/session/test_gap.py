@@ -265,3 +265,25 @@ def test_F07_recovery_does_not_depend_on_how_bytes_arrive(version: str, flavour:
         desk.give(stream[i : i + 1] if flavour == "bytewise" else stream)
     assert [m[58] for m in desk.take_messages()] == ["a", "b", "c", "d"]
     assert len(desk.told(GapDetected)) == len(desk.told(GapFilled)) == 1
+
+
+def test_G12_two_gaps_with_closed_requests_and_no_room_to_hold_end() -> None:
+    """Found by the simulation: each asked for the other's last ResendRequest, with a new one, without end."""
+    options = {"queue_limit": 0, "resend_range": "closed", "resend_chunk": 3, "max_resend_requests": 1000}
+    pair = Pair(a=options, b=options)
+    pair.connect()
+    pair.settle()
+    for session in pair.sessions:
+        for n in range(5):
+            session.send("8", [(58, str(n))], pair.now)
+    pair.cut()
+    pair.connect()
+    for _ in range(40):
+        pair.carry(0)
+        pair.carry(1)
+        pair.take(0)
+        pair.take(1)
+    assert [session.state for session in pair.sessions] == [State.ACTIVE, State.ACTIVE]
+    for i in (0, 1):
+        assert [event[58] for event in pair.events[i] if isinstance(event, Message)] == [str(n) for n in range(5)]
+        assert pair.sessions[i].next_in == pair.sessions[1 - i].next_out < 30

@@ -214,3 +214,14 @@ def test_no_heartbeats_after_a_logout(desk: Desk) -> None:
     desk.hear()
     desk.advance(9)
     assert desk.hear() == []
+
+
+def test_C08_O01_message_refused_behind_our_logout_is_not_counted() -> None:
+    """Found by the simulation: it was counted without a Reject, so that neither side knew that it was lost."""
+    desk = Desk()
+    desk.logon()
+    desk.session.logout("", desk.now)
+    assert desk.hear_types() == ["5"]
+    desk.say("8", (58, "late"), time=desk.time(-3600))
+    assert desk.session.next_in == 2
+    assert desk.hear_types() == []

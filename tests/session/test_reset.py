@@ -346,3 +346,17 @@ def test_T1_logon_that_is_not_accepted_leaves_the_store_as_it_was(flagged: str) 
     desk.connect()
     desk.say("A", *desk.logon_fields(), (141, "Y"), seq=1, sender="STRANGER")
     assert desk.store.load() == before
+
+
+def test_R04_logout_during_a_reset_takes_the_answer_to_the_reset_for_what_it_is(flagged: str) -> None:
+    """Found by the simulation: the answer, on its way when we logged out, ended the session as a second Logon."""
+    desk = Desk(flagged)
+    desk.logon()
+    desk.session.reset(desk.now)
+    request = desk.hear()[0]
+    desk.say("0", (112, request[112]))
+    assert [m[141] for m in desk.hear()] == ["Y"]
+    desk.session.logout("", desk.now)
+    desk.say("A", *desk.logon_fields(), (141, "Y"), seq=1)
+    desk.say("5", seq=2)
+    assert desk.session.close_requested is CloseReason.LOGOUT

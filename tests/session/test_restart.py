@@ -335,3 +335,14 @@ def test_get_buffer_and_receive_data_are_the_same() -> None:
         desks[1].session.buffer_updated(n, desks[1].now)
     texts = [[m[58] for m in desk.take_messages()] for desk in desks]
     assert texts[0] == texts[1] == [str(i) for i in range(50)]
+
+
+def test_T10_outbound_numbers_in_doubt_raise_an_alarm() -> None:
+    class Store(MemoryStore):
+        def load(self) -> StoreState:
+            return StoreState(next_out=7, out_in_doubt=True)
+
+    desk = Desk(store=Store())
+    assert [alarm.text for alarm in desk.told(Alarm)] == [
+        "outbound numbers from 7 on may have been used before a power loss"
+    ]

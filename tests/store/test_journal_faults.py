@@ -289,3 +289,31 @@ def test_a_failed_start_lets_go_of_the_lock() -> None:
     for _ in range(2):
         with pytest.raises(StoreCorrupt):
             take_up(disk, "none")
+
+
+def test_T10_without_syncs_a_power_loss_puts_the_numbers_in_doubt_and_says_so() -> None:
+    """Found by the simulation: numbers used again after a power loss, and nobody was told."""
+    disk = SimDisk()
+    take_up(disk, "none").append_out(1, b"m1", 1)
+    disk.kill()
+    store = take_up(disk, "none")
+    assert not store.load().out_in_doubt, "a killed process loses nothing"
+    store.append_out(2, b"m2", 1)
+    disk.lose_power(random.Random(1))
+    assert take_up(disk, "none").load().out_in_doubt
+    disk.kill()
+    again = take_up(disk, "none")
+    assert again.load().out_in_doubt, "told again until something is sent"
+    again.append_out(again.load().next_out, b"next", 1)
+    assert not again.load().out_in_doubt
+
+
+def test_O10_a_number_whose_sync_failed_is_refused_as_a_store_failure() -> None:
+    """Found by the simulation: the Logout that followed raised ValueError, "numbers below 2 are used"."""
+    disk = SimDisk()
+    store = take_up(disk, "every")
+    disk.fail_at, disk.how = disk.operations + 2, "EIO"
+    with pytest.raises(StoreError):
+        store.append_out(1, b"m1", 1)
+    with pytest.raises(StoreError):
+        store.append_out(1, b"other", 2)

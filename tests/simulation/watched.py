@@ -1,0 +1,82 @@
+"""The real Session and JournalStore with an oracle looking over their shoulders. They behave as they do elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fixfast.errors import StoreError
+from fixfast.session.session import Session
+from fixfast.session.state import State
+from fixfast.session.wire import Message
+from fixfast.store.journal import JournalStore
+from fixfast.types import Buffer, Garbled, Now
+
+if TYPE_CHECKING:
+    from tests.simulation.coverage import Cells
+    from tests.simulation.oracle import Oracle
+
+__all__ = ["WatchedSession", "WatchedStore"]
+
+
+class WatchedStore(JournalStore):
+    """Tells the oracle what was stored, once it was."""
+
+    oracle: Oracle | None = None
+    side = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._log.header.epoch if self._log is not None else 0
+
+    def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
+        oracle = self.oracle
+        if oracle is None:
+            return super().append_out(n, buf, wall_ns)
+        old = oracle.storing(self.side, self.epoch, n, bytes(buf))
+        try:
+            position = super().append_out(n, buf, wall_ns)
+        except StoreError:
+            oracle.not_stored(self.side, n, old)
+            raise
+        oracle.stored(self.side, n)
+        return position
+
+    def reset(self, reason: str) -> int:
+        if self.oracle is None:
+            return super().reset(reason)
+        self.oracle.resetting(self.side, self.epoch)
+        position = super().reset(reason)
+        self.oracle.has_reset(self.side, self.epoch)
+        return position
+
+
+class WatchedSession(Session):
+    """Notes which cells of (state, MsgType, number, PossDup) were met."""
+
+    __slots__ = ("cells", "heard", "steps")
+    cells: Cells
+    heard: int  #: mono_ns of the last message that was not garbled
+    steps: int
+
+    def receive_data(self, data: Buffer, now: Now) -> None:
+        before, steps = self._state, self.steps
+        super().receive_data(data, now)
+        if before is State.ACTIVE and steps == self.steps:
+            for message in self._inbox.fresh:
+                self.cells.met(before, message, 0)
+                self.heard = now.mono_ns
+
+    def _step(self, item: Message | Garbled, now: Now) -> None:
+        self.steps += 1
+        if isinstance(item, Message):
+            self.cells.met(self._state, item, self._inbox.next_in)
+            self.heard = now.mono_ns
+        super()._step(item, now)
+
+
+def make_session(config: Any, store: WatchedStore, role: Any, cells: Cells) -> WatchedSession:
+    """Return a session on a store."""
+    session = WatchedSession.__new__(WatchedSession)
+    session.cells, session.steps, session.heard = cells, 0, 0
+    session.__init__(config, store, role)  # type: ignore[misc]
+    return session
