@@ -213,7 +213,8 @@ class LogonHandlers(OurLogon):
         trip = self._round_trip
         if trip is not None and trip.test_id == test_id:
             self._round_trip = None
-            self._deadline = None
+            if self._reset is None and self._state.active:  # else the deadline is another's by now
+                self._deadline = None
             self._emit(trip.logged_on)
 
     def _round_trip_late(self, now: Now) -> None:

@@ -76,8 +76,9 @@ class NextExpected(Recovery):
         """
         expected = next_expected(logon, self.config)
         if expected is not None and expected < complete:
-            begin = max(1, expected - self.config.resend_before_expected)
-            self._start_replay(begin, self._outbox.last_resendable(), now)
+            first = max(1, expected - self.config.resend_before_expected)
+            last = self._outbox.last_resendable()
+            self._start_replay(expected, last, now, first if first < expected else 0)
         if self._outbox.replay is None:
             self._outbox.release()
 

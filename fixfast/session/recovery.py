@@ -149,14 +149,20 @@ class Recovery(Validity):
         self._end(CloseReason.REQUESTED_AGAIN, f"Messages {begin} to {end} were requested again and again", now)
         return True
 
-    def _start_replay(self, begin: int, end: int, now: Now) -> None:
-        """Resend begin..end, behind what is queued already and before everything that is sent from now on (P12)."""
+    def _start_replay(self, begin: int, end: int, now: Now, first: int = 0) -> None:
+        """Resend begin..end, behind what is queued already and before everything that is sent from now on (P12).
+
+        Args: first: where no replay is under way, first..begin-1 goes before it, as a range of its own: one GapFill
+            over both would be void for a peer that has what comes first.
+        """
         outbox = self._outbox
         end = min(end, outbox.last_resendable())
         if begin > end:
             return  # all of it waits behind the replay under way and comes by itself
         if outbox.replay is None:
-            outbox.replay = Replay(begin, end, self._resendable, self._lost_out)
+            outbox.replay = Replay(first or begin, begin - 1 if first else end, self._resendable, self._lost_out)
+            if first:
+                outbox.replay.queue.append((begin, end))
             outbox.held = True
             self._pump_replay(now)
         elif (begin, end) not in outbox.replay.queue:

@@ -273,6 +273,27 @@ def test_I12_the_round_trip_waits_for_what_is_resent_and_not_for_ever(version: s
     assert desk.session.close_requested is CloseReason.LOGON_TIMEOUT
 
 
+@pytest.mark.parametrize("what", ["logout", "reset"])
+def test_I12_what_begins_during_the_round_trip_keeps_its_own_time_limit(what: str) -> None:
+    desk = Desk("FIX.4.4", INITIATOR, logon_test_request=True)
+    desk.connect()
+    desk.hear()
+    desk.say("A", *desk.logon_fields(0))
+    [test] = desk.hear()
+    if what == "logout":
+        desk.session.logout("", desk.now)
+    else:
+        desk.session.reset(desk.now)
+    desk.hear()
+    desk.say("0", (112, test[112]))
+    assert desk.session.next_deadline() is not None
+    desk.advance(60)
+    if what == "logout":
+        assert desk.session.close_requested is CloseReason.LOGOUT_TIMEOUT
+    else:
+        assert any("reset was not answered in time" in alarm.text for alarm in desk.told(Alarm))
+
+
 def test_I12_off_by_default(version: str) -> None:
     desk = Desk(version, INITIATOR)
     desk.logon()

@@ -145,6 +145,18 @@ def test_N05_a_peer_that_names_one_too_many_gets_one_more_by_option(version: str
     assert desk.hear() == []
 
 
+def test_N05_one_more_and_the_rest_are_two_gap_fills(version: str) -> None:
+    """One over both would be too low for a peer that did not need the first."""
+    desk = used(version, INITIATOR, sent=0)
+    desk.drop()
+    desk.restart(**USE, resend_before_expected=1, offline="store")
+    desk.connect()
+    desk.hear()
+    desk.session.send("8", [(58, "waits")], desk.now)
+    desk.say("A", *desk.logon_fields(), (789, 2))
+    assert summary(desk) == [("4", 1, 2), ("4", 2, 3), ("8", 3, None)]
+
+
 def test_N05_only_our_logon_is_missed(version: str) -> None:
     desk = used(version, INITIATOR, **USE)
     reconnect(desk, (789, 4))
@@ -360,3 +372,50 @@ def test_N05_N08_two_sessions_that_were_cut_miss_nothing(version: str, modes: tu
         assert not [event for event in pair.events[i] if isinstance(event, Alarm | MessagesLost)]
     if modes == ("use", "use"):
         assert all(b"\x0135=2\x01" not in raw for store in pair.stores for _, _, raw in store.read_out(1, 10_000))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_N05_N08_I12_any_mix_of_options_and_cuts_at_any_byte_loses_nothing(seed: int) -> None:
+    rng = random.Random(seed)
+    options = [
+        {
+            "next_expected_msg_seq_num": rng.choice(["use", "honour", "ignore"]),
+            "logon_test_request": rng.random() < 0.3,
+            "last_msg_seq_num_processed": rng.random() < 0.3,
+            "offline": rng.choice(["store", "refuse"]),
+            "resend_before_expected": rng.choice([0, 1]),
+            "max_resend_requests": 1000,  # the same number is asked for in each of many connections
+        }
+        for _ in (0, 1)
+    ]
+    pair = Pair(rng.choice(["FIX.4.4", "FIXT.1.1"]), *options)
+    sent: list[list[str]] = [[], []]
+    pair.connect()
+    for _ in range(rng.randrange(5, 60)):
+        i = rng.randrange(2)
+        what = rng.random()
+        if what < 0.3 and (pair.sessions[i].state.active or options[i]["offline"] == "store"):
+            pair.sessions[i].send("8", [(58, str(len(sent[i])))], pair.now)
+            sent[i].append(str(len(sent[i])))
+        elif what < 0.75:
+            pair.carry(i, rng.choice([None, rng.randrange(400)]))
+        elif what < 0.87:
+            pair.advance(rng.choice([1, 5, 40]))
+        else:
+            cut_and_connect(pair)
+    cut_and_connect(pair)
+    pair.advance(100, step=5)
+    one, other = pair.sessions
+    assert (one.state, other.state) == (State.ACTIVE, State.ACTIVE)
+    assert (one.next_in, other.next_in) == (other.next_out, one.next_out)
+    for i in (0, 1):
+        assert [event[58] for event in pair.events[1 - i] if type(event).__name__ == "Message"] == sent[i]
+        assert not [event for event in pair.events[i] if isinstance(event, Alarm | MessagesLost)]
+
+
+def cut_and_connect(pair: Pair) -> None:
+    pair.cut()
+    for i in (0, 1):
+        pair.take(i)
+    pair.connect()
+    pair.settle()
