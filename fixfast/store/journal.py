@@ -158,8 +158,8 @@ class JournalStore:
             first, last = state.next_out, state.lease_end - 1
             log.put(Kind.SKIP, first, last, state.ledger.next_in, self._wall_ns)
             state.skip(first, last)
-        if not same_boot or (self._policy == "none" and (state.stopped or damaged)):
-            state.stopped = state.stopped and not damaged
+        if not same_boot or (self._policy == "none" and (state.stopped or taken.in_doubt)):
+            state.stopped = state.stopped and not taken.in_doubt
             # Behind SKIP: a later start that finds this record finds that one too.
             log.put(Kind.OPEN, 0, 0, state.ledger.next_in, self._wall_ns, boot_id)
             state.opened()
