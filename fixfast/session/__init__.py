@@ -8,7 +8,7 @@
     outbox.py     number, encode, store, queue               sequence.py   NIN, events, acknowledgements
     gap.py  resend.py  liveness.py  reject.py  checks.py  limits.py        values and rules without a session
     state.py  events.py  config.py  stats.py  gate.py        what a program sees
-    wire.py       the one place that imports the codec
+    wire.py       the one place that imports the codec       reading.py    dictionaries, the common case
 
 Session and the classes below it are one object in several files, so that each file is one idea; nobody else sub-classes
 them.

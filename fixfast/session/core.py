@@ -6,10 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from fixfast.dictionary.load import load_dictionary
-from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
-from fixfast.dictionary.versions import DictionarySet
 from fixfast.errors import LocalProtocolError, StoreCorrupt, StoreError
 from fixfast.session.checks import ALARM_SEQ_NUM, SENTINEL_VERSIONS, owner_check
 from fixfast.session.config import SessionConfig
@@ -28,15 +25,16 @@ from fixfast.session.hours import Hours
 from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import ADMIN, Outbox
+from fixfast.session.reading import first_dictionary, header_check
 from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
-from fixfast.session.wire import HeaderCheck, Message, StreamDecoder, parse
+from fixfast.session.wire import Message, StreamDecoder, parse
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.types import Now, Role
 
-__all__ = ["Farewell", "ResetInProgress", "RoundTrip", "SessionCore", "own_dictionary"]
+__all__ = ["Farewell", "ResetInProgress", "RoundTrip", "SessionCore"]
 
 #: How long the peer has to read our Logout when something was wrong (TC 2.c).
 ERROR_LOGOUT_TIMEOUT = 2 * SECOND
@@ -57,57 +55,6 @@ _NOBODY_REFUSED = frozenset(
         CloseReason.STORE,
     }
 )
-
-
-def _first_dictionary(config: SessionConfig) -> Dictionary | DictionarySet | None:
-    """Return what describes messages until the peer's Logon says more.
-
-    Over FIXT.1.1 that matters for messages of an earlier process that are delivered again.
-    """
-    given = config.dictionary
-    if isinstance(given, str):
-        return load_dictionary(given)
-    if config.begin_string != "FIXT.1.1" or isinstance(given, Dictionary):
-        return given
-    if given is None:
-        return DictionarySet(config.default_appl_ver_id)
-    return DictionarySet(given.default or config.default_appl_ver_id, given.by_msg_type, given.dictionaries)
-
-
-def own_dictionary(
-    config: SessionConfig, known: Dictionary | DictionarySet | None, msg_type: str, version: str
-) -> Dictionary:
-    """Return what describes a message that we send: under FIXT.1.1 our Logon's DefaultApplVerID decides.
-
-    Args: known: what _first_dictionary() gave. version: that DefaultApplVerID.
-    """
-    if isinstance(known, Dictionary):
-        return known
-    own = known.dictionaries if known is not None else {}
-    source = DictionarySet(version, {}, own).choose(config.begin_string, msg_type, None).source
-    return load_dictionary(source) if isinstance(source, str) else source
-
-
-def _header_check(config: SessionConfig, singly: bool) -> HeaderCheck:
-    """Return what tells which messages the receive path may deliver at once: steps 2 to 8 would change nothing.
-
-    Args: singly: each message has a turn of its own, because the owner's rules are asked.
-    """
-    modes = (config.validation, config.session_validation)  # the latter for Reject(3)
-    acted_on = config.validation is not None and config.validation.mode == "reject"
-    acted_on = acted_on or any(option is not None and option.mode == "warn" for option in modes)
-    supported = config.supported_msg_types
-    msg_types = None if supported is None else frozenset(supported | REJECTS)
-    tolerance = min(int(config.sending_time_tolerance * SECOND), 1 << 62) if config.check_latency else None
-    return HeaderCheck(
-        config.begin_string,
-        config.target_comp_id,
-        config.sender_comp_id,
-        tolerance=tolerance,
-        msg_types=msg_types,
-        with_faults=not acted_on,
-        singly=singly,
-    )
 
 
 def _asks(why: str) -> bool:
@@ -210,14 +157,14 @@ class SessionCore:
         self.role = role
         self._store: Store = MemoryStore() if store is None else store
         state = self._store.load()
-        self._decoder_dictionary = _first_dictionary(config)
+        self._decoder_dictionary = first_dictionary(config)
         self._validate = (config.validation, config.session_validation)
         #: this epoch began with a Logon of ours that says so, or is about to be sent
         self._asked = _asks(state.why)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
         self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
         self._check = owner_check(config)
-        self._header_check = _header_check(config, singly=self._check is not None)
+        self._header_check = header_check(config, singly=self._check is not None)
         #: kinds of faults that an alarm was raised about
         self._warned: set[tuple[str, int, int | None]] = set()
         self._outbox = Outbox(config, self._store, state.next_out, self._inbox, self._watch_numbers)

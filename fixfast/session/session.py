@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
-from fixfast.session.core import Farewell, own_dictionary
+from fixfast.session.core import Farewell
 from fixfast.session.deciding import Deciding
 from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
 from fixfast.session.outbox import ADMIN
+from fixfast.session.reading import own_dictionary
 from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.stats import SessionStats

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fixfast.dictionary.validation import Fault
-from fixfast.session.events import Alarm, Disconnected
+from fixfast.session.events import Alarm, Disconnected, GapDetected
 from fixfast.session.resend import BATCH_BYTES, BATCH_MESSAGES, BATCH_NUMBERS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
@@ -94,6 +94,16 @@ def test_P17_a_request_that_is_too_high_counts_too(version: str) -> None:
         assert desk.state.active
     desk.say("2", (7, 2), (16, 0), seq=13)
     assert desk.state is State.LOGOUT_SENT
+
+
+def test_P17_after_our_logout_it_closes_and_nothing_else_is_told(version: str) -> None:
+    desk = filled(version, 3, max_repeated_requests=1)
+    desk.session.logout("", desk.now)
+    desk.hear()
+    for seq in (20, 21, 22):
+        desk.say("2", (7, 2), (16, 0), seq=seq)
+    assert desk.session.close_requested is CloseReason.REQUESTED_AGAIN
+    assert desk.told(GapDetected) == []
 
 
 @pytest.mark.parametrize(("progress", "ended"), [(0, True), (1, False)])

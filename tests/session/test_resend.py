@@ -284,6 +284,21 @@ def test_P14_T15_a_record_damaged_on_disk_is_gap_filled_with_an_alarm(tmp_path: 
     store.close()
 
 
+class Mistaken(MemoryStore):
+    """A store that gives back one message as if it had the number of another."""
+
+    def read_out(self, a: int, b: int) -> Any:
+        for n, wall_ns, raw in super().read_out(a, b):
+            yield n, wall_ns, raw.replace(b"34=3", b"34=7").replace(raw[-4:-1], b"%03d" % ((int(raw[-4:-1]) + 4) % 256))
+
+
+def test_P14_a_message_with_another_number_is_not_taken_for_the_right_one(version: str) -> None:
+    desk = busy(version, "888", store=Mistaken())
+    asked = ask(desk, 3, 3)
+    assert brief(asked) == [("4", 3, "4")]
+    assert len(desk.told(Alarm)) == 1
+
+
 class Torn(MemoryStore):
     """A store some of whose records cannot be read."""
 
