@@ -21,7 +21,7 @@ from fixfast.store.recordfile import RecordFile, write_all
 from fixfast.store.records import BLANKED, Header, Kind, pack_header, pack_record
 from fixfast.store.replay import JournalState, Pending, Sealed
 from fixfast.store.rotation import Retention, Rotation, remove_dropped
-from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.secrets import has_secrets, without_secrets
 from fixfast.store.segments import SealedSegments, archive_path, out_messages, segment_path
 from fixfast.store.startup import Recovery, sealed_before, take_up
 from fixfast.types import Buffer, SessionID
@@ -257,8 +257,8 @@ class JournalStore:
         if n >= log.free_below:
             self.lease(n + self._lease_size)
         flags = 0
-        if has_secrets(buf):
-            buf, flags = blank_secrets(buf), BLANKED
+        if has_secrets(buf) and (blanked := without_secrets(buf)) is not None:
+            buf, flags = blanked, BLANKED
         with log.mutex:
             if n < state.next_out:
                 log.check()  # after a failed sync the number that could not be sent is not used twice
@@ -272,8 +272,8 @@ class JournalStore:
     def append_in(self, a: int, b: int, buf: Buffer) -> int:
         """Write received messages (see Store.append_in). Secrets in them are blanked (C8)."""
         flags = 0
-        if has_secrets(buf):
-            buf, flags = blank_secrets(buf), BLANKED
+        if has_secrets(buf) and (blanked := without_secrets(buf)) is not None:
+            buf, flags = blanked, BLANKED
         log, state = self._log or self._checked(), self._state
         with log.mutex:
             state.ledger.check_receipt(a, b)

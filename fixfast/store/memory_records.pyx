@@ -10,6 +10,7 @@ from fixfast.codec.secret cimport holds_secrets
 from collections import deque
 
 from fixfast.store.base import InboundLedger, check_out
+from fixfast.store.secrets import without_secrets
 
 __all__ = ["MemoryRecords"]
 
@@ -76,7 +77,7 @@ cdef class MemoryRecords:
             self._created_ns = wall_ns
         self._next_out = number + 1
         # A message with secrets is never resent, so its bytes need not be kept at all.
-        if not holds_secrets(buf):
+        if not holds_secrets(buf) or without_secrets(buf) is None:
             self._out.append((n, wall_ns, buf if PyBytes_CheckExact(buf) else bytes(buf)))
             if 0 <= self._max_messages < len(self._out) // 2:
                 del self._out[:len(self._out) - self._max_messages]     # amortised: half of them at a time

@@ -6,7 +6,7 @@ from fixfast.codec._data_pairs import DATA_PAIRS
 from fixfast.codec.secret import has_secrets
 from fixfast.types import PASSWORD_TAGS, Buffer
 
-__all__ = ["BLANK", "blank_secrets", "has_secrets"]
+__all__ = ["BLANK", "blank_secrets", "has_secrets", "without_secrets"]
 
 #: What a secret's value is replaced by; the same for every secret, so that its length is kept out too.
 BLANK = b"***"
@@ -17,22 +17,41 @@ _ON_LOGON = _ALWAYS | {b"89", b"91", b"96"}
 _LENGTHS = {b"%d" % length: b"%d" % data for length, data in DATA_PAIRS.items()}
 
 
+def without_secrets(buf: Buffer) -> bytes | None:
+    """Return the messages in buf with their secrets blanked, None if there are none.
+
+    has_secrets() is quick and on the safe side. This is exact: what only looks like a secret, inside a data field, is
+    none, and a Logon may have none, so such messages are kept as they are and resent (B5.8).
+    """
+    if not has_secrets(buf):
+        return None
+    blanked, found = _without(buf)
+    return blanked if found else None
+
+
 def blank_secrets(buf: Buffer) -> bytes:
     """Return the messages in buf with every secret's value as `***`, lengths and checksums made right again.
 
     Bytes that are not FIX fields are left out, or blanked to the end of the buffer, rather than let through.
     """
+    return _without(buf)[0]
+
+
+def _without(buf: Buffer) -> tuple[bytes, bool]:
+    """Return the messages without their secrets, and whether there were any, be it that they are blanked already."""
     data = bytes(buf)
     out: list[bytes] = []
-    pos = 0
+    pos, found = 0, False
     while pos < len(data):
-        message, pos = _blank_one(data, pos)
+        message, pos, had = _blank_one(data, pos)
         out.append(message)
-    return b"".join(out)
+        found = found or had
+    return b"".join(out), found
 
 
-def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
-    """Blank the message that begins at pos; return it and where the next one begins."""
+def _blank_one(data: bytes, pos: int) -> tuple[bytes, int, bool]:
+    """Blank the message that begins at pos; return it, where the next one begins, and whether it had a secret."""
+    cut = False
     fields: list[tuple[bytes, bytes]] = []
     length_of: tuple[bytes, int] | None = None  # (data tag, its length), when the last field announced one
     while pos < len(data):
@@ -45,7 +64,7 @@ def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
         end = equals + 1 + length_of[1] if length_of and counted else data.find(b"\x01", equals)
         if end < 0 or data[end : end + 1] != b"\x01":
             fields.append((tag, BLANK))
-            pos = len(data)
+            pos, cut = len(data), True
             break
         value = data[equals + 1 : end]
         announced = _LENGTHS.get(tag)
@@ -54,11 +73,11 @@ def _blank_one(data: bytes, pos: int) -> tuple[bytes, int]:
         pos = end + 1
         if tag == b"10":
             break
-    return _join(_blank(fields)), pos
-
-
-def _blank(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     secret = _ON_LOGON if (b"35", b"A") in fields else _ALWAYS
+    return _join(_blank(fields, secret)), pos, cut or any(tag in secret for tag, _ in fields)
+
+
+def _blank(fields: list[tuple[bytes, bytes]], secret: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
     blanked: list[tuple[bytes, bytes]] = []
     for i, (tag, value) in enumerate(fields):
         follower = fields[i + 1][0] if i + 1 < len(fields) else b""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Unpack
 
 from fixfast.errors import ConfigError, StoreCorrupt, StoreError
 from fixfast.store.base import InboundLedger, StoreState, check_out
-from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.secrets import has_secrets, without_secrets
 from fixfast.store.sqlitedb import SqliteDatabase, SqliteOptions
 from fixfast.store.sqlitefile import SqliteFile
 from fixfast.store.sqliterows import DEALT_WITH, DROP, FORGET, OLD, Damaged, Rows, in_row, out_row
@@ -171,8 +171,8 @@ class SqliteStore:
         if n >= self._lease_end:
             self.lease(n + self._lease_size)
         blanked = 0
-        if has_secrets(buf):
-            buf, blanked = blank_secrets(buf), 1
+        if has_secrets(buf) and (without := without_secrets(buf)) is not None:
+            buf, blanked = without, 1
         raw = buf if type(buf) is bytes else bytes(buf)
         file = self._open or self._closed()
         with file.mutex:
@@ -197,8 +197,8 @@ class SqliteStore:
     def append_in(self, a: int, b: int, buf: Buffer) -> int:
         """Store received messages (see Store.append_in). Secrets in them are blanked (C8)."""
         blanked = 0
-        if has_secrets(buf):
-            buf, blanked = blank_secrets(buf), 1
+        if has_secrets(buf) and (without := without_secrets(buf)) is not None:
+            buf, blanked = without, 1
         raw = buf if type(buf) is bytes else bytes(buf)
         file, ledger = self._open or self._closed(), self._ledger
         with file.mutex:

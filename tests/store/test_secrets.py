@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixfast.codec.reference import secret as reference
-from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.secrets import blank_secrets, has_secrets, without_secrets
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -36,6 +36,18 @@ def build(fields: Fields) -> bytes:
 def test_C8_secrets_are_blanked_and_the_message_stays_valid(fields: Fields, blanked: Fields) -> None:
     assert blank_secrets(build(fields)) == build(blanked)
     assert blank_secrets(build(fields) + build(blanked)) == build(blanked) * 2
+
+
+def test_B5_8_what_only_looks_like_a_secret_is_kept() -> None:
+    """A data field with such bytes, and a Logon without credentials: nothing is blanked, so nothing is held back."""
+    for fields in ([(b"35", b"B"), (b"354", b"9"), (b"355", b"x\x01554=pw\x01")], [(b"35", b"A"), (b"98", b"0")]):
+        raw = build(fields)
+        assert has_secrets(raw)
+        assert without_secrets(raw) is without_secrets(memoryview(raw)) is None
+    secret = build([(b"35", b"BE"), (b"554", b"pw")])
+    assert without_secrets(secret) == build([(b"35", b"BE"), (b"554", b"***")])
+    assert without_secrets(build([(b"35", b"BE"), (b"554", b"***")])) == build([(b"35", b"BE"), (b"554", b"***")])
+    assert without_secrets(build([(b"35", b"D")])) is None
 
 
 def test_what_has_secrets() -> None:
