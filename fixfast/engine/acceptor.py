@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from fixfast import clock
+from fixfast.engine.allow import AllowList
 from fixfast.engine.application import Hooks
 from fixfast.engine.config import Limits, with_dictionary
 from fixfast.engine.door import Door
@@ -97,6 +98,7 @@ def serve(
     stores: Callable[[SessionConfig], Store] | None = None,
     tls: tls_module.SSLContext | None = None,
     limits: Limits | None = None,
+    allow: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
 ) -> Server:
     """Accept FIX sessions: `server = await serve(...)`, or `async with serve(...) as server: ...`.
@@ -113,6 +115,8 @@ def serve(
         stores: gives each session its store, from a worker thread (opening may take a while). None: MemoryStores.
         tls: a server-side context; None: plain TCP.
         limits: what strangers may cost before they are logged on.
+        allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
+            anywhere else is closed at once and not read (L05). None: all.
         wire_log: every message of every session goes there; it stays open.
 
     Returns: a Server: await it, or use it as an async context manager.
@@ -120,7 +124,7 @@ def serve(
     Raises: ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
         DictionaryError: a dictionary that `configs` name cannot be loaded.
     """
-    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log)
+    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log, allow)
 
 
 class Server:
@@ -140,6 +144,7 @@ class Server:
         tls: tls_module.SSLContext | None,
         limits: Limits,
         wire_log: WireLog | None,
+        allow: Iterable[str] | None = None,
     ) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
             raise ConfigError("port", port, "a whole number from 0 to 65535")
@@ -152,6 +157,7 @@ class Server:
         self._stores = stores
         self._tls = tls
         self._limits = limits
+        self._allow = AllowList(allow) if allow is not None else None
         self._wire_log = wire_log
         self._registry = Registry()
         self._doors: set[Door] = set()
@@ -283,6 +289,9 @@ class Server:
         """Say whether there is room for one more stranger (C1)."""
         if self._closed:
             return False  # accepted in the moment it was closed
+        if self._allow is not None and door.host not in self._allow:
+            _log.warning("connection from %s closed at once: not on the allow-list", door.address)
+            return False
         connected = sum(session.connected for session in self._registry.values())
         if len(self._doors) >= self._limits.pending or connected + len(self._doors) >= self._limits.connections:
             _log.warning("connection from %s closed at once: too many", door.address)

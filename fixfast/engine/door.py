@@ -45,7 +45,7 @@ class Door(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._shut = False
-        self.address = ""
+        self.address = self.host = ""
         self.certificate: Mapping[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,7 +53,8 @@ class Door(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         name = transport.get_extra_info("peername")
-        self.address = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+        self.host = str(name[0]) if isinstance(name, tuple) else ""
+        self.address = f"{self.host}:{name[1]}" if isinstance(name, tuple) else str(name or "")
         if not self._house.admit(self):
             transport.abort()
             return

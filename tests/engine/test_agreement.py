@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.engine.allow import AllowList
 from tests.engine.harness import HOST, Notes, Peer, Venue, free_port, run, silent, them, to, until, us
 
 
@@ -160,6 +161,49 @@ def test_sc4_l29_t1_a_name_alone_changes_not_one_byte_of_the_store(tmp_path: Pat
             assert (theirs.next_in, theirs.next_out) == numbers
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("allow", "in_"),
+    [
+        (["127.0.0.1"], True),
+        (["10.0.0.0/8", "127.0.0.0/8"], True),
+        (["10.0.0.0/8", "::1", "127.0.0.2/32"], False),
+        ([], False),
+        (None, True),
+    ],
+)
+def test_l05_sc5_an_address_that_is_not_on_the_list_is_closed_unread(allow: list[str] | None, in_: bool) -> None:
+    seen: list[ff.LogonRequest] = []
+
+    def decide(request: ff.LogonRequest) -> ff.SessionConfig:
+        seen.append(request)
+        return them()
+
+    async def main() -> None:
+        async with ff.serve(Doorman(decide), [them()], allow=allow) as server:
+            async with await Peer.connect(server.port) as peer:
+                peer.logon()
+                answer = await peer.read()
+            assert (answer is not None) is in_
+            assert len(seen) == in_
+
+    run(main(), limit=5)
+
+
+@pytest.mark.parametrize("allow", ["127.0.0.1", ["localhost"], ["10.0.0.0/33"], [5], 7])
+def test_an_allow_list_is_checked(allow: Any) -> None:
+    with pytest.raises(ff.ConfigError) as caught:
+        ff.serve(None, allow=allow)
+    assert caught.value.name == "allow"
+
+
+def test_l05_an_ipv4_peer_of_an_ipv6_socket_is_an_ipv4_peer() -> None:
+    allowed = AllowList(["10.0.0.0/8", "fe80::/10"])
+    assert "::ffff:10.1.2.3" in allowed
+    assert "fe80::1%eth0" in allowed
+    assert "::ffff:11.1.2.3" not in allowed
+    assert "" not in allowed
 
 
 # --- what a venue says reaches the program -------------------------------------------------------------------

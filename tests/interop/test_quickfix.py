@@ -70,7 +70,7 @@ def test_S02_G01_P01_Z01_gap_on_each_side(role: str, version: str, tmp_path: Pat
             mark = len(link.quickfix.lines)
             link.session.drop()
             await until(lambda: link.session.state is ff.State.DISCONNECTED)
-            link.session._session.set_next_out(link.session.next_out + 7)
+            link.session.set_next_out(link.session.next_out + 7)
             await link.logged_on(mark)
             await link.settled()
             await link.trade("our_hole")
