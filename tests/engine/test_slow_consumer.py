@@ -31,7 +31,7 @@ def test_h09_a_peer_that_does_not_read_is_disconnected_and_misses_nothing() -> N
                 peer.logon(seq=2)
                 await peer.expect("A")
                 peer.write("2", [(7, 1), (16, 0)])
-                got = []
+                got: list[str] = []
                 while len(got) < COUNT:
                     message = await peer.read()
                     assert message is not None
