@@ -221,6 +221,18 @@ def test_F11_too_large_a_share_of_garbled_messages_ends_the_session(
     assert any("40 %" in alarm.text for alarm in desk.told(Alarm)) is ends
 
 
+def test_F11_each_connection_is_judged_by_itself(version: str) -> None:
+    desk = Desk(version, max_garbled_percent=40, garbled_window=20)
+    for _ in range(4):
+        desk.seq = desk.session.next_in
+        desk.logon()
+        for _ in range(6):
+            desk.give(garbage(desk))
+            desk.app("x")
+        assert desk.state is State.ACTIVE
+        desk.drop()
+
+
 def test_F11_a_few_in_a_long_day_do_not(version: str) -> None:
     desk = Desk(version, max_garbled_percent=10, garbled_window=100)
     desk.logon()
@@ -286,6 +298,21 @@ def test_H09_what_waits_behind_a_resend_counts(version: str) -> None:
             break
     assert desk.session.close_requested is CloseReason.SLOW_CONSUMER
     assert desk.session.stats().queued_bytes == 0
+
+
+def test_H09_another_connection_has_its_own_time(version: str) -> None:
+    desk = Desk(version)
+    desk.logon()
+    desk.session.send("8", [(58, "x")], desk.now)
+    desk.advance(9, reading=False)
+    desk.drop()
+    desk.advance(60)
+    desk.connect()
+    desk.say("A", *desk.logon_fields(), seq=2)
+    desk.advance(9, reading=False)  # our answer waits
+    assert desk.state is State.ACTIVE
+    desk.advance(2, reading=False)
+    assert desk.session.close_requested is CloseReason.SLOW_CONSUMER
 
 
 class UnsyncedStore(MemoryStore):
