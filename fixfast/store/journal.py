@@ -276,7 +276,9 @@ class JournalStore:
             buf, flags = blanked, BLANKED
         log, state = self._log or self._checked(), self._state
         with log.mutex:
-            state.ledger.check_receipt(a, b)
+            # PERF: here and in done(), the common case without a call (0.1 and 0.25 us of 2.5)
+            if a != state.ledger.received or b < a:
+                state.ledger.check_receipt(a, b)
             at = log.position
             end = log.put(_IN, a, b, state.ledger.next_in, self._wall_ns, buf, flags)
             state.received(a, b, at, flags)
@@ -290,7 +292,8 @@ class JournalStore:
             log.check()
             return log.position
         with log.mutex:
-            end = log.put(_DONE, n, n, ledger.nin_after_done(n), self._wall_ns)
+            nin = ledger.nin_after_done(n) if ledger.fills else n + 1
+            end = log.put(_DONE, n, n, nin, self._wall_ns)
             state.settled(ledger.done(n))
         return self._sync_by_policy(end) if self._eager else end
 

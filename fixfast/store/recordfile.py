@@ -6,20 +6,18 @@ sealed, switch() goes on in the next file, and positions go on rising.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator
 from threading import Lock as Mutex
-from zlib import crc32
 
 from fixfast.errors import StoreCorrupt, StoreError
 from fixfast.store.files import JournalFile
-from fixfast.store.records import HEAD, Damage, Header, Kind, Record, read_records
+from fixfast.store.journal_records import RecordPacker
+from fixfast.store.records import Damage, Header, Kind, Record, read_records
 from fixfast.types import Buffer
 
 __all__ = ["RecordFile", "write_all"]
 
 _NEVER = 1 << 62
-_CRC = struct.Struct("<I")
 #: bytes allocated ahead, and how much of them is kept for a Logout when the disk is full (requirement O10)
 _AHEAD = 1 << 18
 _RESERVE = 1 << 15
@@ -41,11 +39,10 @@ class RecordFile:
 
     __slots__ = (
         "_allocated",
-        "_epoch",
         "_grow_at",
+        "_pack",
         "_pwrite",
         "_quiet_end",
-        "_seed",
         "base",
         "failure",
         "file",
@@ -76,8 +73,7 @@ class RecordFile:
         self.base = base
         self.position = position
         self._pwrite = file.pwrite
-        self._seed = header.seed
-        self._epoch = header.epoch
+        self._pack = RecordPacker(header.epoch, header.seed).pack
         self._allocated = base + file.size()
         self._grow_at = max(self._allocated - _RESERVE, position)
 
@@ -99,10 +95,9 @@ class RecordFile:
         Raises: ValueError: a number does not fit (nothing was written). StoreError.
         """
         try:
-            data = HEAD.pack(len(payload), kind, flags, self._epoch, number, last, nin, wall_ns) + payload
-        except struct.error as exc:
+            data = self._pack(kind, number, last, nin, wall_ns, payload, flags)
+        except OverflowError as exc:
             raise ValueError(f"a number does not fit into a record: {number}, {last}, {wall_ns}") from exc
-        data += _CRC.pack(crc32(data, self._seed))
         at = self.position
         end = at + len(data)
         if end > self._grow_at:

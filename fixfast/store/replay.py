@@ -197,7 +197,7 @@ class JournalState:
 
     def received(self, a: int, b: int, at: int, flags: int) -> None:
         """Messages a..b are received, their record at that position."""
-        self.ledger.receive(b)
+        self.ledger.received = b + 1
         self.pending.append(Pending(a, b, at, flags))
         self.clean = False
 

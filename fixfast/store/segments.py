@@ -37,9 +37,9 @@ __all__ = [
 #: what the file of the next segment is called until everything before it is durable
 NEXT = ".next"
 
-#: version, flags, id of the segment before, base, NOUT, created_ns, lost first and last, lease end, NIN, received, boot
-#: id, and how many fills, receipts and segments follow; behind those, why the epoch began
-_STATE = struct.Struct("<BB16sQQqQQQQQ32sIII")
+#: version, flags, id of the segment before, base, NOUT, created_ns, lost first and last, lease end, in doubt from, NIN,
+#: received, boot id, and how many fills, receipts and segments follow; behind those, why the epoch began
+_STATE = struct.Struct("<BB16sQQqQQQQQQ32sIII")
 _FILL = struct.Struct("<QQ")
 _PENDING = struct.Struct("<QQQB")
 _SEALED = struct.Struct("<I16sQQQQ")
@@ -83,6 +83,7 @@ def pack_state(state: JournalState, sealed: list[Sealed], base: int) -> bytes:
         state.created_ns or 0,
         *(lost or (0, 0)),
         state.lease_end,
+        state.doubt_from,
         ledger.next_in,
         ledger.received,
         state.boot_id,
@@ -108,7 +109,7 @@ def load_state(state: JournalState, record: Record) -> bytes:
     """
     data = record.payload
     try:
-        version, flags, before, base, next_out, created, first, last, lease, nin, received, boot, *counts = (
+        version, flags, before, base, next_out, created, first, last, lease, doubt, nin, received, boot, *counts = (
             _STATE.unpack_from(data)
         )
         if version != _VERSION:
@@ -127,7 +128,7 @@ def load_state(state: JournalState, record: Record) -> bytes:
     state.next_out = state.first_out = next_out
     state.created_ns = created if flags & _CREATED else None
     state.lost_out = (first, last) if flags & _LOST else None
-    state.lease_end = lease
+    state.lease_end, state.doubt_from = lease, doubt
     state.ledger.next_in, state.ledger.received = nin, received
     state.ledger.fills = [(a, b) for a, b in parts[0]]
     state.pending.extend(Pending(*entry) for entry in parts[1])

@@ -191,6 +191,23 @@ def test_B5_3_numbers_in_doubt_stay_in_doubt_over_a_rotation() -> None:
     assert third.load().next_out == 51
 
 
+def test_T10_what_is_in_doubt_without_syncs_stays_so_over_a_rotation() -> None:
+    disk = SimDisk()
+    store = JournalStore(PATH, sync="none", segment_size=300, files=disk)
+    store.append_out(1, b"message 1", 1)
+    disk.lose_power(random.Random(1))
+    again = take_up(disk, "none", 300)
+    for n in range(1, 15):
+        again.append_in(n, n, b"received")
+        again.sync()
+    assert len(segments(disk)) > 1
+    disk.kill()
+    assert take_up(disk, "none", 300).load().out_in_doubt
+    again = take_again(disk)
+    again.append_out(again.load().next_out, b"sent", 1)
+    assert not again.load().out_in_doubt
+
+
 def test_an_append_that_nobody_syncs_for_begins_a_segment_itself() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="none", segment_size=4000, files=disk)
