@@ -295,6 +295,16 @@ class SqliteStore:
         return file.durable if self._gated else file.settled()
 
     @property
+    def sync_interval_ns(self) -> int:
+        """Under "interval", the time in which sync() should be called, in another thread; 0: no such time."""
+        return self._interval_ns
+
+    @property
+    def dirty(self) -> bool:
+        """Whether sync() would have anything to do."""
+        return self._open is not None and self._open.durable != self._open.position
+
+    @property
     def upkeep_due(self) -> bool:
         """Whether upkeep() has something to do."""
         file = self._open
