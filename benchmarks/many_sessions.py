@@ -85,7 +85,7 @@ class Outcome:
 
 
 HEAD = (
-    "| stores | sessions | logons, s | lost (logging on + after) | in /s | out /s | late p50, ms | p99 | worst | CPU |\n"
+    "| stores | sessions | logons, s | lost (logging on + after) | in /s | out /s | p50, ms | p99 | worst | CPU |\n"
     "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
