@@ -92,7 +92,7 @@ class SqliteStore:
         try:
             state = self._rows.state()
             self._epoch, next_in, received, fills, self._skip_first, self._skip_last, least = state[:7]
-            self._leased, self._clean, self._boot_id, self._reason = state[7:]
+            self._leased, self._clean, self._in_use, self._doubt_from, self._boot_id, self._why = state[7:]
             receipts = self._rows.receipts(next_in)
             self._last, self._created_ns = self._rows.ends(self._epoch, least)
         except Damaged as exc:
@@ -122,8 +122,13 @@ class SqliteStore:
                 self._next_out = self._leased
                 self._clean = 0
                 file.touch(self)
-            if not same_boot:
-                self._boot_id = boot_id
+            if self._in_use and not same_boot:
+                self._doubt_from = self._next_out
+                file.touch(self)
+            # With no syncs to come, a power loss could leave the mark of the last clean stop: noted here, durably.
+            in_use = int(self._database.policy == "none")
+            if not same_boot or in_use != self._in_use:
+                self._boot_id, self._in_use = boot_id, in_use
                 file.touch(self)
         file.sync()
         self._lease_end = self._leased if self._leasing else _NEVER
@@ -163,7 +168,8 @@ class SqliteStore:
             clean=bool(self._clean),
             received=ledger.received,
             lost_out=(self._skip_first, self._skip_last) if skipped else None,
-            why=self._reason if self._epoch > 1 else "",
+            why=self._why,
+            out_in_doubt=self._doubt_from == self._next_out,
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
@@ -244,7 +250,8 @@ class SqliteStore:
             self._leased = 1
             self._ledger = InboundLedger()
             self._pending.clear()
-            self._reason = reason.encode("utf-8", "replace").decode()[:1000]
+            self._doubt_from = 0
+            self._why = reason.encode("utf-8", "replace").decode()[:1000]
             file.put(FORGET, (self._number, 0))
             position = self._change(file)
             self._lease_end = 1 if self._leasing else _NEVER
@@ -342,8 +349,8 @@ class SqliteStore:
                 if self._owns:
                     self.upkeep()
                 with file.mutex:
-                    if not self._clean:
-                        self._clean = 1
+                    if self._in_use or not self._clean:
+                        self._clean, self._in_use = 1, 0
                         # The lease ends here: see JournalState.apply().
                         self._leased = self._next_out
                         file.touch(self)
@@ -357,8 +364,9 @@ class SqliteStore:
         """Return what brings the session's row up to date (for SqliteFile)."""
         ledger = self._ledger
         fills = " ".join(f"{a}-{b}" for a, b in ledger.fills) if ledger.fills else ""
-        state = (self._epoch, ledger.next_in, ledger.received, fills, self._skip_first, self._skip_last, self._last)
-        return self._rows.update((*state, self._leased, self._clean, self._boot_id, self._reason))
+        numbers = (self._epoch, ledger.next_in, ledger.received, fills, self._skip_first, self._skip_last, self._last)
+        notes = (self._leased, self._clean, self._in_use, self._doubt_from, self._boot_id, self._why)
+        return self._rows.update(numbers + notes)
 
     def _change(self, file: SqliteFile) -> int:
         self._clean = 0
