@@ -127,11 +127,16 @@ class SqliteStore:
                 file.touch(self)
             # With no syncs to come, a power loss could leave the mark of the last clean stop: noted here, durably.
             in_use = int(self._database.policy == "none")
+            must_last = in_use > self._in_use
             if not same_boot or in_use != self._in_use:
                 self._boot_id, self._in_use = boot_id, in_use
                 file.touch(self)
-        file.sync()
-        self._lease_end = self._leased if self._leasing else _NEVER
+            file.flush()
+        if must_last:
+            file.sync()
+        # What a killed process left in the page cache, a lease above all, counts only once it is durable. So the lease
+        # is made anew, which syncs all of this: before a connection, for all sessions together.
+        self._lease_end = self._next_out if self._leasing else _NEVER
 
     # --- the Store Protocol ---------------------------------------------------------------------------------------
 
