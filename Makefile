@@ -28,11 +28,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report docs sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -116,6 +116,14 @@ bench: install $(VENV)/.bench
 # The same as Markdown and plots in build/bench.
 bench-report: install $(VENV)/.bench
 	$(PY) -m benchmarks --report build/bench $(BENCH_ARGS)
+
+# Messages per second of each store under each sync policy, beside QuickFIX's stores.
+bench-stores: install $(VENV)/.bench
+	$(PY) -m benchmarks.store_rates $(BENCH_ARGS)
+
+# 2,000 live sessions on one event loop, each with a store: does any get lost, and how late is the loop?
+bench-sessions: install
+	$(PY) -m benchmarks.many_sessions $(BENCH_ARGS)
 
 # Every workload and probe once, untimed: that rivals agree, and that what is reported can be measured.
 bench-check: install $(VENV)/.bench

@@ -323,6 +323,7 @@ class Server:
             session = self._registry.get(verdict.config.session_id)
             if session is None:
                 session = await self.add(verdict.config)
+            await session.syncing.prepare()
         finally:
             self._registry.end_logon(identity)
         if session.stopping.is_set() or session.connected:

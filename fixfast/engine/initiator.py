@@ -231,6 +231,7 @@ class Initiator:
         loop = asyncio.get_running_loop()
         context = connection.context()
         failure: Failure
+        await live.syncing.prepare()
         pump = live.attach()
         try:
             async with asyncio.timeout(connection.connect_timeout):

@@ -87,7 +87,7 @@ class LiveSession(Commands):
             pressure=self._on_pressure,
             patient=lambda: bool(self._requests),
         )
-        self._syncing = Syncing(self._store, self._on_synced)
+        self.syncing = Syncing(self._store, self._on_synced)
         self._witness = Witness(self.id, wire_log)
         self._pump: Pump | None = None
         self._pressed = False
@@ -322,7 +322,7 @@ class LiveSession(Commands):
 
     def on_flushed(self) -> None:
         """See to it that the store keeps up."""
-        self._syncing.check(self._session)
+        self.syncing.check(self._session)
 
     def on_closed(self, reason: str) -> None:
         """Forget the connection."""
@@ -413,7 +413,7 @@ class LiveSession(Commands):
             self._requests.fail(error or NotActive(self.state.value))
             self._delivery.finish(error)
             await self._delivery.close(acknowledge=acknowledge)
-            await self._syncing.close()
+            await self.syncing.close()
 
     # --- inside --------------------------------------------------------------------------------------------
 

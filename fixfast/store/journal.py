@@ -368,6 +368,11 @@ class JournalStore:
         return sealed[0].first_out if sealed else self._state.first_out
 
     @property
+    def sync_interval_ns(self) -> int:
+        """Under "interval", the time in which sync() should be called, in another thread; 0: no such time."""
+        return self._interval_ns if self._policy == "interval" else 0
+
+    @property
     def dirty(self) -> bool:
         """Whether sync() would have anything to do."""
         return self._log is not None and self._log.dirty

@@ -92,7 +92,7 @@ class SqliteStore:
         try:
             state = self._rows.state()
             self._epoch, next_in, received, fills, self._skip_first, self._skip_last, least = state[:7]
-            self._leased, self._clean, self._boot_id, self._reason = state[7:]
+            self._leased, self._clean, self._in_use, self._doubt_from, self._boot_id, self._why = state[7:]
             receipts = self._rows.receipts(next_in)
             self._last, self._created_ns = self._rows.ends(self._epoch, least)
         except Damaged as exc:
@@ -122,11 +122,21 @@ class SqliteStore:
                 self._next_out = self._leased
                 self._clean = 0
                 file.touch(self)
-            if not same_boot:
-                self._boot_id = boot_id
+            if self._in_use and not same_boot:
+                self._doubt_from = self._next_out
                 file.touch(self)
-        file.sync()
-        self._lease_end = self._leased if self._leasing else _NEVER
+            # With no syncs to come, a power loss could leave the mark of the last clean stop: noted here, durably.
+            in_use = int(self._database.policy == "none")
+            must_last = in_use > self._in_use
+            if not same_boot or in_use != self._in_use:
+                self._boot_id, self._in_use = boot_id, in_use
+                file.touch(self)
+            file.flush()
+        if must_last:
+            file.sync()
+        # What a killed process left in the page cache, a lease above all, counts only once it is durable. So the lease
+        # is made anew, which syncs all of this: before a connection, for all sessions together.
+        self._lease_end = self._next_out if self._leasing else _NEVER
 
     # --- the Store Protocol ---------------------------------------------------------------------------------------
 
@@ -163,7 +173,8 @@ class SqliteStore:
             clean=bool(self._clean),
             received=ledger.received,
             lost_out=(self._skip_first, self._skip_last) if skipped else None,
-            why=self._reason if self._epoch > 1 else "",
+            why=self._why,
+            out_in_doubt=self._doubt_from == self._next_out,
         )
 
     def append_out(self, n: int, buf: Buffer, wall_ns: int) -> int:
@@ -244,7 +255,8 @@ class SqliteStore:
             self._leased = 1
             self._ledger = InboundLedger()
             self._pending.clear()
-            self._reason = reason.encode("utf-8", "replace").decode()[:1000]
+            self._doubt_from = 0
+            self._why = reason.encode("utf-8", "replace").decode()[:1000]
             file.put(FORGET, (self._number, 0))
             position = self._change(file)
             self._lease_end = 1 if self._leasing else _NEVER
@@ -295,6 +307,16 @@ class SqliteStore:
         return file.durable if self._gated else file.settled()
 
     @property
+    def sync_interval_ns(self) -> int:
+        """Under "interval", the time in which sync() should be called, in another thread; 0: no such time."""
+        return self._interval_ns
+
+    @property
+    def dirty(self) -> bool:
+        """Whether sync() would have anything to do."""
+        return self._open is not None and self._open.durable != self._open.position
+
+    @property
     def upkeep_due(self) -> bool:
         """Whether upkeep() has something to do."""
         file = self._open
@@ -332,8 +354,8 @@ class SqliteStore:
                 if self._owns:
                     self.upkeep()
                 with file.mutex:
-                    if not self._clean:
-                        self._clean = 1
+                    if self._in_use or not self._clean:
+                        self._clean, self._in_use = 1, 0
                         # The lease ends here: see JournalState.apply().
                         self._leased = self._next_out
                         file.touch(self)
@@ -347,8 +369,9 @@ class SqliteStore:
         """Return what brings the session's row up to date (for SqliteFile)."""
         ledger = self._ledger
         fills = " ".join(f"{a}-{b}" for a, b in ledger.fills) if ledger.fills else ""
-        state = (self._epoch, ledger.next_in, ledger.received, fills, self._skip_first, self._skip_last, self._last)
-        return self._rows.update((*state, self._leased, self._clean, self._boot_id, self._reason))
+        numbers = (self._epoch, ledger.next_in, ledger.received, fills, self._skip_first, self._skip_last, self._last)
+        notes = (self._leased, self._clean, self._in_use, self._doubt_from, self._boot_id, self._why)
+        return self._rows.update(numbers + notes)
 
     def _change(self, file: SqliteFile) -> int:
         self._clean = 0

@@ -120,7 +120,7 @@ class SqliteDatabase:
             if number is None:
                 number = self._new_number()
                 text = name.encode("utf-8", "backslashreplace").decode()
-                row = (number, identity, text, 1, 1, 1, "", 0, 0, 0, 1, 1, b"", "created")
+                row = (number, identity, text, 1, 1, 1, "", 0, 0, 0, 1, 1, 0, 0, b"", "")
                 self.file.put(NEW_ROW, (*row, row_crc(row)))
                 self.file.flush()
                 self._numbers[identity] = number

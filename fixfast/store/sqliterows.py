@@ -40,12 +40,12 @@ _LAST = f"{_COLUMNS} ORDER BY n DESC LIMIT 1"
 _RECEIPTS = "SELECT a, b, blanked, raw, crc FROM inbound WHERE session=? AND b>=? ORDER BY a"
 ALL_ROWS = (
     "SELECT id, identity, name, epoch, next_in, received, fills, skip_first, skip_last, last, lease_end, clean, "
-    "boot_id, reason, crc FROM session"
+    "in_use, doubt_from, boot_id, reason, crc FROM session"
 )
-NEW_ROW = "INSERT INTO session VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+NEW_ROW = "INSERT INTO session VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _UPDATE = (
     "UPDATE session SET epoch=?, next_in=?, received=?, fills=?, skip_first=?, skip_last=?, last=?, lease_end=?, "
-    "clean=?, boot_id=?, reason=?, crc=? WHERE id=?"
+    "clean=?, in_use=?, doubt_from=?, boot_id=?, reason=?, crc=? WHERE id=?"
 )
 _pack_out = struct.Struct("<5qB").pack
 _pack_in = struct.Struct("<3qB").pack
@@ -91,7 +91,7 @@ class Rows:
         self.whose: tuple[Any, ...] = ()  # the part of the session's row that never changes
 
     def state(self) -> list[Any]:
-        """Return epoch, next_in, received, fills, skip_first, skip_last, last, lease_end, clean, boot_id, reason."""
+        """Return what the session's row says, from `epoch` on, in the order of its columns."""
         ((*row, crc),) = self._query(f"{ALL_ROWS} WHERE id=?", (self._session,))
         if crc != row_crc(tuple(row)):
             raise Damaged("its row is damaged")

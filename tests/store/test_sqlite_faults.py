@@ -209,3 +209,38 @@ def test_an_unclean_stop_and_a_reboot_skip_the_lease_once(tmp_path: Path) -> Non
     store.append_out(11, b"y", 1)
     assert store.load().lost_out is None
     store.close()
+
+
+def test_T10_without_syncs_a_power_loss_puts_the_numbers_in_doubt_and_says_so(tmp_path: Path) -> None:
+    """Also when the last clean stop is all that reached the disk."""
+    (tmp_path / "live").mkdir(mode=0o700)
+    path = tmp_path / "live" / "x.db"
+    SqliteStore(path, session_id=ID, sync="none").close()
+    power = PowerLoss(path, tmp_path)
+    store = SqliteStore(path, session_id=ID, sync="none", sync_file=power.sync)
+    assert not store.load().out_in_doubt
+    store.append_out(1, b"x", 1)
+    copy = power.copy(power.synced)
+    store.close()
+    again = SqliteStore(copy, session_id=ID, sync="none")
+    assert not again.load().out_in_doubt, "a killed process loses nothing"
+    del again
+    for _ in range(2):
+        again = SqliteStore(copy, session_id=ID, sync="none", files=OtherBoot())
+        assert again.load().out_in_doubt, "told again until something is sent"
+        again.close()
+    again = SqliteStore(copy, session_id=ID, sync="none", files=OtherBoot())
+    again.append_out(again.load().next_out, b"y", 1)
+    assert not again.load().out_in_doubt
+    again.close()
+
+
+def test_why_an_epoch_began_is_kept(tmp_path: Path) -> None:
+    """A session with a schedule notes the window there."""
+    store = SqliteStore(tmp_path / "x.db", session_id=ID)
+    assert store.load().why == ""
+    store.reset("window of 2026-01-05")
+    store.close()
+    again = SqliteStore(tmp_path / "x.db", session_id=ID)
+    assert again.load().why == "window of 2026-01-05"
+    again.close()

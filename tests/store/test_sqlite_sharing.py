@@ -249,3 +249,93 @@ def test_the_interval_policy_syncs_by_the_clock_it_is_given(tmp_path: Path) -> N
         counts.append(len(syncs) - before)
     assert counts == [1, 0, 1, 0, 1, 0]
     store.close()
+
+
+def test_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "x.db", session_id=ID, sync="lease", lease_size=50)
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not stop.is_set():
+                store.sync()
+                due = store.lease_due
+                if due is not None:
+                    store.lease(due)
+                store.upkeep()
+        except BaseException as exc:
+            failures.append(exc)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    for epoch in (1, 2, 3):
+        for n in range(1, 301):
+            position = store.append_out(n, b"%d.%d" % (epoch, n), n)
+            store.append_in(n, n, b"in")
+            store.done(n)
+        if epoch < 3:
+            store.reset("under load")
+    stop.set()
+    thread.join()
+    assert not failures
+    store.sync()
+    assert store.synced >= position
+    store.close()
+    again = SqliteStore(tmp_path / "x.db", session_id=ID)
+    state = again.load()
+    assert (state.epoch, state.next_out, state.next_in, state.clean) == (3, 301, 301, True)
+    assert [raw for _, _, raw in again.read_out(1, 300)] == [b"3.%d" % n for n in range(1, 301)]
+    again.close()
+
+
+def test_loops_of_several_threads_share_a_database(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "x.db", sync="group")
+    failures: list[BaseException] = []
+
+    async def talk(store: SqliteStore) -> None:
+        loop = asyncio.get_running_loop()
+        for n in range(1, 101):
+            position = store.append_out(n, b"%d" % n, n)
+            store.append_in(n, n, b"in")
+            store.done(n)
+            if n % 10 == 0:
+                await loop.run_in_executor(None, store.sync)
+                assert store.synced >= position
+            else:
+                await asyncio.sleep(0)
+        store.close()
+
+    def work(name: str) -> None:
+        try:
+            asyncio.run(talk(SqliteStore(database, session_id=name)))
+        except BaseException as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    for name in ("a", "b", "c"):
+        store = SqliteStore(database, session_id=name)
+        assert (store.load().next_out, store.load().next_in) == (101, 101)
+        store.close()
+    database.close()
+
+
+def test_opening_a_session_waits_for_no_disk(tmp_path: Path) -> None:
+    """Thousands are opened when a server starts; their leases are made durable together."""
+    syncs: list[int] = []
+    database = SqliteDatabase(tmp_path / "x.db", sync_file=syncs.append)
+    before = len(syncs)
+    stores = [SqliteStore(database, session_id=f"session {i}") for i in range(20)]
+    assert len(syncs) == before
+    for store in stores:
+        assert store.lease_due == 1001
+    stores[0].lease(1001)
+    assert len(syncs) == before + 1
+    for store in stores:
+        store.close()
+    database.close()
