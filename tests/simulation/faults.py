@@ -59,6 +59,8 @@ def _blackhole(world: World) -> bool:
     if link is None:
         return False
     pipe = link.pipes[world.random.randrange(2)]
+    if pipe.dropping >= 0:
+        return False
     pipe.dropping = world.random.choice((0, 1, 50, 500))
     return True
 

@@ -83,7 +83,7 @@ class Node:
         self.slow_until = 0
         self.unacknowledged: list[int] = []
         self.crash_at_write = ""
-        self.nested = False
+        self.unfinished = False  # the event taken last is not acknowledged
 
     # --- the process -----------------------------------------------------------------------------------------
 
@@ -127,6 +127,7 @@ class Node:
             lease_size=plan.lease_size,
             interval_ns=plan.interval_ns,
             keep_epochs=plan.keep_epochs,
+            segment_size=plan.segment_size,
             files=mount,
         )
         if store.recovered is not None:
@@ -324,11 +325,12 @@ class Node:
     def take(self) -> None:
         """Let the application have what there is, as far as it is fast enough."""
         session, world = self.session, self.world
-        if session is None or not (session._inbox.events or session._inbox._taken):
+        if session is None or not (session._inbox.events or self.unfinished):
             return
         if self.slow_until > world.now:
             world.at(self.slow_until, self._later, self.life, self._nothing, ())
             return
+        self.unfinished = False
         left = 2 if world.chance(world.plan.dawdle) else 1 << 30
         events = session.events()
         try:
@@ -339,9 +341,11 @@ class Node:
                     self._on_event(event)
                 left -= 1
                 if not left:
+                    self.unfinished = True
                     world.after(world.random.randrange(1, 200 * MS), self._later, self.life, self._nothing, ())
                     break
         except HandlerFailed:
+            self.unfinished = True
             world.after(0, self._later, self.life, self._nothing, ())
         finally:
             events.close()  # type: ignore[attr-defined]
@@ -457,7 +461,7 @@ class Node:
     def _meanwhile(self) -> None:
         self.mount.meanwhile = None
         store = self.store
-        if store is None or store._eager or self.expected_out >= store._lease_end:
+        if store is None or store._eager or store._log is None or self.expected_out >= store._log.free_below:
             return  # the loop would wait for the sync to end
         self.world.count("send during a sync")
         self.app.send(1)

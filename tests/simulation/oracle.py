@@ -285,7 +285,7 @@ class Oracle(WireOracle):
         if a.next_in != b.next_out or b.next_in != a.next_out:
             return False
         for node, session in zip(self.world.nodes, (a, b), strict=True):
-            if session._inbox.events or session._inbox._taken or node.unacknowledged:
+            if session._inbox.events or node.unfinished or node.unacknowledged:
                 return False
         return not any(self.missing(i) for i in (0, 1))
 

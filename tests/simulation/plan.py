@@ -27,6 +27,7 @@ class SidePlan:
     lease_size: int = 10
     interval_ns: int = SECOND
     keep_epochs: int = 1
+    segment_size: int = 1 << 24
     allocates: bool = False
     sync_ns: int = 5 * MS  # a disk sync takes up to this
     mono: int = 1000 * SECOND
@@ -107,6 +108,7 @@ def _side(random: Random, config: SessionConfig) -> SidePlan:
         lease_size=random.choice((1, 3, 10, 100)),
         interval_ns=random.choice((100 * MS, SECOND, 10 * SECOND)),
         keep_epochs=random.choice((0, 1, 2)),
+        segment_size=random.choice((1, 500, 3000, 1 << 24, 1 << 24)),
         allocates=random.random() < 0.2,
         sync_ns=random.choice((2, 5 * MS, 300 * MS)),
         mono=random.randrange(1 << 50),

@@ -84,6 +84,10 @@ def kept_seeds() -> list[int]:
     return [int(line.split()[0]) for line in lines if line.strip() and not line.startswith("#")]
 
 
+#: What shows that a mutant's patch is wrong, not that the simulator has seen its mistake.
+_BROKEN = ("AttributeError", "NameError", "TypeError", "KeyError", "IndexError", "AssertionError")
+
+
 class Killed(NamedTuple):
     """How a mutant ended: the seed that showed it (0: none did), how many runs it took, what did not hold."""
 
@@ -100,6 +104,8 @@ def _kill(name: str, base: int, most: int) -> Killed:
         for seed in range(base, base + most):
             outcome = run_seed(seed)
             if outcome.failure:
+                if any(f"\n{broken}: " in outcome.failure for broken in _BROKEN):
+                    raise RuntimeError(f"the mutant {name} does not fit the code any more:\n{outcome.failure}")
                 rule = outcome.failure.strip().splitlines()[-1].rpartition("account.")[2][:90]
                 return Killed(name, seed, seed - base + 1, rule, time.process_time() - began)
     return Killed(name, 0, most, "", time.process_time() - began)

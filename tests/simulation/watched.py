@@ -59,12 +59,15 @@ class WatchedSession(Session):
     steps: int
 
     def receive_data(self, data: Buffer, now: Now) -> None:
-        before, steps = self._state, self.steps
+        inbox = self._inbox
+        before, steps, count = self._state, self.steps, inbox.messages_in
         super().receive_data(data, now)
-        if before is State.ACTIVE and steps == self.steps:
-            for message in self._inbox.fresh:
-                self.cells.met(before, message, 0)
-                self.heard = now.mono_ns
+        new = inbox.messages_in - count
+        if new:
+            self.heard = now.mono_ns
+            if before is State.ACTIVE and steps == self.steps:
+                for message in list(inbox.events)[-new:]:
+                    self.cells.met(before, message, 0)
 
     def _step(self, item: Message | Garbled, now: Now) -> None:
         self.steps += 1
