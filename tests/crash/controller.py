@@ -227,10 +227,12 @@ class Controller:
     async def _kill_at_message(self, name: str = "") -> None:
         """Kill when a certain message passes, a random while after it or at once."""
         if not name:
-            names = [name for name in MOMENTS if self.options.reset or name != "reset"]
+            names = [name for name in MOMENTS if self.options.reset or name not in ("reset", "test request")]
             name = self._random.choice(names)
+        if name != "logon":
+            await self._logged_on()
         test, skip = MOMENTS[name], self._random.choice((0, 0, 1, 3))
-        if name in ("logon", "logout", "reset"):
+        if name in ("logon", "logout", "reset", "test request"):
             skip = self._random.choice((0, 0, 1))
         count = 0
 
@@ -244,10 +246,10 @@ class Controller:
         somebody = self._nodes[self._random.choice(SIDES)]
         if name == "logout":
             somebody.tell("logout")
-        elif name == "reset":
-            somebody.tell("reset")
+        elif name in ("reset", "test request"):
+            somebody.tell("reset")  # which begins with a TestRequest
         elif name in ("logon", "resend request", "resent", "gap fill"):
-            self.proxy.cut(reset=self._random.random() < 0.5)
+            await self._lose_some(somebody)
         try:
             async with asyncio.timeout(1.0):
                 await self._moment.wait()
@@ -257,6 +259,14 @@ class Controller:
         if self._random.random() < 0.5:
             await asyncio.sleep(self._random.expovariate(300))
         await self._kill(self._victims(), name)
+
+    async def _lose_some(self, node: Node) -> None:
+        """Cut the line while one side does not read: what the other sent meanwhile is missing after the next logon."""
+        if self._random.random() < 0.7:
+            node.signal(signal.SIGSTOP)
+            await asyncio.sleep(self._random.uniform(0, 0.4))
+        self.proxy.cut(reset=self._random.random() < 0.5)
+        node.signal(signal.SIGCONT)
 
     async def _kill_at_operation(self) -> None:
         """Start a process that will end in the n-th operation of its store's files."""

@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 
 from tests.codec.mutate import mutated, repaired
+from tests.fuzz.choices import changed_choices, made_choices
+from tests.fuzz.journals import changed_journal, made_journals
 from tests.fuzz.markup import broken_lines, broken_markup
 from tests.fuzz.seeds import CORPUS, compiled_seeds
 from tests.fuzz.words import broken_words
@@ -94,7 +96,8 @@ def _move_fields(fields: list[bytes], others: list[bytes], random: Random) -> No
         fields[at] = tag + b"=" + others[start].partition(b"=")[2]
 
 
-#: message: any bytes, whole and broken frames. fields: whole frames, so that what is wrong is inside.
+#: message: any bytes, whole and broken frames. fields: whole frames, so that what is wrong is inside. choices: what a
+#: peer and the world around a session do, one byte a decision. journal: the files of a journal, back to back.
 KINDS = {
     kind.name: kind
     for kind in (
@@ -104,5 +107,7 @@ KINDS = {
         Kind("orchestra", "orchestra", ".xml", broken_markup),
         Kind("overlay", "overlay", ".toml", broken_lines),
         Kind("blob", "blob", ".bin", broken_words, compiled_seeds),
+        Kind("choices", "choices", ".choices", changed_choices, made_choices),
+        Kind("journal", "journal", ".journal", changed_journal, made_journals),
     )
 }

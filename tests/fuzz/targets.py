@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tests.fuzz import codecs, mappings, readers, validators
 from tests.fuzz.columns import columns
+from tests.fuzz.conversations import conversation
+from tests.fuzz.journals import journal
 from tests.fuzz.kinds import KINDS, Kind
 from tests.fuzz.sessions import session
 
@@ -28,6 +30,8 @@ TARGETS: dict[str, Target] = {
     "columns": Target(columns, KINDS["message"], cost=10.0),
     "encode": Target(codecs.encode, KINDS["message"]),
     "session": Target(session, KINDS["message"]),
+    "conversation": Target(conversation, KINDS["choices"], cost=20.0),
+    "journal": Target(journal, KINDS["journal"], cost=10.0),
     "quickfix_xml": Target(readers.quickfix_xml, KINDS["xml"]),
     "orchestra_xml": Target(readers.orchestra_xml, KINDS["orchestra"]),
     "overlay": Target(readers.overlay, KINDS["overlay"]),

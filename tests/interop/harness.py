@@ -114,6 +114,15 @@ class QuickFix:
 class Trader(Notes):
     """Our program."""
 
+    #: cut the line in the very moment in which our numbers begin again
+    drop_at_reset = False
+
+    def on_event(self, session: ff.LiveSession, event: object) -> None:
+        super().on_event(session, event)
+        if self.drop_at_reset and type(event).__name__ == "SequenceReset":
+            self.drop_at_reset = False
+            session.drop(reset=True)
+
     @property
     def got(self) -> list[str]:
         return [message[11] for message in self.messages if message.msg_type == "D"]

@@ -179,3 +179,22 @@ def test_Z06_Z13_sequence_reset_by_each_side(role: str, version: str, tmp_path: 
             link.no_rejects()
 
     run(main(), limit=40)
+
+
+def test_R04_B5_12_reset_that_is_cut_off_is_asked_for_again(role: str, version: str, tmp_path: Path) -> None:
+    """The line breaks between our new numbers and QuickFIX's answer: the next Logons agree."""
+
+    async def main() -> None:
+        async with Link(role, version, tmp_path) as link:
+            for i in range(5):
+                await link.trade(str(i))
+            mark = len(link.quickfix.lines)
+            link.trader.drop_at_reset = True
+            link.session.reset()
+            await until(lambda: link.trader.named("SequenceReset"), lambda: str(link))
+            await link.logged_on(mark)
+            await link.settled()
+            await link.trade("new_numbers")
+            assert link.session.next_out < 12
+
+    run(main(), limit=40)
