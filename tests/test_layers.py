@@ -90,7 +90,7 @@ THIRD_PARTY = {
     "starlette": ("service",),
     "uvicorn": ("service",),
     "prometheus_client": ("engine",),
-    **dict.fromkeys(("cython", "cpython", "libc", "libcpp"), ("codec", "store.memory_records")),
+    **dict.fromkeys(("cython", "cpython", "libc", "libcpp"), ("codec", "store.memory_records", "store.packing")),
 }
 
 #: What the plain-Python twin may share with the compiled codec: plain Python that has its own tests.

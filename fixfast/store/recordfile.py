@@ -6,20 +6,18 @@ sealed, switch() goes on in the next file, and positions go on rising.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator
 from threading import Lock as Mutex
-from zlib import crc32
 
 from fixfast.errors import StoreCorrupt, StoreError
 from fixfast.store.files import JournalFile
-from fixfast.store.records import HEAD, Damage, Header, Kind, Record, read_records
+from fixfast.store.packing import packed
+from fixfast.store.records import Damage, Header, Kind, Record, read_records
 from fixfast.types import Buffer
 
 __all__ = ["RecordFile", "write_all"]
 
 _NEVER = 1 << 62
-_CRC = struct.Struct("<I")
 #: bytes allocated ahead, and how much of them is kept for a Logout when the disk is full (requirement O10)
 _AHEAD = 1 << 18
 _RESERVE = 1 << 15
@@ -99,10 +97,9 @@ class RecordFile:
         Raises: ValueError: a number does not fit (nothing was written). StoreError.
         """
         try:
-            data = HEAD.pack(len(payload), kind, flags, self._epoch, number, last, nin, wall_ns) + payload
-        except struct.error as exc:
+            data = packed(kind, flags, self._epoch, self._seed, number, last, nin, wall_ns, payload)
+        except OverflowError as exc:
             raise ValueError(f"a number does not fit into a record: {number}, {last}, {wall_ns}") from exc
-        data += _CRC.pack(crc32(data, self._seed))
         at = self.position
         end = at + len(data)
         if end > self._grow_at:
