@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.corpus import Corpus, frame
 from benchmarks.orders import Order, order_fields, order_texts
 from benchmarks.rivals import Fixfast, Rival
+from benchmarks.session_workloads import logged_on
 from benchmarks.workload import Entry, Workload
 
 __all__ = ["encode_workloads"]
@@ -83,16 +84,7 @@ def _sent(ff: Any, corpus: Corpus) -> Workload:
 
 
 def _sender(ff: Any) -> Callable[[tuple[Any, ...]], object]:
-    config = ff.SessionConfig("FIX.4.4", "BOT01", "VENUE", check_latency=False)
-    session = ff.Session(config, ff.MemoryStore(max_messages=10_000), role=ff.Role.INITIATOR)
-    now = ff.Now(1_000_000_000, 1_767_571_200 * 10**9)
-    session.connected(now)
-    session.data_to_send()
-    answer = [(49, "VENUE"), (56, "BOT01"), (34, 1), (52, now.wall_ns), (98, 0), (108, 30)]
-    session.receive_data(ff.encode("FIX.4.4", "A", answer), now)
-    events = list(session.events())
-    if not session.state.active:
-        raise AssertionError(f"not logged on: {events}")
+    session, _, now = logged_on(ff)
     send, take, new_order = session.send_template, session.data_to_send, session.encoder("D")
 
     def sent(values: tuple[Any, ...]) -> object:

@@ -29,6 +29,7 @@ from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.rivals import Fixfast
+from benchmarks.session_workloads import session_workloads
 from benchmarks.workload import Entry
 
 __all__ = ["CASES", "compare", "count", "entries", "main"]
@@ -55,6 +56,9 @@ CASES = (
     "validate ER, full",
     "validate W, full",
     "typed NOS, make and encode",
+    "send NOS, session",
+    "receive ER, session",
+    "receive ER, session, 16 at once",
 )
 RENEW = "If that is meant: `make bench-gate GATE_ARGS=--renew`, and say in the commit what was bought with it."
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
@@ -67,6 +71,7 @@ def entries() -> dict[str, Entry]:
     """Return what is run for each case: the workloads of the table, with few messages."""
     corpus, ours = Corpus(count=160), [Fixfast()]
     made = [*codec_workloads(corpus, ours, log_size=1 << 15), *dictionary_workloads(corpus, ours)]
+    made += session_workloads(corpus, ours)
     return {work.name: work.entries[0] for work in made if work.name in CASES}
 
 

@@ -19,13 +19,14 @@ from benchmarks.workload import Entry, Workload
 __all__ = ["CORES", "Result", "describe_machine", "markdown", "measure", "pin"]
 
 LIMITS = """What this does not show: one thread on one core; messages that are freed at once (retained ones cost more
-memory traffic); mostly synthetic messages, warm in cache; no I/O, no session. A split-and-sum dict loses repeating
-groups, and does not see a data field that holds SOH. simplefix checks neither length nor checksum and knows no groups:
-its pairs are walked by hand. quickfix builds its field maps (with a dictionary: its groups too) and sorts fields on
-writing; it is called by getField(int) and setField(int, str), its fastest ways. Its DataDictionary.validate knows no
-levels, and of a group checks only how often it repeats: the presence, order, formats and codes of what is in its
-entries go unchecked. fixcore without a dictionary keeps the last of fields that repeat; with one it finds groups while
-it parses. refix reads only, and keeps an error in a field's value until the field is read."""
+memory traffic); mostly synthetic messages, warm in cache; no I/O, sessions only where a row says so. A split-and-sum
+dict loses repeating groups, and does not see a data field that holds SOH. simplefix checks neither length nor
+checksum and knows no groups: its pairs are walked by hand. quickfix builds its field maps (with a dictionary: its
+groups too) and sorts fields on writing; it is called by getField(int) and setField(int, str), its fastest ways. Its
+DataDictionary.validate knows no levels, and of a group checks only how often it repeats: the presence, order, formats
+and codes of what is in its entries go unchecked. fixcore without a dictionary keeps the last of fields that repeat;
+with one it finds groups while it parses. refix reads only, and keeps an error in a field's value until the field is
+read."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.hostile import hostile_workloads
 from benchmarks.recorded import recorded_workloads
 from benchmarks.rivals import Rival
+from benchmarks.session_workloads import session_workloads
 from benchmarks.workload import Workload
 
 __all__ = ["workloads"]
@@ -22,4 +23,5 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
         *recorded_workloads(rivals, log_size),
         *hostile_workloads(rivals, log_size),
         *dictionary_workloads(corpus, rivals),
+        *session_workloads(corpus, rivals),
     ]

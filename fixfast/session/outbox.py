@@ -238,6 +238,11 @@ class Outbox:
         if queue[-1][0] <= synced:
             # the common case: everything is safe
             self._queue = []
+            if len(queue) == 1:
+                raw = queue[0][2]
+                self.messages_out += 1
+                self.bytes_out += len(raw)
+                return [raw]  # PERF: 850 instructions less
             safe = [item[2] for item in queue]
         else:
             safe = [item[2] for item in takewhile(lambda item: item[0] <= synced, queue)]

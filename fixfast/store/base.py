@@ -154,6 +154,8 @@ class InboundLedger:
 
     def nin_after_done(self, n: int) -> int:
         """Return what NIN will be after done(n)."""
+        if not self.fills:
+            return n + 1 if n >= self.next_in else self.next_in
         return self._settle(max(self.next_in, n + 1))
 
     def nin_after_fill(self, a: int, b: int) -> int:

@@ -17,7 +17,7 @@ class MemoryStore(MemoryRecords):
 
     Not for production use by an initiator: after a crash of the process the peer's numbers and ours disagree.
 
-    append_out(), append_in(), done() and fill() are as Store has them, and compiled.
+    append_out(), append_in(), done(), fill() and `synced` are as Store has them, and compiled.
 
     Args:
         max_messages: keep the contents of at least that many of the latest outbound messages (older ones are then
@@ -59,11 +59,6 @@ class MemoryStore(MemoryRecords):
 
     def sync(self) -> None:
         """Do nothing: there is nothing more durable here."""
-
-    @property
-    def synced(self) -> int:
-        """Everything may go on the wire at once."""
-        return self._position
 
     @property
     def kept_from(self) -> int:

@@ -64,6 +64,11 @@ cdef class MemoryRecords:
         self._position += 1
         return self._position
 
+    @property
+    def synced(self):
+        """Everything may go on the wire at once."""
+        return self._position
+
     def _step(self):
         """Note a change and return its position."""
         return self._changed()

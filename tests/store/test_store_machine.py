@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from fixfast.store.secrets import has_secrets
 from fixfast.testing import StoreModel, fix_message
 from tests.store.kinds import KINDS, Kind
 
@@ -42,6 +43,7 @@ class StoreMachine(RuleBasedStateMachine):
     def send(self, skip: int, body: bytes, wall: int) -> None:
         n = self.model.next_out + skip
         raw = fix_message(n, b"35=D\x0195=%d\x0196=%b\x01" % (len(body), body))
+        assume(not has_secrets(raw))  # which is not given back (C8), and which Hypothesis does think up
         self.store.append_out(n, raw, wall)
         self.model.append_out(n, raw, wall)
 
