@@ -405,9 +405,9 @@ class JournalStore:
             try:
                 messages = self._older.messages(log, segment, a, b)
             except StoreError:
-                if segment.number < self._state.sealed[0].number:
-                    continue  # removed since read_out() was called
-                raise
+                if segment.number in {s.number for s in self._state.sealed}:
+                    raise
+                continue  # removed since read_out() was called
             yield from messages
         yield from latest
 

@@ -93,6 +93,8 @@ class SimDisk:
             self.step("create")
             assert path not in self.names
             self.names[path] = _Inode()
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "no such file", path)
         return _SimFile(self, self.names[path])
 
     def exists(self, path: str) -> bool:

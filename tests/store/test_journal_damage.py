@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from fixfast import JournalStore, SessionID, StoreCorrupt
 from fixfast.store.base import StoreState
 from fixfast.store.records import HEADER_SIZE
+from tests.store.simdisk import SimDisk
+from tests.store.witness import PATH, take_up
 
 ID = SessionID("FIX.4.4", "A", "B")
 
@@ -43,110 +46,111 @@ def numbers(state: StoreState) -> tuple[object, ...]:
     return state.epoch, state.next_out, state.next_in, state.received, state.pending_in, state.created_ns
 
 
+Written: TypeAlias = tuple[bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]]
+
+
+def on_disk(data: bytes | bytearray) -> SimDisk:
+    """Return a simulated disk with a journal: thousands of starts, none of which waits for a real one."""
+    disk = SimDisk()
+    disk.open(PATH, create=True).pwrite(data, 0)
+    disk.sync_directory("/disk")
+    return disk
+
+
+def contents(disk: SimDisk) -> bytes:
+    return bytes(disk.names[PATH].cached)
+
+
 @pytest.fixture
-def written(tmp_path: Path) -> tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]]:
-    """Return the path of a journal without a sync in it but the first, its bytes, and its states."""
-    store = JournalStore(tmp_path, session_id=ID, sync="none")
+def written() -> Written:
+    """Return the bytes of a journal without a sync in it but the first, and its states."""
+    disk = SimDisk()
+    store = take_up(disk, "none")
     states = history(store, 15)
-    path = Path(store.path)
     # What a kill leaves: no mark of a clean stop, zeros behind the last record.
-    data = path.read_bytes()
-    end = len(data.rstrip(b"\0"))
-    store.close()
-    return path, data[: end + 40], states
+    data = contents(disk)
+    return data[: len(data.rstrip(b"\0")) + 40], states
 
 
-def test_B5_10_T10_every_cut_gives_an_earlier_state(
-    written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
-) -> None:
+def test_B5_10_T10_every_cut_gives_an_earlier_state(written: Written) -> None:
     """Invariant B5.10, at every byte."""
-    path, data, states = written
+    data, states = written
     wanted = [(numbers(state), out) for state, out in states]
     seen = set()
     refused, named = 0, ""
     for cut in range(len(data) + 1):
-        path.write_bytes(data[:cut])
+        disk = on_disk(data[:cut])
         try:
-            store = JournalStore(path.parent, session_id=ID, sync="none")
+            store = take_up(disk, "none")
         except StoreCorrupt as exc:
             refused = cut
             named = exc.path
-            assert path.read_bytes() == data[:cut], "a refused file must stay as it is"
+            assert contents(disk) == data[:cut], "a refused file must stay as it is"
             continue
         state, out = snapshot(store)
         assert (numbers(state), out) in wanted
         seen.add(wanted.index((numbers(state), out)))
-        store.close()
-    assert named == str(path)
+    assert named == PATH
     assert refused < HEADER_SIZE + 60, "only what was durable before the file got its name may be refused"
     assert seen == set(range(len(states))), "every state must be reachable by a cut"
 
 
-def test_B5_9_recovery_is_reported_and_twice_is_once(
-    written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
-) -> None:
-    path, data, states = written
+def test_B5_9_recovery_is_reported_and_twice_is_once(written: Written) -> None:
+    data, states = written
     end = len(data.rstrip(b"\0")) - 3
-    path.write_bytes(data[:end])
-    store = JournalStore(path.parent, session_id=ID, sync="none")
+    disk = on_disk(data[:end])
+    store = take_up(disk, "none")
     assert store.recovered is not None
-    assert store.recovered.path == str(path)
+    assert store.recovered.path == PATH
     assert 0 < store.recovered.dropped == end - store.recovered.offset
     assert "cut" in store.recovered.detail
     first = numbers(store.load())
     store.close()
-    again = JournalStore(path.parent, session_id=ID, sync="none")
+    again = take_up(disk, "none")
     assert again.recovered is None
     assert numbers(again.load()) == first == numbers(states[-2][0])
-    again.close()
 
 
-def test_B5_11_every_flipped_byte_gives_an_earlier_state_or_is_refused(
-    written: tuple[Path, bytes, list[tuple[StoreState, list[tuple[int, int, bytes]]]]],
-) -> None:
+def test_B5_11_every_flipped_byte_gives_an_earlier_state_or_is_refused(written: Written) -> None:
     """Invariant B5.11 where nothing was synced: never delivered, always reported."""
-    path, data, states = written
+    data, states = written
     wanted = [(numbers(state), out) for state, out in states]
     for at in range(len(data)):
         for flip in (0x01, 0x80, 0xFF):
             bad = bytearray(data)
             bad[at] ^= flip
-            path.write_bytes(bad)
+            disk = on_disk(bad)
             try:
-                store = JournalStore(path.parent, session_id=ID, sync="none")
+                store = take_up(disk, "none")
             except StoreCorrupt as exc:
                 named = exc.offset
-                assert path.read_bytes() == bad
+                assert contents(disk) == bad
                 assert named <= at
                 continue
             state, out = snapshot(store)
             assert (numbers(state), out) in wanted
             assert store.recovered is not None
             assert store.recovered.offset <= at
-            store.close()
 
 
-def test_B5_11_every_flipped_byte_below_a_sync_is_refused(tmp_path: Path) -> None:
-    store = JournalStore(tmp_path, session_id=ID, sync="none")
+def test_B5_11_every_flipped_byte_below_a_sync_is_refused() -> None:
+    disk = SimDisk()
+    store = take_up(disk, "none")
     history(store, 10)
     store.sync()
-    synced = store.synced
-    history_end = len(Path(store.path).read_bytes().rstrip(b"\0"))
+    history_end = len(contents(disk).rstrip(b"\0"))
     store.append_out(store.load().next_out, b"after the sync", 1)
-    path = Path(store.path)
     store.close()
-    data = path.read_bytes()
-    marker = history_end - 64  # the SYNCED record itself vouches for what is below it, not for itself
-    assert marker < synced
-    for at in range(marker):
+    data = contents(disk)
+    for at in range(history_end - 64):  # the SYNCED record itself vouches for what is below it, not for itself
         bad = bytearray(data)
         bad[at] ^= 0x10
-        path.write_bytes(bad)
+        disk = on_disk(bad)
         with pytest.raises(StoreCorrupt) as caught:
-            JournalStore(path.parent, session_id=ID, sync="none")
+            take_up(disk, "none")
         assert caught.value.offset <= at
-        assert str(path) in str(caught.value)
-        assert path.read_bytes() == bad, "nothing may be changed on disk"
+        assert PATH in str(caught.value)
+        assert contents(disk) == bad, "nothing may be changed on disk"
 
 
 def test_B5_11_a_message_that_looks_like_a_record_is_only_a_message(tmp_path: Path) -> None:

@@ -249,8 +249,9 @@ def test_C8_a_receipt_whose_secrets_were_not_kept_is_asked_for_again(tmp_path: P
     again.close()
 
 
-def test_T16_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path) -> None:
-    store = JournalStore(tmp_path, session_id=ID, sync="group")
+@pytest.mark.parametrize("segment_size", [1 << 24, 3000])
+def test_T16_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path, segment_size: int) -> None:
+    store = JournalStore(tmp_path, session_id=ID, sync="group", segment_size=segment_size)
     stop = threading.Event()
     failures: list[BaseException] = []
 
@@ -268,7 +269,11 @@ def test_T16_another_thread_may_sync_and_lease_meanwhile(tmp_path: Path) -> None
         position = store.append_out(n, b"m%d" % n, n)
         store.append_in(n, n, b"i")
         store.done(n)
+        if n % 50 == 0:
+            found = [(k, raw) for k, _, raw in store.read_out(n - 40, n)]
+            assert found == [(k, b"m%d" % k) for k in range(n - 40, n + 1) if k > 0]
         if n == 750:
+            assert [k for k, _, _ in store.read_out(1, n)] == list(range(1, n + 1))
             store.reset("under load")
             for k in range(1, 20):
                 position = store.append_out(k, b"k", k)

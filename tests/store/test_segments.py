@@ -111,6 +111,19 @@ def test_what_is_older_than_keep_messages_is_removed_and_told_from_damage() -> N
     assert numbers(again, 1, 160) == list(range(store.kept_from, 161))
 
 
+def test_what_is_removed_while_it_is_read_is_left_out() -> None:
+    disk = SimDisk()
+    store = filled(disk, 60, keep_messages=20)
+    store.append_out(61, b"message 61", 61)
+    reader = store.read_out(1, 300)
+    for n in range(62, 200):
+        store.append_out(n, b"message %d" % n, n)
+        store.sync()
+    assert store.kept_from > 160
+    assert [n for n, _, _ in reader][-1] == 61, "what was the present segment is still open"
+    store.close()
+
+
 def test_keep_bytes_bounds_what_the_disk_holds() -> None:
     disk = SimDisk()
     sizes = []
