@@ -141,6 +141,7 @@ def main(argv: list[str] | None = None) -> int:
         for cell, count in sorted(totals.cells.items()):
             say(f"{' '.join(cell)}: {count}")
     if totals.failures:
+        say(f"failing seeds: {sorted(seed for seed, _ in totals.failures)}")
         _fail(*totals.failures[0])
         return 1
     missing = reachable() - set(totals.cells)
