@@ -13,6 +13,8 @@ PYTEST_ARGS ?=
 # The tests run in one process for each core; PYTEST_WORKERS= runs them in one.
 PYTEST_WORKERS ?= -n auto --dist worksteal
 BENCH_ARGS ?=
+SEEDS ?= 2000
+BASE ?= $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
 CRASH_ARGS ?= --rounds 200
@@ -28,11 +30,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -75,6 +77,16 @@ conformance: install
 	@mkdir -p build
 	$(PY) -m pytest -q $(PYTEST_WORKERS) --conformance=build/conformance.json $(PYTEST_ARGS)
 	$(PY) -m tests.conformance build/conformance.json
+
+# Two sessions on two journals against everything that fails (docs/simulation.md): SEEDS runs from seed BASE on, which
+# a commit makes new ones of. simulate-long: each fault at each place of a short conversation, all mutants, and 200,000 runs.
+simulate: install
+	$(PY) -m tests.simulation --runs $(SEEDS) --seed $(BASE) --processes 2
+
+simulate-long: install
+	$(PY) -m tests.simulation --scope --processes 2
+	$(PY) -m tests.simulation --mutants --runs 5000 --seed $(BASE) --processes 2
+	$(PY) -m tests.simulation --runs 200000 --seed $(BASE) --processes 2
 
 # The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.
 test-neon:

@@ -10,15 +10,21 @@ shows all of it. A seed that failed goes into tests/simulation/seeds.txt togethe
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import time
 from itertools import chain
 
+from tests.simulation.coverage import reachable
 from tests.simulation.faults import FAULTS
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.runner import Totals, kept_seeds, run_many, run_mutants, run_seed, say
+from tests.simulation.runner import Totals, kept_seeds, run_many, run_mutants, run_scope, run_seed, say
+from tests.simulation.scope import every_event, every_operation
 
 __all__ = ["main"]
+
+#: So many runs meet every cell of cells.txt.
+FOR_ALL_CELLS = 20_000
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -28,7 +34,10 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--budget", type=float, help="seconds; fewer runs than asked for are then a failure")
     parser.add_argument("--trace", action="store_true", help="run one seed and print what happened")
+    parser.add_argument("--hash", action="store_true", help="print one hash of all that happens, to compare Pythons")
     parser.add_argument("--mutants", action="store_true", help="run the traps as mutants: each must be seen by a seed")
+    parser.add_argument("--scope", action="store_true", help="a short conversation, each fault at each place, instead")
+    parser.add_argument("--step", type=int, default=1, help="of --scope: only every n-th place")
     parser.add_argument("--cells", action="store_true", help="print how often each cell was met")
     return parser
 
@@ -50,6 +59,16 @@ def _trace(seed: int) -> int:
     return 1 if outcome.failure else 0
 
 
+def _hash(seeds: range) -> int:
+    digest = hashlib.sha256()
+    for seed in seeds:
+        world = run_seed(seed).world
+        assert world is not None
+        digest.update(world.hash.encode())
+    say(f"seeds {seeds.start} to {seeds.stop - 1}: {digest.hexdigest()[:32]}")
+    return 0
+
+
 def _mutants(base: int, most: int, processes: int) -> int:
     survivors = []
     for killed in run_mutants(MUTANTS, base, most, processes):
@@ -60,6 +79,19 @@ def _mutants(base: int, most: int, processes: int) -> int:
             say(f"{killed.name:16} SURVIVED {killed.runs} runs ({killed.cpu:.1f} s): {MUTANTS[killed.name].effect}")
     say(f"{len(MUTANTS) - len(survivors)} of {len(MUTANTS)} mutants killed")
     return 1 if survivors else 0
+
+
+def _scope(step: int, processes: int) -> int:
+    failed = False
+    loops = (("fault of the menu at each event", every_event), ("failure at each operation of a disk", every_operation))
+    for what, loop in loops:
+        began = time.monotonic()
+        runs, failures = run_scope(loop, step, processes)
+        say(f"each {what}: {runs} runs, {len(failures)} failed, {time.monotonic() - began:.0f} s")
+        for failure in failures[:2]:
+            say(failure)
+        failed = failed or bool(failures)
+    return 1 if failed else 0
 
 
 def _report(totals: Totals, seconds: float) -> None:
@@ -73,7 +105,9 @@ def _report(totals: Totals, seconds: float) -> None:
         say(f"  {layer}: " + ", ".join(f"{kind} {totals.counts[kind]}" for kind in kinds))
     others = sorted(kind for kind in totals.counts if kind not in FAULTS)
     say("  beside them: " + ", ".join(f"{kind} {totals.counts[kind]}" for kind in others))
-    say(f"  cells (state, MsgType, number, PossDup) met: {len(totals.cells)}")
+    listed = reachable()
+    met = len(listed & set(totals.cells))
+    say(f"  cells (state, MsgType, number, PossDup): {met} of {len(listed)} reachable ones met")
 
 
 def _fail(seed: int, failure: str) -> None:
@@ -92,8 +126,12 @@ def main(argv: list[str] | None = None) -> int:
     base = first_seed(arguments.seed)
     if arguments.trace:
         return _trace(base)
+    if arguments.hash:
+        return _hash(range(base, base + arguments.runs))
     if arguments.mutants:
         return _mutants(base, arguments.runs, arguments.processes)
+    if arguments.scope:
+        return _scope(arguments.step, arguments.processes)
     began = time.monotonic()
     seeds = chain(kept_seeds(), range(base, base + arguments.runs))
     totals = run_many(seeds, processes=arguments.processes, budget=arguments.budget)
@@ -103,7 +141,12 @@ def main(argv: list[str] | None = None) -> int:
         for cell, count in sorted(totals.cells.items()):
             say(f"{' '.join(cell)}: {count}")
     if totals.failures:
+        say(f"failing seeds: {sorted(seed for seed, _ in totals.failures)}")
         _fail(*totals.failures[0])
+        return 1
+    missing = reachable() - set(totals.cells)
+    if missing and arguments.runs >= FOR_ALL_CELLS:
+        say("cells of cells.txt that no run met: " + "; ".join(" ".join(cell) for cell in sorted(missing)))
         return 1
     if totals.runs < arguments.runs:
         say(f"only {totals.runs} of {arguments.runs} runs fit into the budget")

@@ -16,7 +16,7 @@ from fixfast.types import Buffer
 __all__ = ["HOW", "Crash", "Disk", "Mount"]
 
 #: What may happen at an operation of the disk, see Disk.arm().
-HOW = ("EIO", "ENOSPC", "short", "read", "crash", "crash-after", "torn")
+HOW = ("EIO", "ENOSPC", "short", "read", "crash", "crash-after", "torn", "power", "power-after")
 #: Pieces that survive a power loss or not, each by itself. Real sectors are larger; records here are short.
 SECTOR = 128
 
@@ -190,15 +190,15 @@ class Mount:
             return ""
         disk.fail_at = 0
         disk.hit = name
-        if how == "crash":
-            raise Crash(name)
+        if how in ("crash", "power"):
+            raise Crash(how if how == "power" else name)
         if how in ("EIO", "ENOSPC", "read"):
             raise OSError(getattr(errno, how, errno.EIO), f"injected at {name}")
         return how
 
     def done(self, what: str) -> None:
         """The operation is done; the process may die before it hears of that."""
-        if what in ("crash-after", "torn"):
+        if what in ("crash-after", "torn", "power-after"):
             raise Crash(what)
 
     # --- FileSystem ------------------------------------------------------------------------------------------

@@ -104,9 +104,9 @@ class Node:
             self.world.oracle.restarted(self, self.store, state, power=self.powered)
             self.store.oracle, self.store.side = self.world.oracle, self.i
             self.session = make_session(self.config, self.store, self.role, self.world.cells)
-        except Crash:
+        except Crash as crash:
             self.world.note("crash in recovery", self.i)
-            self.die()
+            self.die(power=str(crash).startswith("power"))
             return
         except StoreCorrupt as error:
             self._refused(error)
@@ -232,7 +232,7 @@ class Node:
             self.turn()
         except Crash as crash:
             self.world.note("crash", self.i, str(crash))
-            self.die()
+            self.die(power=str(crash).startswith("power"))
             return
         self.world.oracle.check(self)
         if self.session is not None and self.session._failure is not None and self.link is None:

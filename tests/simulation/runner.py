@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,10 +16,22 @@ from typing import NamedTuple
 from tests.simulation.coverage import Cells
 from tests.simulation.faults import FAULTS, weights
 from tests.simulation.mutants import mutated
-from tests.simulation.plan import draw
+from tests.simulation.plan import VERSIONS, draw
+from tests.simulation.scope import Case
 from tests.simulation.world import World
 
-__all__ = ["SEEDS", "Killed", "Outcome", "Totals", "kept_seeds", "run_many", "run_mutants", "run_seed", "say"]
+__all__ = [
+    "SEEDS",
+    "Killed",
+    "Outcome",
+    "Totals",
+    "kept_seeds",
+    "run_many",
+    "run_mutants",
+    "run_scope",
+    "run_seed",
+    "say",
+]
 
 #: Seeds that failed once; they are run always.
 SEEDS = Path(__file__).with_name("seeds.txt")
@@ -119,6 +131,26 @@ def run_mutants(names: Iterable[str], base: int, most: int, processes: int) -> I
         return
     with ProcessPoolExecutor(processes) as pool:
         yield from pool.map(partial(_kill, base=base, most=most), names)
+
+
+def _scope_part(loop: Callable[..., Iterator[tuple[Case, str]]], version: str, step: int) -> tuple[int, list[str]]:
+    runs, failures = 0, []
+    for case, failure in loop((version,), step):
+        runs += 1
+        if failure:
+            failures.append(f"{case}\n{failure}")
+    return runs, failures[:3]
+
+
+def run_scope(loop: Callable[..., Iterator[tuple[Case, str]]], step: int, processes: int) -> tuple[int, list[str]]:
+    """Run one of the complete loops of scope.py, version by version. Returns how many runs, and what did not hold."""
+    part = partial(_scope_part, loop, step=step)
+    if processes <= 1:
+        parts = [part(version) for version in VERSIONS]
+    else:
+        with ProcessPoolExecutor(processes) as pool:
+            parts = list(pool.map(part, VERSIONS))
+    return sum(runs for runs, _ in parts), [failure for _, failures in parts for failure in failures]
 
 
 def _run_chunk(seeds: list[int]) -> Totals:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixfast.codec.reference.parse import parse
+from fixfast.dictionary.validation import Validation
+from fixfast.dictionary.versions import DictionarySet
 from tests.simulation.account import ADMIN, STALE, Account, LinkAccount, Sent, Violation, read
 
 if TYPE_CHECKING:
@@ -16,6 +19,12 @@ __all__ = ["WireOracle"]
 #: requests for one missing number on one connection: the first, one for a skip in the resent stream (G05), one for want
 #: of progress (G08), one for a hole behind it (G07)
 MAX_REQUESTS = 4
+
+
+#: One message in so many is read with the reference codec, which takes its time.
+SAMPLE = 40
+#: Logons carry tags that older versions do not have.
+OWN_TAGS = Validation("observe", unknown_tags=False, user_defined_tags=False)
 
 
 def _comparable(raw: bytes) -> list[bytes]:
@@ -38,6 +47,8 @@ class WireOracle:
         self.world.note("wire", i, msg_type, n, resent)
         self.world.messages[i] += 1
         side.wires.add(raw)
+        if self.world.messages[i] % SAMPLE == 1:
+            self._check_codec(i, raw)
         if msg_type not in ADMIN:
             self._check_logged_on(i, raw, link)
         if not resent:
@@ -70,6 +81,15 @@ class WireOracle:
 
     #: bytes of messages judged and not written yet: they are written together
     _pending = 0
+
+    def _check_codec(self, i: int, raw: bytes) -> None:
+        """S-e: what goes out is right by the dictionary, says the codec that is written for being read."""
+        config = self.world.nodes[i].config
+        fixt = config.begin_string == "FIXT.1.1"
+        dictionary = DictionarySet(config.default_appl_ver_id) if fixt else None
+        fault = parse(raw, dictionary=dictionary, validate=OWN_TAGS).fault
+        if fault is not None:
+            raise Violation("S-e", f"side {i}: {fault} in {raw!r}")
 
     def _check_logged_on(self, i: int, raw: bytes, link: Link) -> None:
         conn, theirs = link.accounts[i], link.accounts[1 - i]

@@ -53,6 +53,8 @@ class World:
         self.refusing = False
         self.healed = False
         self.over = ""
+        #: a fault that is to happen after so many events
+        self.interrupt: tuple[int, str] | None = None
         self.link: Link | None = None
         self._allowed: set[str] = set()
         self._heap: list[tuple[int, int, Callable[..., Any], tuple[Any, ...]]] = []
@@ -77,6 +79,9 @@ class World:
         self.now, _, call, args = heappop(self._heap)
         self.events += 1
         call(*args)
+        if self.interrupt is not None and self.events >= self.interrupt[0] and not self.healed:
+            kind, self.interrupt = self.interrupt[1], None
+            self.inject(kind)
         return True
 
     # --- chance and notes ------------------------------------------------------------------------------------
