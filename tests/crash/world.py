@@ -28,7 +28,8 @@ STYLES = ("callback", "async", "iterate")
 class Options:
     """One pair of processes. `kind` and `policy` are those of the stores.
 
-    offline: what is sent without a connection. reset: resets of the numbers are among what happens.
+    offline: what is sent without a connection. reset: resets of the numbers are among what happens. expecting: whether
+    Logons say what is expected next (789). chunk: how many messages are asked for at a time; 0: all.
     """
 
     begin_string: str
@@ -38,6 +39,8 @@ class Options:
     offline: str
     reset: bool
     seed: int
+    expecting: bool = False
+    chunk: int = 0
 
     def text(self) -> str:
         """Return them as one argument of a command line."""
@@ -63,6 +66,8 @@ class Options:
             logon_timeout=2,
             # Kills in the middle of every recovery: the same number may be asked for more often than in a sane world.
             max_resend_requests=1000,
+            next_expected_msg_seq_num="use" if self.expecting else "honour",
+            resend_chunk=self.chunk,
             **more,
         )
 
@@ -78,6 +83,8 @@ def draw(random: Random, *, kinds: Sequence[str], policy: str | None = None, res
         offline=random.choice(("refuse", "store")),
         reset=reset and random.random() < 0.4,
         seed=random.getrandbits(32),
+        expecting=begin_string in ("FIX.4.4", "FIXT.1.1") and random.random() < 0.5,
+        chunk=random.choice((0, 0, 20)),
     )
 
 

@@ -84,6 +84,7 @@ class Conversation:
         self.session = Session(self.config, self.store, self.role)
         self.peer = Peer(self)
         self.given = self.said = self.granted = 0  # messages in, new messages out, resent ones
+        self.bytes_in = self.bytes_out = 0  # bytes_out: of new messages
         self._numbers = (1, 1, 1)  # epoch, NIN, NOUT
         self._decoder = self._new_decoder()
         self._expected: int | None = None  # number of the next new message on this connection
@@ -117,6 +118,7 @@ class Conversation:
     def give(self, data: bytes) -> None:
         """Bring bytes from the peer, in one piece or in several."""
         self.given += data.count(b"8=FIX") + 1
+        self.bytes_in += len(data)
         cut = self.choices.below(len(data) + 1) if self.choices.one_in(4) else len(data)
         for part in (data[:cut], data[cut:]):
             if self.session.state is not ff.State.DISCONNECTED:
@@ -205,6 +207,7 @@ class Conversation:
             self.granted += 1
             return
         self.said += 1
+        self.bytes_out += len(item.raw)
         n, epoch = item.msg_seq_num, self.store.epoch
         if item.msg_type == "A" and n == 1 and self._highest[0] < epoch:
             self._expected = 1
@@ -239,6 +242,7 @@ class Conversation:
         stored: StoreState = self.store.load()
         assert stored.next_in <= session.next_in
         assert stored.next_out <= session.next_out
+        assert self.bytes_out <= 2 * self.bytes_in + 400 * self.given + 2000, f"{self.bytes_out} for {self.bytes_in}"
         assert self.said <= ANSWERS * self.given + 10, f"{self.said} messages for {self.given} given"
 
 
