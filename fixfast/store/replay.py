@@ -14,6 +14,8 @@ __all__ = ["Index", "JournalState", "Pending", "Sealed"]
 
 #: bytes of journal per entry of the index: what a range read has to walk through before its first message
 _INDEX_STEP = 1 << 15
+#: segments that one record may say are gone: each is a file to look for
+_MOST_DROPPED = 1 << 20
 
 
 class Pending(NamedTuple):
@@ -170,6 +172,8 @@ class JournalState:
         elif kind == Kind.EPOCH:
             self.why = record.payload.decode("utf-8", "replace") if record.number > 1 else ""
         elif kind == Kind.DROP:
+            if record.last - record.number > _MOST_DROPPED or len(record.payload) != 4:
+                raise ValueError(f"segments {record.number}..{record.last} cannot all have been dropped")
             self.dropped.append((int.from_bytes(record.payload, "little"), record.number, record.last))
         elif kind not in (Kind.SEGMENT, Kind.SYNCED):
             raise ValueError(f"record of unknown kind {kind}")

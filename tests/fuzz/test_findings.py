@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from zlib import crc32
 
+import pytest
+
 import fixfast as ff
 from benchmarks.corpus import frame
 from fixfast.store.inspect import Journal
-from fixfast.store.records import HEAD, HEADER_SIZE, Kind, parse_header
+from fixfast.store.records import HEAD, HEADER_SIZE, Kind, pack_record, parse_header
 from tests.codec.support import Codec
 
 
@@ -40,3 +42,14 @@ def test_a_receipt_that_claims_endless_numbers_is_shown_as_one(tmp_path: Path) -
     path.write_bytes(data)
     [message] = Journal(path).current.messages("in")
     assert message.number == 1
+
+
+def test_a_record_that_drops_endless_segments_is_refused(tmp_path: Path) -> None:
+    """Start-up would have looked for each of their files, for ever."""
+    path = tmp_path / "x.journal"
+    ff.JournalStore(path).close()
+    data = path.read_bytes().rstrip(b"\0")
+    header = parse_header(data[:HEADER_SIZE])
+    path.write_bytes(data + pack_record(header, Kind.DROP, 1, 1 << 62, 1, 0, bytes(4)))
+    with pytest.raises(ff.StoreCorrupt, match="dropped"):
+        ff.JournalStore(path)
