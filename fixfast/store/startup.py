@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fixfast.errors import StoreCorrupt, StoreError
 from fixfast.store.files import FileSystem, JournalFile, Opener
+from fixfast.store.recordfile import write_all
 from fixfast.store.records import (
     HEADER_SIZE,
     Damage,
@@ -27,6 +28,9 @@ from fixfast.store.rotation import Sealing
 from fixfast.store.segments import NEXT, check_sealed, load_state, next_file_id, segment_path
 
 __all__ = ["Recovery", "Scan", "TakenUp", "scan", "sealed_before", "take_up"]
+
+#: bytes that are written again at once
+_PIECE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Scan:
 
     Attributes:
         end: where its last good record ends, a SEALED one not counted.
+        synced: what its SYNCED records vouch for ends here.
         damage: what is behind that and is no record; None: nothing.
         seal: the SEALED record. before: the id of the file it continues; None for the first of an epoch.
     """
@@ -56,6 +61,7 @@ class Scan:
     size: int
     end: int = HEADER_SIZE
     wall_ns: int = 0
+    synced: int = 0
     damage: Damage | None = None
     seal: Record | None = None
     before: bytes | None = None
@@ -70,6 +76,18 @@ class Scan:
     def vouched(self, offset: int) -> int | None:
         """Return what a SYNCED record behind an offset vouches for, if that is above it."""
         return synced_beyond(self.read, offset, self.size, self.header)
+
+    def write_again(self) -> None:
+        """Write again what no SYNCED record vouches for, so that the next sync is about it.
+
+        Where a sync has failed, the pages are in the cache, count as clean, and are not on the disk: a sync by the next
+        process would succeed without them (B3).
+        """
+        begin = self.synced
+        while begin < self.end:
+            data = self.read(begin, min(_PIECE, self.end - begin))
+            write_all(self.file.pwrite, data, begin)
+            begin += len(data)
 
     def refuse_damage(self) -> None:
         """Raise StoreCorrupt if what is damaged was durable."""
@@ -145,6 +163,8 @@ def scan(files: Opener, path: str) -> Scan:
                 break
             if record.kind == Kind.SEGMENT and record.offset == HEADER_SIZE:
                 seen.before = load_state(seen.state, record)
+            elif record.kind == Kind.SYNCED:
+                seen.synced = max(seen.synced, record.number)
             seen.state.apply(record)
             seen.end, seen.wall_ns = record.end, max(seen.wall_ns, record.wall_ns)
     except Damage as found:
@@ -157,6 +177,7 @@ def scan(files: Opener, path: str) -> Scan:
 
 def _cut_tail(seen: Scan) -> TakenUp:
     taken = TakenUp(seen.file, seen.state, seen.end, seen.wall_ns)
+    seen.write_again()
     if seen.damage is not None:
         taken.in_doubt = True
         taken.recovered = Recovery(seen.path, seen.end, seen.size - seen.end, seen.damage.detail)
@@ -241,6 +262,7 @@ def _continue(files: FileSystem, path: str, first: Scan, following: Scan) -> Tak
         files.link(path, name)
     check_sealed(files, path, old.header.epoch, state.sealed)
     taken = _cut_tail(following)
+    first.write_again()
     segment = Sealed(old.segment, old.header.file_id, old.base, first.end, old.first_out, old.next_out)
     taken.sealing = Sealing(first.file, first.header, segment, old.index())
     return taken

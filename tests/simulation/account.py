@@ -57,6 +57,7 @@ class Account:
         self.resetting = 0  # the epoch that a reset under way would begin
         self.out: dict[int, dict[int, Sent]] = {1: {}}  # epoch -> number -> message
         self.highest_wired: dict[int, int] = {}  # epoch -> number
+        self.refused: dict[int, list[Sent]] = {}  # number -> what the store would not take, since the last start
         self.stored = 0  # the highest number the store has accepted in this epoch
         self.by_id: dict[bytes, tuple[int, int]] = {}  # id -> epoch, number
         self.wires: set[bytes] = set()  # every buffer that was put on a wire

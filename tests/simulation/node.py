@@ -171,7 +171,6 @@ class Node:
         if store is not None:
             store.oracle = None
         if power:
-            self.rotten = self.rotten or self.disk.dropped
             self.disk.lose_power()
             self.powered = True
             self.durable_in = 1

@@ -69,9 +69,11 @@ class Oracle(WireOracle):
         return old
 
     def not_stored(self, i: int, n: int, old: Sent | None) -> None:
-        """The store has refused number n, which may stand in its file all the same."""
+        """The store has refused number n, which may stand in its file all the same: the next start will tell."""
+        side = self.sides[i]
+        side.refused.setdefault(n, []).append(side.sent[n])
         if old is not None:
-            self.sides[i].sent[n] = old
+            side.sent[n] = old
 
     def stored(self, i: int, n: int) -> None:
         side = self.sides[i]
@@ -98,6 +100,7 @@ class Oracle(WireOracle):
             message.excuse = message.excuse or "reset"
         self.world.note("epoch", i, epoch)
         side.epoch, side.resetting = epoch, 0
+        side.refused.clear()
         side.last_peer_epoch = side.peer_epoch or side.last_peer_epoch
         side.stored = side.peer_epoch = 0
         side.next_in = side.next_out = 1
@@ -249,6 +252,11 @@ class Oracle(WireOracle):
         """What was stored is there: all of it after a kill, what was durable after a power loss."""
         side = self.sides[node.i]
         found = {n: raw for n, _, raw in store.read_out(1, 1 << 40)}
+        for n, tried in side.refused.items():
+            for message in tried:
+                if found.get(n) == message.raw and not side.sent[n].wired:
+                    side.sent[n] = message
+        side.refused.clear()
         for n, message in side.sent.items():
             raw = found.get(n)
             if raw is not None and raw != message.raw and not side.reused:

@@ -59,6 +59,11 @@ class Plan:
     #: the side that is played by an enemy; -1: none
     enemy: int = -1
 
+    @property
+    def in_pieces(self) -> bool:
+        """Whether missing messages are asked for a few at a time."""
+        return any(side.config.resend_chunk for side in self.sides)
+
 
 def _options(random: Random, version: str, heart_bt_int: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of the initiator's session and of the acceptor's."""

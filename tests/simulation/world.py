@@ -211,7 +211,9 @@ class World:
             if self.over:
                 return
             self._note_missing(missing)
-            if not self.step() or self.now > limit or self.events > MAX_EVENTS:
+            # in pieces of three it takes a round trip for three
+            patience = sum(missing) * self.plan.latency[1] if self.plan.in_pieces else 0
+            if not self.step() or self.now > limit + patience or self.events > MAX_EVENTS:
                 if self._excused():
                     return
                 states = [(node.session, oracle.missing(node.i)[:5]) for node in self.nodes]

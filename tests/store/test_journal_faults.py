@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fixfast import JournalStore, StoreCorrupt, StoreError, StoreLocked
+from tests.simulation.disk import Disk
 from tests.store.simdisk import Crash, SimDisk
 from tests.store.witness import PATH, BusyDisk, Witness, take_up
 
@@ -317,3 +318,24 @@ def test_O10_a_number_whose_sync_failed_is_refused_as_a_store_failure() -> None:
         store.append_out(1, b"m1", 1)
     with pytest.raises(StoreError):
         store.append_out(1, b"other", 2)
+
+
+def test_B10_after_a_failed_sync_the_next_process_does_not_trust_the_cache() -> None:
+    """Found by the simulation: the kernel had dropped the pages, the next sync succeeded without them, and then the
+    power was lost: the journal vouched for bytes that were not there."""
+    disk = Disk(random.Random(1))
+    mount = disk.mount()
+    store = JournalStore(PATH, sync="group", files=mount)
+    store.append_out(1, b"m1", 1)
+    disk.arm("EIO", 1)
+    with pytest.raises(StoreError):
+        store.sync()
+    mount.kill()
+    mount = disk.mount()
+    again = JournalStore(PATH, sync="group", files=mount)
+    assert again.load().next_out == 2
+    again.sync()
+    mount.kill()
+    disk.lose_power()
+    third = JournalStore(PATH, sync="group", files=disk.mount())
+    assert [(n, raw) for n, _, raw in third.read_out(1, 9)] == [(1, b"m1")]
