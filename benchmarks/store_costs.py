@@ -1,6 +1,6 @@
 """What a store costs: per message under each policy, a sync, a new segment, a start, a message read for a resend.
 
-    python -m benchmarks.stores [--messages 20000] [--directory DIR]
+    python -m benchmarks.store_costs [--messages 20000] [--directory DIR]
 
 Microseconds of processor time per call (the best of five runs), which other programs on the machine disturb little; and
 of wall time where a disk is waited for (median), which says what this disk does and nothing else.
