@@ -316,6 +316,8 @@ class Controller:
     async def _heal(self, limit: float = 25.0) -> None:
         """No more faults: within a while both are logged on, agree on the numbers, and nothing waits."""
         await asyncio.gather(*(self._up(side) for side in SIDES))
+        if await self._logged_on(limit):
+            await asyncio.sleep(0.2)  # they trade again
         for node in self._nodes.values():
             node.tell("quiet")
         ends, agreed = time.monotonic() + limit, 0
