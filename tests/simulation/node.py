@@ -249,7 +249,8 @@ class Node:
         if life != self.life or self.session is None or self.link is not None:
             return
         peer = self.world.nodes[1]
-        busy = peer.session is None or peer.link is not None or peer.stalled_until > self.world.now
+        busy = peer.session is None or peer.link is not None or bool(peer.backlog or self.backlog)
+        busy = busy or peer.stalled_until > self.world.now
         if busy or self.world.refusing or self.session._failure is not None or self.stalled_until > self.world.now:
             self.world.after(self.world.backoff(), self.connect, life)
             return

@@ -63,7 +63,11 @@ class Oracle(WireOracle):
         if message.is_app:
             side.by_id[message.id] = (epoch, n)
         elif message.msg_type == b"3" and message.fields.get(b"58") != b"by the application":
-            refused = self.sides[1 - i].out.get(side.peer_epoch, {}).get(int(message.fields[b"45"]))
+            refused = (
+                self.sides[1 - i]
+                .out.get(side.peer_epoch or self.sides[1 - i].epoch, {})
+                .get(int(message.fields[b"45"]))
+            )
             if refused is not None:
                 refused.excuse = refused.excuse or "rejected"
         return old
@@ -167,7 +171,7 @@ class Oracle(WireOracle):
                 raise Violation("B5.4", f"side {i}: {event}")
         elif kind is Rejected:
             n = event.message.msg_seq_num
-            refused = self.sides[1 - i].out.get(side.peer_epoch, {}).get(n)
+            refused = self.sides[1 - i].out.get(side.peer_epoch or self.sides[1 - i].epoch, {}).get(n)
             if refused is not None:
                 refused.excuse = refused.excuse or "rejected"
         elif kind is SequenceReset:

@@ -144,7 +144,7 @@ class WireOracle:
         """S-g, and: honest peers have nothing to reject of each other unless a clock is wrong."""
         if fields.get(b"58") == b"by the application":
             return
-        theirs = self.sides[1 - i].out.get(self.sides[i].peer_epoch, {})
+        theirs = self.sides[1 - i].out.get(self.sides[i].peer_epoch or self.sides[1 - i].epoch, {})
         refused: Sent | None = theirs.get(int(fields[b"45"]))
         if refused is not None and refused.msg_type == b"3":
             raise Violation("S-g", f"side {i} rejected a Reject: {fields}")
