@@ -14,6 +14,8 @@ __all__ = ["Index", "JournalState", "Pending", "Sealed"]
 
 #: bytes of journal per entry of the index: what a range read has to walk through before its first message
 _INDEX_STEP = 1 << 15
+#: of the numbers of a record; what is derived from them must fit into 64 bits, too
+_MAX = (1 << 63) - 1
 #: segments that one record may say are gone: each is a file to look for
 _MOST_DROPPED = 1 << 20
 
@@ -137,6 +139,8 @@ class JournalState:
         Raises: ValueError: it cannot follow what went before (nothing that this store would have written).
         """
         kind = record.kind
+        if record.number > _MAX or record.last > _MAX or record.nin > _MAX:
+            raise ValueError(f"there is no such number: {record.number}, {record.last}, {record.nin}")
         at = self.base + record.offset
         if (kind in (Kind.EPOCH, Kind.SEGMENT)) != (record.offset == HEADER_SIZE):
             raise ValueError("a segment must begin with what it is, once")

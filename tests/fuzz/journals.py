@@ -297,6 +297,8 @@ def _use(store: ff.JournalStore, folder: Path, mended: bool) -> None:
         for n, _, raw in store.read_out(1, state.next_out):
             assert 0 < n < state.next_out
             _known(raw, mended)
+        if state.next_out >= 1 << 63:
+            return  # forged; no session goes on with such a number
         position = store.append_out(state.next_out, _message(1, "OUT"), 1)
         store.sync()
         assert store.synced >= position
