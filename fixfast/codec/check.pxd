@@ -22,8 +22,10 @@ cdef class HeaderCheck:
 
     cdef bint _is_in_time(self, const uint8_t* p, Py_ssize_t n, int64_t wall_ns) noexcept
     cdef bint _is_clean(self, Message m, int64_t expected, int64_t wall_ns) except -1
-    # take() into a list; returns the other item
-    cdef object fill(self, list run, StreamDecoder decoder, object data, int64_t expected, object now)
+    # The next item of the decoder: clean[0] says whether it is a clean message with this number.
+    cdef object following(self, StreamDecoder decoder, int64_t expected, int64_t wall_ns, bint* clean)
 
+# wall_ns of a Now
+cdef int64_t wall_of(object now) except? -1
 # joined() of a list of Messages
 cdef bytes joined_bytes(list messages)

@@ -142,29 +142,33 @@ cdef class HeaderCheck:
             `singly`, behind a message.
         """
         cdef list run = []
-        item = self.fill(run, decoder, data, expected, now)
-        return run, joined_bytes(run), item
-
-    cdef object fill(self, list run, StreamDecoder decoder, object data, int64_t expected, object now):
         cdef object item
-        cdef int64_t wall_ns
-        if not PyTuple_Check(now) or PyTuple_GET_SIZE(now) != 2:
-            raise TypeError(f"a Now expected, not {type(now).__name__}")
-        # PERF: as a tuple's item; now[1] looks __getitem__ up, as a subclass may have its own (100 ns).
-        wall_ns = <object>PyTuple_GET_ITEM(now, 1)
-        # PERF: feeding and taking are one call: for each message 30 ns where a loop in Python over decoder and getter
-        # took 450.
+        cdef int64_t wall_ns = wall_of(now)
+        cdef bint clean = False
         decoder.add(data)
         while True:
-            item = decoder.following()
-            if type(item) is not Message or not self._is_clean(<Message>item, expected, wall_ns):
-                return item
-            if expected == INT64_MAX:   # no number follows
-                return item
+            item = self.following(decoder, expected, wall_ns, &clean)
+            if not clean:
+                return run, joined_bytes(run), item
             run.append(item)
             if self.singly:
-                return None
+                return run, joined_bytes(run), None
             expected += 1
+
+    cdef object following(self, StreamDecoder decoder, int64_t expected, int64_t wall_ns, bint* clean):
+        cdef object item = decoder.following()
+        clean[0] = (
+            type(item) is Message and expected != INT64_MAX     # no number follows that
+            and self._is_clean(<Message>item, expected, wall_ns)
+        )
+        return item
+
+
+cdef int64_t wall_of(object now) except? -1:
+    if not PyTuple_Check(now) or PyTuple_GET_SIZE(now) != 2:
+        raise TypeError(f"a Now expected, not {type(now).__name__}")
+    # PERF: as a tuple's item; now[1] looks __getitem__ up, as a subclass may have its own (100 ns).
+    return <object>PyTuple_GET_ITEM(now, 1)
 
 
 cdef inline bint _millis(const uint8_t* p, int64_t* ns) noexcept nogil:

@@ -11,9 +11,9 @@ from libc.stdint cimport int64_t
 
 cimport cython
 
-from fixfast.codec.check cimport HeaderCheck, joined_bytes
+from fixfast.codec.check cimport HeaderCheck, joined_bytes, wall_of
 from fixfast.codec.frame cimport StreamDecoder
-from fixfast.codec.message cimport Message, seq_num_of
+from fixfast.codec.message cimport Message, raw_of, seq_num_of
 
 from collections import deque
 
@@ -45,7 +45,8 @@ cdef class Inflow:
     cdef public int64_t next_in         # NIN: the number of the next message
     cdef readonly int64_t messages_in   # delivered so far
     cdef public Py_ssize_t stale        # so many events at the head of the queue are of an earlier epoch
-    cdef list fresh                     # delivered in this wake-up, still views of the decoder's chunk; None: nothing
+    cdef int64_t passed                 # events taken so far
+    cdef int64_t detached               # so many events, of all that were ever queued, are no views of a chunk any more
     cdef Message taken                  # the message taken last, not done yet
     cdef Message acked                  # the last one that is done, the store not told yet
     cdef bint manual                    # taking the next event says nothing
@@ -73,13 +74,35 @@ cdef class Inflow:
             if the check takes messages singly, behind a message.
         Raises: StoreError: nothing was queued, and NIN did not move.
         """
-        cdef list run = []
-        cdef object item
-        if self.fresh is not None and not (PyBytes_CheckExact(data) and PyBytes_GET_SIZE(data) == 0):
+        cdef int64_t wall_ns = wall_of(now)
+        cdef int64_t expected = self.next_in
+        cdef bint clean = False
+        cdef object first, item, number
+        cdef list run
+        if len(self.events) and not (PyBytes_CheckExact(data) and PyBytes_GET_SIZE(data) == 0):
             self._detach()              # the next wake-up
-        item = check.fill(run, decoder, data, self.next_in, now)
-        if run:
-            self._deliver(run)
+        decoder.add(data)
+        first = check.following(decoder, expected, wall_ns, &clean)
+        if not clean:
+            return 0, first
+        item = None
+        if check.singly:
+            clean = False
+        else:
+            item = check.following(decoder, expected + 1, wall_ns, &clean)
+        if not clean:
+            # PERF: a message alone goes without a list (170 instructions of 8,100)
+            number = expected
+            self.store.append_in(number, number, raw_of(<Message>first))
+            self.next_in = expected + 1
+            self.messages_in += 1
+            self.append(first)
+            return 1, item
+        run = [first]
+        while clean:
+            run.append(item)
+            item = check.following(decoder, expected + len(run), wall_ns, &clean)
+        self._deliver(run)
         return len(run), item
 
     def deliver(self, list run not None):
@@ -92,30 +115,27 @@ cdef class Inflow:
 
     cdef int _deliver(self, list run) except -1:
         cdef Py_ssize_t n = len(run)
-        cdef object first = self.next_in
-        self.store.append_in(first, first if n == 1 else first + (n - 1), joined_bytes(run))
+        self.store.append_in(self.next_in, self.next_in + n - 1, joined_bytes(run))
         self.next_in += n
         self.messages_in += n
-        if self.fresh is None:
-            self.fresh = run
-        else:
-            self.fresh += run
-        if n == 1:
-            self.append(run[0])
-        else:
-            self.extend(run)
+        self.extend(run)
         return 0
 
     def detach(self):
-        """Before the chunk is used again: give what is still queued its own bytes. Forget what was delivered."""
+        """Before the chunk is used again: give the messages that are still queued bytes of their own."""
         self._detach()
 
     cdef int _detach(self) except -1:
-        cdef list fresh = self.fresh
-        self.fresh = None
-        if fresh is not None and self.events:
-            for message in fresh:
-                message.detach()
+        cdef Py_ssize_t queued = len(self.events)
+        cdef int64_t known = self.detached - self.passed        # of the queued ones; they are the first
+        cdef Py_ssize_t i
+        for i in range(max(known, 0), queued):
+            event = self.events[i]
+            if type(event) is Message:
+                event.detach()
+        if self.taken is not None:
+            self.taken.detach()
+        self.detached = self.passed + queued
         return 0
 
     # --- out ---
@@ -166,11 +186,11 @@ cdef class Events:
         self.started = True
         if inflow.taken is not None:
             inflow.acked, inflow.taken = inflow.taken, None
-        if not inflow.events:
-            inflow.fresh = None         # all of it is taken
+        if not len(inflow.events):
             self._end()
             raise StopIteration
         event = inflow.popleft()
+        inflow.passed += 1
         if inflow.stale:
             inflow.stale -= 1
         elif type(event) is Message and not inflow.manual:

@@ -23,7 +23,7 @@ class Inbox(Inflow):
 
     PERF: what happens to every message is compiled, in codec/inflow.pyx (the same in plain Python, for reading and as
     its oracle, in codec/reference/inflow.py). With queue, iterator and the common case of receive_data() in Python a
-    message alone took 1,210 ns where it takes 620.
+    message alone took 14,900 instructions, not judged; it takes 7,900.
     """
 
     __slots__ = ("_manual", "_store")

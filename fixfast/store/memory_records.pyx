@@ -27,8 +27,8 @@ cdef inline int64_t _number(object n) except? -1:
 cdef class MemoryRecords:
     """The records of a MemoryStore, which is derived from this.
 
-    PERF: in Python, append_in() and done() took 420 ns of a received message, append_out() 330 ns of one that is sent;
-    these take 60 and 70.
+    PERF: in Python append_in() and done() took 4,100 instructions of a received message, here 700, append_out()
+    800 more than here of one that is sent.
     """
 
     cdef public int64_t _next_out       # NOUT
