@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests there, every
+# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests and some of stores and sessions there, every
 # fuzz target's corpus, some of these tests under every kernel, and for a while the targets that give C code hostile
 # dictionaries and messages to walk.
 # Every allocation goes through malloc (PYTHONMALLOC), so that the sanitizer sees each message's table and bytes.
@@ -53,7 +53,7 @@ fi
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 (set -e; others) >"$said" 2>&1 &
-sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz
+sanitized -m pytest -q -p no:cacheprovider tests/codec tests/fuzz tests/store/test_store.py tests/session/test_restart.py
 failed=0
 wait $! || failed=1
 cat "$said"
