@@ -461,6 +461,8 @@ class Node:
     def _meanwhile(self) -> None:
         self.mount.meanwhile = None
         store = self.store
+        if self.disk.fail_at or self.disk.space is not None:
+            return  # a failing send would end in a Logout, which waits for the sync to end: here for ever
         if store is None or store._eager or store._log is None or self.expected_out >= store._log.free_below:
             return  # the loop would wait for the sync to end
         self.world.count("send during a sync")
