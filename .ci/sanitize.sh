@@ -1,7 +1,7 @@
 #!/bin/sh
-# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run the codec's tests and some of stores and sessions there, every
-# fuzz target's corpus, some of these tests under every kernel, and for a while the targets that give C code hostile
-# dictionaries and messages to walk.
+# Build with AddressSanitizer and UndefinedBehaviourSanitizer in build/sanitize and run there the codec's tests, some of
+# stores and sessions, every fuzz target's corpus, some of these tests under every kernel, and for a while the targets
+# that give C code hostile dictionaries and messages to walk.
 # Every allocation goes through malloc (PYTHONMALLOC), so that the sanitizer sees each message's table and bytes.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -19,7 +19,7 @@ from tests.crash.world import KINDS, POLICIES, Options
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
 
 SEED = int(os.environ.get("FIXFAST_CRASH_SEED") or random.SystemRandom().getrandbits(32))
-ROUNDS = 3
+ROUNDS = 2
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def _another_content(folder: Path, connections: list[Connection]) -> None:
         (_lose, "nothing of|never delivered"),
         (_deliver_twice, "without redelivered"),
         (_swap, "behind"),
-        (_forget_a_number, "went back"),
+        (_forget_a_number, "went back|begins with NOUT"),
         (_another_content, "not in the journal|other content"),
     ],
 )

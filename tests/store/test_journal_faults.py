@@ -320,7 +320,7 @@ def test_O10_a_number_whose_sync_failed_is_refused_as_a_store_failure() -> None:
         store.append_out(1, b"other", 2)
 
 
-def test_B10_after_a_failed_sync_the_next_process_does_not_trust_the_cache() -> None:
+def test_B5_2_after_a_failed_sync_the_next_process_does_not_trust_the_cache() -> None:
     """Found by the simulation: the kernel had dropped the pages, the next sync succeeded without them, and then the
     power was lost: the journal vouched for bytes that were not there."""
     disk = Disk(random.Random(1))
