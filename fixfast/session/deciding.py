@@ -36,7 +36,11 @@ class Deciding(Pipeline):
         """
         self._now = now
         if self._state is State.DISCONNECTED:
-            self._new_epoch("operator")
+            try:
+                self._new_epoch("operator")
+            except StoreError as error:
+                self._store_failed(error)
+                raise
             self._lows = 0
         elif not self._state.active or self.config.begin_string == "FIX.4.0":
             raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")

@@ -315,7 +315,8 @@ class JournalStore:
             try:
                 self._make_epoch(log.header.epoch + 1, reason, self._files.boot_id())
             except (OSError, StoreError) as exc:
-                raise log.poison("reset", exc) from exc
+                # The new epoch may be in its place already, and what failed came after it (B5.12).
+                raise (self._log or log).poison("reset", exc) from exc
             return self._checked().position
 
     def lease(self, n: int) -> int:

@@ -180,11 +180,24 @@ def _cut_tail(seen: Scan) -> TakenUp:
     seen.write_again()
     if seen.damage is not None:
         taken.in_doubt = True
-        taken.recovered = Recovery(seen.path, seen.end, seen.size - seen.end, seen.damage.detail)
+        taken.recovered = Recovery(seen.path, seen.end, _used(seen) - seen.end, seen.damage.detail)
     if seen.damage is not None or seen.seal is not None:
         seen.file.truncate(seen.end)
         seen.file.sync()  # or what was cut could come back behind the next records
     return taken
+
+
+def _used(seen: Scan) -> int:
+    """Return where the last byte is that is not 0: space allocated ahead is no loss."""
+    end = at = seen.end
+    while at < seen.size:
+        data = seen.read(at, min(_PIECE, seen.size - at))
+        if not data:
+            break
+        written = len(data.rstrip(b"\0"))
+        end = at + written if written else end
+        at += len(data)
+    return end
 
 
 def _begun(files: FileSystem, path: str, first: Scan) -> Scan | None:

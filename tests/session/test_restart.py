@@ -262,6 +262,18 @@ def test_B2_reset_is_stored_before_it_is_answered() -> None:
     assert desk.session.close_requested is CloseReason.STORE
 
 
+def test_B5_12_O10_a_reset_without_a_connection_that_fails_ends_the_session() -> None:
+    desk = Desk(store=Recorder())
+    desk.logon()
+    desk.drop()
+    desk.store.fail_at = "reset"
+    with pytest.raises(StoreError):
+        desk.session.reset(desk.now)
+    desk.connect()
+    assert desk.session.close_requested is CloseReason.STORE
+    assert desk.hear() == []
+
+
 # --- failing stores ------------------------------------------------------------------------------------------
 
 

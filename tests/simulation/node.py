@@ -7,9 +7,10 @@ beside the loop. Everything else here is how it can die.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from fixfast.errors import FixfastError, StoreCorrupt, StoreError, StoreLocked
+from fixfast.errors import FixfastError, LocalProtocolError, StoreCorrupt, StoreError, StoreLocked
 from fixfast.session.events import LogonRequested, SequenceReset
 from fixfast.session.state import State
 from fixfast.session.wire import Message
@@ -68,6 +69,7 @@ class Node:
         self.store: WatchedStore | None = None
         self.mount: Mount = self.disk.mount()
         self.life = 0
+        self.agreed = 0  # the epoch that the operators of both sides agreed to leave
         self.for_ever_down = ""  # why it must not be started again
         self._forget_process()
 
@@ -116,6 +118,7 @@ class Node:
             self.die()
             return
         self.powered = False
+        self.guarded(self.reset_as_agreed)
         self.guarded(self._begin)
 
     def _open(self, mount: Mount) -> WatchedStore:
@@ -159,6 +162,12 @@ class Node:
     def _begin(self) -> None:
         if self.i == 0:
             self.world.after(self.world.random.randrange(SECOND), self.connect, self.life)
+
+    def reset_as_agreed(self) -> None:
+        """Without a connection; again by the next process, where this one dies before it is done."""
+        if self.session is not None and self.store is not None and self.store.epoch == self.agreed:
+            with suppress(StoreError, LocalProtocolError):
+                self.session.reset(self.now)
 
     def die(self, *, power: bool = False) -> None:
         """The process ends here, or the machine does."""

@@ -164,9 +164,16 @@ class World:
         assert node.session is not None
         if node.session.state.active or down:
             self.allow("RESET_REFUSED", "lost", "SEQUENCE_TOO_LOW", "reset")
-            node.session.reset(node.now)
-            if down and peer.session is not None:
-                peer.guarded(peer.session.reset, peer.now)
+            if not down:
+                node.session.reset(node.now)
+                return
+            for each in self.nodes:
+                assert each.store is not None
+                each.agreed = each.store.epoch
+            try:
+                node.reset_as_agreed()
+            finally:
+                peer.guarded(peer.reset_as_agreed)
 
     def inject(self, kind: str) -> None:
         if FAULTS[kind].apply(self):

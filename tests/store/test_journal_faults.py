@@ -264,6 +264,33 @@ def test_B5_12_a_reset_is_whole_or_absent() -> None:
     assert outcomes == {1, 2}
 
 
+@pytest.mark.parametrize("how", ["EIO", "ENOSPC"])
+def test_B5_12_after_a_reset_that_failed_nothing_is_stored(how: str) -> None:
+    """Found by the simulation: where the new epoch was in its place already, and removing an old one failed once, the
+    store went on in the new epoch under a session that was in the old one."""
+    for n in range(1, 40):
+        disk = SimDisk()
+        store = take_up(disk, "lease")
+        store.reset("there is an epoch to keep")
+        store.append_out(1, b"second epoch", 1)
+        store.reset("and one to remove")
+        store.append_out(1, b"third epoch", 1)
+        disk.operations, disk.fail_at, disk.how = 0, n, how
+        try:
+            store.reset("test")
+        except StoreError:
+            disk.fail_at = 0  # and then the disk is well again
+            _is_poisoned(store)
+            store.close()
+            disk.kill()
+            assert take_up(disk, "lease").load().epoch in (3, 4)
+        else:
+            assert n > 5
+            break
+    else:
+        pytest.fail("the reset never came to its end")
+
+
 def test_old_epochs_are_kept_as_asked() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, keep_epochs=2, files=disk)
