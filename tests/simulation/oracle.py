@@ -8,6 +8,7 @@ from fixfast.session.events import Alarm, Disconnected, LoggedOn, MessagesLost, 
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
 from tests.simulation.account import Account, Sent, Violation, read
+from tests.simulation.watched import SILENT
 from tests.simulation.wire import WireOracle
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Oracle(WireOracle):
         elif kind is Alarm:
             side.alarms.append(event.text)
             world.note("alarm", i, event.text)
-            if event.text == "the peer is silent":
+            if event.text == SILENT:
                 self._check_silence(i)
         elif kind is Disconnected:
             world.note("end", i, event.reason.name)
@@ -181,7 +182,7 @@ class Oracle(WireOracle):
         """G13: a peer whose messages come, in or out of order, is not silent."""
         node = self.world.nodes[i]
         if node.session is not None and node.session._live.interval:
-            silence = node.now.mono_ns - node.session.heard
+            silence = node.session.silences.pop(0)
             if silence < 2 * node.session._live.interval:
                 raise Violation("G13", f"side {i}: the peer was heard {silence / 1e9:.3f} s ago")
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from tests.simulation.coverage import Cells
     from tests.simulation.oracle import Oracle
 
-__all__ = ["WatchedSession", "WatchedStore"]
+__all__ = ["SILENT", "WatchedSession", "WatchedStore"]
+
+#: the Alarm of a session whose peer says nothing
+SILENT = "the peer is silent"
 
 
 class WatchedStore(JournalStore):
@@ -53,10 +56,16 @@ class WatchedStore(JournalStore):
 class WatchedSession(Session):
     """Notes which cells of (state, MsgType, number, PossDup) were met."""
 
-    __slots__ = ("cells", "heard", "steps")
+    __slots__ = ("cells", "heard", "silences", "steps")
     cells: Cells
     heard: int  #: mono_ns of the last message that was not garbled
     steps: int
+    silences: list[int]  #: ns without a word of the peer, when that was told; the application may hear of it much later
+
+    def _alarm(self, text: str) -> None:
+        if text == SILENT:
+            self.silences.append(self._now.mono_ns - self.heard)
+        super()._alarm(text)
 
     def receive_data(self, data: Buffer, now: Now) -> None:
         inbox = self._inbox
@@ -80,6 +89,6 @@ class WatchedSession(Session):
 def make_session(config: Any, store: WatchedStore, role: Any, cells: Cells) -> WatchedSession:
     """Return a session on a store."""
     session = WatchedSession.__new__(WatchedSession)
-    session.cells, session.steps, session.heard = cells, 0, 0
+    session.cells, session.steps, session.heard, session.silences = cells, 0, 0, []
     session.__init__(config, store, role)  # type: ignore[misc]
     return session
