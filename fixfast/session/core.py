@@ -22,11 +22,11 @@ from fixfast.session.events import (
 )
 from fixfast.session.gap import Gap, HoldQueue, RequestCounter
 from fixfast.session.hours import Hours
-from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch
+from fixfast.session.limits import GarbledShare, RepeatLimit, SendWatch, SlidingWindow
 from fixfast.session.liveness import SECOND, Liveness
 from fixfast.session.outbox import ADMIN, Outbox
 from fixfast.session.reading import first_dictionary, header_check
-from fixfast.session.reject import REJECTS, RejectLimit, reject_fields
+from fixfast.session.reject import REJECTS, reject_fields
 from fixfast.session.sequence import Inbox
 from fixfast.session.state import TRANSITIONS, CloseReason, State
 from fixfast.session.wire import Message, StreamDecoder, parse
@@ -162,7 +162,7 @@ class SessionCore:
         #: this epoch began with a Logon of ours that says so, or is about to be sent
         self._asked = _asks(state.why)
         self._inbox = Inbox(self._store, state, config.manual_done, self._store_failed, self._new_decoder)
-        self._reject_limit = RejectLimit(config.max_rejects, config.reject_window)
+        self._reject_limit = SlidingWindow(config.max_rejects, config.reject_window)
         self._check = owner_check(config)
         self._header_check = header_check(config, singly=self._check is not None)
         #: kinds of faults that an alarm was raised about
@@ -392,15 +392,22 @@ class SessionCore:
         """Begin both numbers at 1: durable before anything is sent or answered (B2).
 
         Args: asking: the peer is going to be told by our Logon.
+
+        Raises:
+            StoreError: the store could not; the session is over, as _store_failed() says.
         """
         old_in, old_out = self._inbox.next_in, self._outbox.next_out
         # Nothing of an epoch that the peer never agreed to was sent but its Logon.
         waiting = self._stored_orders() if self._reset_is_unanswered() else []
-        self._inbox.flush()
         why_stored = f"{why}, {ASKING}" if asking else why
-        if self._hours is not None:
-            why_stored = self._hours.begin_epoch(why_stored, self._now.wall_ns)
-        self._store.reset(why_stored)
+        try:
+            self._inbox.flush()
+            if self._hours is not None:
+                why_stored = self._hours.begin_epoch(why_stored, self._now.wall_ns)
+            self._store.reset(why_stored)
+        except StoreError as error:
+            self._store_failed(error)
+            raise
         self._asked = _asks(why_stored)
         self._inbox.begin_epoch()
         unsent = tuple(sorted({*waiting, *self._outbox.begin_epoch()}))

@@ -36,11 +36,7 @@ class Deciding(Pipeline):
         """
         self._now = now
         if self._state is State.DISCONNECTED:
-            try:
-                self._new_epoch("operator")
-            except StoreError as error:
-                self._store_failed(error)
-                raise
+            self._new_epoch("operator")
             self._lows = 0
         elif not self._state.active or self.config.begin_string == "FIX.4.0":
             raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")

@@ -6,10 +6,36 @@ from collections import deque
 
 from fixfast.session.liveness import SECOND
 
-__all__ = ["GarbledShare", "RepeatLimit", "SendWatch"]
+__all__ = ["GarbledShare", "RepeatLimit", "SendWatch", "SlidingWindow"]
 
 #: (store position, number, bytes), as Outbox keeps them
 _Queue = list[tuple[int, int, bytes]]
+
+
+class SlidingWindow:
+    """Counts what happened within the last seconds. Holds at most one more than the limit."""
+
+    __slots__ = ("_limit", "_times", "_width")
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self._limit = limit
+        self._width = int(seconds * SECOND)
+        self._times: deque[int] = deque()
+
+    def add(self, mono_ns: int) -> int:
+        """Count one; return how many there were in the window with it."""
+        times = self._times
+        times.append(mono_ns)
+        while times[0] <= mono_ns - self._width or len(times) > self._limit + 1:
+            times.popleft()
+        return len(times)
+
+    @property
+    def exceeded(self) -> bool:
+        return len(self._times) > self._limit
+
+    def clear(self) -> None:
+        self._times.clear()
 
 
 class RepeatLimit:
@@ -20,12 +46,10 @@ class RepeatLimit:
     again and still misses the same message goes round in circles, one that got on by a message does not.
     """
 
-    __slots__ = ("_begin", "_highest", "_limit", "_new", "_times", "_window")
+    __slots__ = ("_begin", "_highest", "_new", "_window")
 
     def __init__(self, limit: int, seconds: float) -> None:
-        self._limit = limit
-        self._window = int(seconds * SECOND)
-        self._times: deque[int] = deque()
+        self._window = SlidingWindow(limit, seconds)
         self._begin = 0
         self.begin_connection()
 
@@ -45,13 +69,7 @@ class RepeatLimit:
             self._begin = begin
             self._new = False
         self._highest = max(self._highest, end)
-        if not repeated:
-            return 0
-        times = self._times
-        times.append(mono_ns)
-        while times[0] <= mono_ns - self._window or len(times) > self._limit + 1:
-            times.popleft()
-        return len(times)
+        return self._window.add(mono_ns) if repeated else 0
 
 
 class GarbledShare:

@@ -1,17 +1,15 @@
-"""Reject(3) and BusinessMessageReject(j): what goes into them by version, and how many (A12, A13, X01, V25)."""
+"""Reject(3) and BusinessMessageReject(j): what goes into them by version (A12, A13, X01)."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from fixfast.dictionary.validation import REJECT_TEXT, Fault
 from fixfast.errors import DictionaryError
 from fixfast.session.config import SessionConfig
-from fixfast.session.liveness import SECOND
 from fixfast.session.wire import Message, is_secret
 
-__all__ = ["REJECTS", "RejectLimit", "business_reject_fields", "reject_fields", "reversed_sub_ids"]
+__all__ = ["REJECTS", "business_reject_fields", "reject_fields", "reversed_sub_ids"]
 
 #: MsgTypes that are never answered with a BusinessMessageReject (B07), and delivered whatever is wrong with them.
 REJECTS = frozenset({"3", "j"})
@@ -27,30 +25,6 @@ _REVERSED = ((115, 128), (128, 115), (116, 129), (129, 116), (144, 145), (145, 1
 _REVERSED_SUB_IDS = ((50, 57), (57, 50), (142, 143), (143, 142))
 #: ApplVerID, ApplExtID, CstmApplVerID of a message -> RefApplVerID, RefApplExtID, RefCstmApplVerID of its Reject
 _REF_VERSION = ((1128, 1130), (1156, 1406), (1129, 1131))
-
-
-class RejectLimit:
-    """Counts Rejects in a sliding window (V25). Holds at most one more than the limit."""
-
-    __slots__ = ("_most", "_times", "_window")
-
-    def __init__(self, most: int, seconds: float) -> None:
-        self._most = most
-        self._window = int(seconds * SECOND)
-        self._times: deque[int] = deque()
-
-    def add(self, mono_ns: int) -> None:
-        times = self._times
-        times.append(mono_ns)
-        while times[0] <= mono_ns - self._window or len(times) > self._most + 1:
-            times.popleft()
-
-    @property
-    def exceeded(self) -> bool:
-        return len(self._times) > self._most
-
-    def clear(self) -> None:
-        self._times.clear()
 
 
 def _reverse_route(message: Message) -> list[tuple[int, Any]]:

@@ -343,11 +343,7 @@ class Session(Deciding):
             raise NotActive(self._state.value)
         if self._hours is not None:
             if self._state is State.DISCONNECTED:
-                try:
-                    self._enter_window(now)
-                except StoreError as error:
-                    self._store_failed(error)
-                    raise
+                self._enter_window(now)
             elif self._hours.doomed(now.wall_ns):
                 raise NotActive(self._state.value)
 

@@ -22,6 +22,7 @@ from fixfast.errors import StoreError, StoreLocked
 from fixfast.types import Buffer, SessionID
 
 __all__ = [
+    "HELD",
     "FileSystem",
     "JournalFile",
     "Lock",
@@ -30,9 +31,15 @@ __all__ = [
     "ReadOnlyFiles",
     "file_stem",
     "identity_hash",
+    "is_too_open",
+    "lock_fd",
     "open_private",
     "sync_fd",
+    "write_note",
 ]
+
+#: what locking a file says that is locked
+HELD = (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -206,10 +213,7 @@ class _OsLock:
         self.note = note
 
     def write_note(self, note: bytes) -> None:
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, note)
-        sync_fd(self._fd)
+        write_note(self._fd, note)
         self.note = note
 
     def release(self) -> None:
@@ -239,11 +243,11 @@ class OsFiles:
     def lock(self, path: str) -> Lock:
         fd = open_private(path, os.O_RDWR | os.O_CREAT)
         try:
-            _lock(fd)
+            lock_fd(fd)
             return _OsLock(fd, os.read(fd, 256))
         except OSError as exc:
             os.close(fd)
-            if exc.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            if exc.errno in HELD:
                 raise StoreLocked(path) from None
             raise
 
@@ -301,24 +305,38 @@ def open_private(path: str, flags: int) -> int:
             raise StoreError(f"{path} is a symbolic link: not followed") from None
         raise
     try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError(f"{path} is not a plain file")
-        if sys.platform != "win32":
-            if status.st_uid != os.geteuid():
-                raise StoreError(f"{path} belongs to another user (uid {status.st_uid})")
-            if stat.S_IMODE(status.st_mode) != 0o600:
-                os.fchmod(fd, 0o600)
+        if is_too_open(path, os.fstat(fd)) and sys.platform != "win32":
+            os.fchmod(fd, 0o600)
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
+def is_too_open(path: str, status: os.stat_result) -> bool:
+    """Refuse other users' files and whatever is not a plain file; return whether the mode is not 0600 (C10)."""
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"{path} is not a plain file")
+    if sys.platform == "win32":
+        return False
+    if status.st_uid != os.geteuid():
+        raise StoreError(f"{path} belongs to another user (uid {status.st_uid})")
+    return stat.S_IMODE(status.st_mode) != 0o600
+
+
+def write_note(fd: int, note: bytes) -> None:
+    """Replace the text of a lock file, durably."""
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    os.write(fd, note)
+    sync_fd(fd)
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(fd: int) -> None:
+    def lock_fd(fd: int) -> None:
+        """Lock a whole file for this process; OSError with an errno of HELD: somebody has it."""
         # One byte far behind the note, so that the note stays readable while the lock is held.
         os.lseek(fd, 1 << 20, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
@@ -331,7 +349,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(fd: int) -> None:
+    def lock_fd(fd: int) -> None:
+        """Lock a whole file for this process; OSError with an errno of HELD: somebody has it."""
         # flock, not lockf: it excludes a second store in the same process too, and closing another descriptor of the
         # file does not drop it.
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

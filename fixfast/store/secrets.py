@@ -18,13 +18,11 @@ _LENGTHS = {b"%d" % length: b"%d" % data for length, data in DATA_PAIRS.items()}
 
 
 def without_secrets(buf: Buffer) -> bytes | None:
-    """Return the messages in buf with their secrets blanked, None if there are none.
+    """Return messages of which has_secrets() is true with their secrets blanked, None if there are none after all.
 
     has_secrets() is quick and on the safe side. This is exact: what only looks like a secret, inside a data field, is
     none, and a Logon may have none, so such messages are kept as they are and resent (B5.8).
     """
-    if not has_secrets(buf):
-        return None
     blanked, found = _without(buf)
     return blanked if found else None
 

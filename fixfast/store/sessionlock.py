@@ -5,7 +5,6 @@ Each session has one byte of the lock file. A lock ends with the process that ho
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fixfast.errors import StoreLocked
-from fixfast.store.files import open_private, sync_fd
+from fixfast.store.files import HELD, lock_fd, open_private, write_note
 
 if sys.platform == "win32":
     import msvcrt
@@ -24,7 +23,6 @@ __all__ = ["SessionLocks"]
 
 #: where the locked bytes begin: behind the note, which stays readable
 _FIRST = 1 << 20
-_HELD = (errno.EWOULDBLOCK, errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 class SessionLocks:
@@ -46,10 +44,7 @@ class SessionLocks:
 
     def write_note(self, note: bytes) -> None:
         """Replace the file's text, durably."""
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, note)
-        sync_fd(self._fd)
+        write_note(self._fd, note)
         self.note = note
 
     @contextmanager
@@ -74,7 +69,7 @@ class SessionLocks:
             else:
                 self._take_single(number)
         except OSError as exc:
-            if exc.errno in _HELD:
+            if exc.errno in HELD:
                 raise StoreLocked(name) from None
             raise
         self._held.add(number)
@@ -100,7 +95,7 @@ class SessionLocks:
     def _take_single(self, number: int) -> None:
         fd = open_private(f"{self.path}.{number}", os.O_RDWR | os.O_CREAT)
         try:
-            _whole(fd, lock=True, wait=False)
+            lock_fd(fd)
         except OSError:
             os.close(fd)
             raise
@@ -111,10 +106,9 @@ _range: Callable[[int, int, bool], None] | None = None
 
 if sys.platform == "win32":
 
-    def _whole(fd: int, *, lock: bool, wait: bool = True) -> None:
+    def _whole(fd: int, *, lock: bool) -> None:
         os.lseek(fd, _FIRST, os.SEEK_SET)
-        kind = (msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK) if lock else msvcrt.LK_UNLCK
-        msvcrt.locking(fd, kind, 1)
+        msvcrt.locking(fd, msvcrt.LK_LOCK if lock else msvcrt.LK_UNLCK, 1)
 
     def _bytes_of_a_handle(fd: int, number: int, lock: bool) -> None:
         os.lseek(fd, _FIRST + number, os.SEEK_SET)
@@ -123,9 +117,8 @@ if sys.platform == "win32":
     _range = _bytes_of_a_handle
 else:
 
-    def _whole(fd: int, *, lock: bool, wait: bool = True) -> None:
-        kind = fcntl.LOCK_EX if lock else fcntl.LOCK_UN
-        fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
+    def _whole(fd: int, *, lock: bool) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX if lock else fcntl.LOCK_UN)
 
     if hasattr(fcntl, "F_OFD_SETLK"):
 

@@ -19,7 +19,7 @@ from threading import Lock as Mutex
 from typing import Any, Protocol
 
 from fixfast.errors import StoreCorrupt, StoreError
-from fixfast.store.files import FileSystem, open_private, sync_fd
+from fixfast.store.files import FileSystem, is_too_open, open_private, sync_fd
 
 __all__ = ["Row", "SqliteFile"]
 
@@ -368,13 +368,8 @@ def _check_private(path: str) -> None:
         return
     if stat.S_ISLNK(status.st_mode):
         raise StoreError(f"{path} is a symbolic link: not followed")
-    if not stat.S_ISREG(status.st_mode):
-        raise StoreError(f"{path} is not a plain file")
-    if sys.platform != "win32":
-        if status.st_uid != os.geteuid():
-            raise StoreError(f"{path} belongs to another user (uid {status.st_uid})")
-        if stat.S_IMODE(status.st_mode) != 0o600:
-            os.chmod(path, 0o600)
+    if is_too_open(path, status):
+        os.chmod(path, 0o600)
 
 
 def _code(exc: BaseException) -> int:
