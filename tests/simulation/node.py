@@ -271,6 +271,9 @@ class Node:
 
     def on_connected(self, link: Link) -> None:
         assert self.session is not None
+        if self.link is not None:
+            link.leave(self.i)  # as an engine refuses a second connection of the same session (L04)
+            return
         self.link, self.ending, self.peer_closed = link, False, False
         self.session.connected(self.now)
 
