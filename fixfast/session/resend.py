@@ -14,8 +14,9 @@ __all__ = ["Replay", "poss_dup"]
 #: One batch ends after so many bytes or messages, so a long replay takes bounded memory (P16).
 BATCH_BYTES = 1 << 16
 BATCH_MESSAGES = 256
-#: ... and one call looks at no more numbers than this, even when all of them are gap-filled.
-BATCH_NUMBERS = 4096
+#: ... and one call looks at no more stored messages than this, even when all of them are gap-filled. Numbers that were
+#: never stored cost nothing, be there ever so many.
+BATCH_LOOKS = 4096
 #: ... and tries no more than this to read on behind a damaged record: each time a store may have to go back a little.
 BATCH_DAMAGED = 64
 
@@ -62,14 +63,14 @@ class Replay:
         return True
 
     def batch(self, store: Store, stamp: bytes, gap_fill: Callable[[int, int], bytes]) -> list[bytes]:
-        """Return the next messages of the answer; empty when finished (or when very many numbers had none).
+        """Return the next messages of the answer; empty when finished (or when very many were gap-filled).
 
         Args:
             stamp: SendingTime(52) of the messages.
             gap_fill: (first, new_seq_no) -> a GapFill message.
         """
         out: list[bytes] = []
-        stop = min(self.end, self._next + BATCH_NUMBERS - 1)
+        stop = self.end
         for _ in range(BATCH_DAMAGED):
             try:
                 if self._read(store, stop, stamp, gap_fill, out) and self._next <= stop:
@@ -97,7 +98,7 @@ class Replay:
     ) -> bool:
         """Fill `out`; return whether the store had no more up to `stop`, rather than the batch being full."""
         size = 0
-        for n, wall_ns, raw in store.read_out(self._next, stop):
+        for looked_at, (n, wall_ns, raw) in enumerate(store.read_out(self._next, stop), 1):
             self._end_damage()
             if n > self._next:
                 self._leave_out(self._next, n - 1, missing=True)
@@ -105,6 +106,8 @@ class Replay:
             self._next = n + 1
             if again is None:
                 self._leave_out(n, n)
+                if looked_at >= BATCH_LOOKS:
+                    return False
                 continue
             if self._gap_from is not None:
                 out.append(gap_fill(self._gap_from, n))

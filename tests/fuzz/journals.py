@@ -217,7 +217,7 @@ def _forged_record(record: bytes, header: Header, random: Random) -> bytes:
         case 1:
             flags = random.choice((0, 1, 2, 255))
         case 2:
-            epoch = random.choice((0, epoch + 1, (1 << 32) - 1))
+            epoch = random.choice((0, (epoch + 1) % (1 << 32), (1 << 32) - 1))
         case 3 if payload:
             payload[random.randrange(len(payload))] ^= 1 << random.randrange(8)
         case 4:

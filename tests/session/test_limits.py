@@ -11,7 +11,7 @@ import pytest
 
 from fixfast.dictionary.validation import Fault
 from fixfast.session.events import Alarm, Disconnected, GapDetected
-from fixfast.session.resend import BATCH_BYTES, BATCH_MESSAGES, BATCH_NUMBERS
+from fixfast.session.resend import BATCH_BYTES, BATCH_MESSAGES, BATCH_LOOKS
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
 from fixfast.store.memory import MemoryStore
@@ -154,13 +154,13 @@ def test_SC15_P16_a_short_request_reads_no_more_than_a_batch(version: str) -> No
 
 
 def test_SC15_messages_that_are_not_resent_are_read_in_bounded_stretches(version: str) -> None:
-    desk = filled(version, 3 * BATCH_NUMBERS, msg_type="D")
+    desk = filled(version, 3 * BATCH_LOOKS, msg_type="D")
     desk.say("2", (7, 2), (16, 0))
-    assert desk.store.read <= BATCH_NUMBERS
+    assert desk.store.read <= BATCH_LOOKS
     assert [(m.msg_type, m.msg_seq_num) for m in desk.hear()] == []
     for _ in range(3):
         desk.session.poll(desk.now)
-    assert [(m.msg_type, m.msg_seq_num, m[36]) for m in desk.hear()] == [("4", 2, str(3 * BATCH_NUMBERS + 2))]
+    assert [(m.msg_type, m.msg_seq_num, m[36]) for m in desk.hear()] == [("4", 2, str(3 * BATCH_LOOKS + 2))]
 
 
 def test_P16_memory_of_a_very_long_resend_is_bounded() -> None:

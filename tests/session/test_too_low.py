@@ -141,3 +141,13 @@ def test_I13_set_next_out_goes_up_and_needs_no_connection() -> None:
     desk.say("2", (7, 1), (16, 0))
     assert [(m.msg_type, m.msg_seq_num, m.int(36)) for m in desk.hear()] == [("4", 1, 6)]
     assert not desk.told(Alarm)
+
+
+def test_I13_SC15_a_jump_of_any_size_is_one_gap_fill() -> None:
+    """A small request must not make us walk a hole number by number."""
+    desk = Desk("FIX.4.4", Role.INITIATOR)
+    desk.session.set_next_out(10**9, desk.now)
+    desk.logon()
+    desk.say("2", (7, 1), (16, 0))
+    assert [(m.msg_type, m.msg_seq_num, m.int(36)) for m in desk.hear()] == [("4", 1, 10**9 + 1)]
+    assert desk.session._outbox.replay is None
