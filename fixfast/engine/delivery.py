@@ -6,15 +6,12 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from fixfast.engine.application import Hooks
 from fixfast.errors import BusinessReject, ConcurrencyError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
 from fixfast.session.wire import Message
-
-if TYPE_CHECKING:
-    from fixfast.engine.live import LiveSession
 
 __all__ = ["Delivery", "Ended", "Stream"]
 
@@ -58,7 +55,7 @@ class Delivery:
 
     def __init__(
         self,
-        session: LiveSession,
+        session: object,
         hooks: Hooks,
         *,
         acknowledge: Callable[[int], None],

@@ -1,0 +1,129 @@
+"""What a program may read of a session and send through it: the same for every front end, without I/O."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fixfast import clock
+from fixfast.engine.application import Hooks
+from fixfast.engine.commands import Commands
+from fixfast.errors import BusinessReject, FixfastError
+from fixfast.session.config import SessionConfig
+from fixfast.session.session import Session
+from fixfast.session.state import State
+from fixfast.session.wire import Message, Template
+from fixfast.types import SessionID
+
+__all__ = ["Sending"]
+
+_log = logging.getLogger("fixfast.engine")
+
+
+class Sending(Commands):
+    """The half of a live session that no transport is needed for.
+
+    A front end sets the attributes below, and has _soon() see to it that what was queued is written.
+    """
+
+    id: SessionID
+    config: SessionConfig
+    _session: Session
+    _hooks: Hooks
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.state.value}>"
+
+    # --- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The session's main state."""
+        return self._session.state
+
+    @property
+    def active(self) -> bool:
+        """Logged on: send() is allowed."""
+        return self._session.state.active
+
+    @property
+    def next_in(self) -> int:
+        """The MsgSeqNum expected from the peer."""
+        return self._session.next_in
+
+    @property
+    def next_out(self) -> int:
+        """The MsgSeqNum our next message gets."""
+        return self._session.next_out
+
+    def stats(self) -> Any:
+        """Return the session's counters."""
+        return self._session.stats()
+
+    # --- sending -------------------------------------------------------------------------------------------
+
+    def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Number, store and queue a message; it is written before the loop sleeps.
+
+        Args:
+            msg_type: MsgType(35).
+            fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
+
+        Returns: its MsgSeqNum.
+
+        Raises:
+            NotActive: not logged on (with offline="store" it is stored instead).
+            EncodeError: names the tag. No number was used.
+            StoreError: the store failed; the session ends.
+        """
+        if self._hooks.to_send is not None:
+            fields = list(fields)
+            changed = self._hooks.to_send(self, msg_type, fields)
+            fields = fields if changed is None else changed
+        try:
+            return self._session.send(msg_type, fields, clock.now())
+        finally:
+            self._soon()
+
+    def template(self, msg_type: str, fields: Sequence[Any]) -> Template:
+        """Return a Template for send_template(); the session adds the fields it owns."""
+        return self._session.template(msg_type, fields)
+
+    def encoder(self, msg_type: str, *, scale: int | None = None) -> Template:
+        """Return an encoder of one of the common messages for send_template().
+
+        Args: msg_type: D, F, G, 8, V or W. scale: prices and quantities are ints that count 10**-scale.
+        """
+        return self._session.encoder(msg_type, scale=scale)
+
+    def send_template(self, template: Template, *values: Any) -> int:
+        """Do what send_nowait() does, with a template of this session and the values of its slots."""
+        try:
+            return self._session.send_template(template, *values, clock.now())
+        finally:
+            self._soon()
+
+    def reject(self, message: Message, reason: int, text: str = "", ref_id: str = "") -> int:
+        """Answer a message with BusinessMessageReject (j).
+
+        Args:
+            message: what is rejected.
+            reason: BusinessRejectReason(380).
+            text: Text(58).
+            ref_id: BusinessRejectRefID(379).
+
+        Raises: NotActive, StoreError; LocalProtocolError: the message is a reject itself.
+        """
+        try:
+            return self._session.business_reject(message, reason, text, ref_id, clock.now())
+        finally:
+            self._soon()
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _business_reject(self, message: Message, error: BusinessReject) -> None:
+        try:
+            self.reject(message, error.reason, error.text, error.ref_id)
+        except FixfastError as refused:  # not logged on, a text that cannot be written, the store
+            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused)
