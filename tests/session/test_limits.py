@@ -11,7 +11,7 @@ import pytest
 
 from fixfast.dictionary.validation import Fault
 from fixfast.session.events import Alarm, Disconnected, GapDetected
-from fixfast.session.resend import BATCH_BYTES, BATCH_MESSAGES, BATCH_LOOKS
+from fixfast.session.resend import BATCH_BYTES, BATCH_LOOKS, BATCH_MESSAGES
 from fixfast.session.state import CloseReason, State
 from fixfast.session.wire import Message
 from fixfast.store.memory import MemoryStore
