@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fixfast.dictionary.versions import DictionarySet
     from fixfast.engine.acceptor import Accept, LogonRequest, Refuse, Server, serve
     from fixfast.engine.application import Application
-    from fixfast.engine.config import ConnectionConfig, Reconnect
+    from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
     from fixfast.engine.live import LiveSession
     from fixfast.errors import (
@@ -102,7 +102,7 @@ _HOME = {
         "fixfast.dictionary.versions": "DictionarySet",
         "fixfast.engine.acceptor": "Accept LogonRequest Refuse Server serve",
         "fixfast.engine.application": "Application",
-        "fixfast.engine.config": "ConnectionConfig Reconnect",
+        "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.live": "LiveSession",
         "fixfast.errors": (

@@ -12,7 +12,7 @@ import click
 from fixfast import clock
 from fixfast.cli.demo_child import BOT, EXCHANGE, MARKET, Lifeline, child_command, emit, private_directory
 from fixfast.cli.demo_ledger import BotOrder, Ledger, make_orders
-from fixfast.engine.config import ConnectionConfig, Reconnect
+from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog

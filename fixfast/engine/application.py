@@ -21,7 +21,9 @@ __all__ = ["Application", "CallbackFailed", "Hooks"]
 _log = logging.getLogger("fixfast.application")
 
 #: callbacks that may be sync or async; `to_send` and `on_resend` are sync only: the session cannot wait for them.
-_MAYBE_ASYNC = ("on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "authenticate")
+_MAYBE_ASYNC = (
+    "on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "on_give_up", "authenticate"
+)  # fmt: skip
 _SYNC = ("to_send", "on_resend")
 
 
@@ -54,6 +56,14 @@ class Application(Protocol):
 
     def on_event(self, session: LiveSession, event: object) -> Awaitable[None] | None:
         """Hear of everything that is not a message; `Rejected` tells of those that we answered with a reject."""
+
+    def on_give_up(self, session: LiveSession, error: Exception) -> Awaitable[None] | None:
+        """Raise the alarm: this initiator will not connect again, and nobody but a person can change that.
+
+        Called once, at most: reconnecting ended (GaveUp), or the very first logon failed (LogonFailed). It does not
+        wait for other callbacks, an async one gets 10 seconds, and it is done before iteration and waiting callers
+        get the error. Not called when the program itself ends the session.
+        """
 
     def authenticate(
         self, request: LogonRequest
@@ -96,6 +106,7 @@ class Hooks:
     on_reject: Callable[..., Any] | None
     on_gap: Callable[..., Any] | None
     on_event: Callable[..., Any] | None
+    on_give_up: Callable[..., Any] | None
     authenticate: Callable[..., Any] | None
     to_send: Callable[..., Any] | None
     on_resend: Callable[..., Any] | None

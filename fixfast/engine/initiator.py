@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-import random
-from itertools import cycle
 from types import TracebackType
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
-from fixfast.engine.config import ConnectionConfig, with_dictionary
+from fixfast.engine.attempts import Attempts, Wait
+from fixfast.engine.config import with_dictionary
+from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
-from fixfast.session.hours import STATUS_CLOSED
 from fixfast.store.base import Store
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
 
-#: How often the wall clock is looked at, seconds, while a schedule is closed.
-_LOOK_AGAIN = 60.0
+#: Seconds that an async on_give_up may take; the session's other users are told after it.
+_ALERT = 10.0
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -85,6 +85,7 @@ class Initiator:
         self._wire_log = wire_log
         self._live: LiveSession | None = None
         self._task: asyncio.Task[None] | None = None
+        self._alerting = False  # on_give_up was called
 
     async def __aenter__(self) -> LiveSession:
         if self._live is not None:
@@ -128,6 +129,8 @@ class Initiator:
         live.stop()
         try:
             if task is not None:
+                if self._alerting and error is None:
+                    await asyncio.wait([task], timeout=_ALERT)
                 task.cancel()
                 await asyncio.wait([task])
                 if not task.cancelled():
@@ -144,86 +147,51 @@ class Initiator:
         except Exception as error:
             if not isinstance(error, (LogonFailed, GaveUp)):
                 _log.exception("%s: the connection cannot be kept up", live.id)
-            live.give_up(error)
+            try:
+                await self._alert(live, error)
+            finally:  # whatever the program's hook did
+                live.give_up(error)
 
     async def _connections(self, live: LiveSession) -> None:
         """Make one connection after the other.
 
         Raises: LogonFailed, GaveUp.
         """
-        policy = self._connection.reconnect
-        rng = random.Random(policy.seed)
-        waits = policy.delays(rng)
-        wait, attempts, refusals = 0.0, 0, 0
-        tries = len(self._connection.addresses)
-        addresses = cycle(self._connection.addresses)
-        address = next(addresses)
+        attempts = Attempts(self._connection.addresses, self._connection.reconnect, self._config.schedule)
         while not live.stopping.is_set():
-            if await self._closed_hours(live):
-                attempts, refusals, waits = 0, 0, policy.delays(rng)
+            step = attempts.next(clock.now())
+            if isinstance(step, Wait):
+                if step.note:
+                    _log.info("%s: %s", live.id, step.note)
+                await _wait(live.stopping, step.seconds)
                 continue
             before = live.connections
-            began = clock.now().mono_ns
-            failure = await self._one_connection(live, *address)
+            failure = await self._one_connection(live, *step.address)
             if live.stopping.is_set():
                 return
-            if failure is not None and failure.error.reason == "schedule":
-                continue  # it closed just now
-            if live.store_error is not None and live.connections:
-                raise _gave_up("the message store failed", attempts + 1, live.store_error)
-            if live.connections > before and clock.now().mono_ns - began > wait * 1e9:
-                attempts = 0
-                waits = policy.delays(rng)
-            else:
-                attempts += 1
-            refused = failure is not None and failure.refused and failure.error.status != STATUS_CLOSED
-            refusals = refusals + 1 if refused else 0
-            if failure is not None:
-                hopeless = live.store_error is not None or (not policy.retry_first and attempts >= tries)
-                if hopeless and not live.connections:
-                    raise failure.error
+            if failure is not None and failure.error.reason != "schedule":
                 _log.warning("%s: %s", live.id, failure.error)
-            self._check_hope(failure, attempts, refusals)
-            if live.held_back:
-                error = failure.error if failure is not None else None
-                raise _gave_up("the peer keeps saying that our MsgSeqNum is too low (I13)", attempts, error)
-            if failure is not None:
-                address = next(addresses)  # I10
-            wait = next(waits)
-            _log.info("%s: connecting again in %.3f s", live.id, wait)
-            await _wait(live.stopping, wait)
+            attempts.ended(
+                clock.now(),
+                failure,
+                logged_on=live.connections > before,
+                store_error=live.store_error,
+                held_back=live.held_back,
+            )
 
-    async def _closed_hours(self, live: LiveSession) -> bool:
-        """Wait until the session's schedule allows a Logon, or the session is to end. False: it does already.
-
-        Raises: GaveUp: it never will.
-        """
-        schedule = self._config.schedule
-        waited = False
-        while schedule is not None and not live.stopping.is_set():
-            wall_ns = clock.now().wall_ns
-            opening = schedule.next_logon(wall_ns)
-            if opening is None:
-                raise _gave_up("the schedule has no time for a Logon", 0, None)
-            if opening <= wall_ns:
-                break
-            seconds = (opening - wall_ns) / 1e9
-            if not waited:
-                _log.info("%s: outside its schedule; connecting in %.0f s", live.id, seconds)
-            waited = True
-            # The clock may be set meanwhile: it is looked at again and again.
-            await _wait(live.stopping, min(seconds, _LOOK_AGAIN))
-        return waited
-
-    def _check_hope(self, failure: Failure | None, attempts: int, refusals: int) -> None:
-        policy = self._connection.reconnect
-        if policy.max_refusals is not None and refusals >= policy.max_refusals:
-            reason = f"the logon was refused {refusals} times in a row"
-        elif policy.max_attempts is not None and attempts >= policy.max_attempts:
-            reason = "no connection lasted"
-        else:
+    async def _alert(self, live: LiveSession, error: Exception) -> None:
+        """Tell the program, before anybody else hears of it, that the session is given up."""
+        hook = self._hooks.on_give_up
+        if hook is None or self._alerting:
             return
-        raise _gave_up(reason, attempts, failure.error if failure is not None else None)
+        self._alerting = True
+        try:
+            async with asyncio.timeout(_ALERT):
+                waiting = hook(live, error)
+                if inspect.isawaitable(waiting):
+                    await waiting
+        except Exception as failed:  # a TimeoutError, too
+            self._hooks.failed("on_give_up", failed)
 
     async def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""
@@ -263,12 +231,6 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-def _gave_up(reason: str, attempts: int, cause: BaseException | None) -> GaveUp:
-    error = GaveUp(reason, attempts)
-    error.__cause__ = cause
-    return error
 
 
 def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:

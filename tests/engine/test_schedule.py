@@ -14,7 +14,7 @@ import pytest
 
 import fixfast as ff
 from fixfast import clock
-from fixfast.engine import initiator
+from fixfast.engine import attempts
 from tests.engine.harness import Notes, Peer, run, them, to, until, us
 
 OFFICE = ff.Schedule.daily("08:00", "16:00", tz="UTC")
@@ -131,7 +131,7 @@ def test_d09_o11_both_ends_log_out_at_the_boundary_begin_at_1_and_come_back(wall
 def test_d09_after_its_hours_an_initiator_stays_away_until_the_next_window(
     wall: WallClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(initiator, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(attempts, "_LOOK_AGAIN", 10_000_000)
     wall.set("2026-03-06 16:00", -0.1)
     store = ff.MemoryStore()
     week = ff.Schedule.weekdays(("MON", "TUE", "WED", "THU", "FRI"), "08:00", "16:00", tz="UTC")
@@ -222,7 +222,7 @@ def test_d09_a_window_that_closes_while_connecting_is_not_a_failed_logon(
     wall: WallClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window is open when the initiator looks, and over when the connection is there."""
-    monkeypatch.setattr(initiator, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(attempts, "_LOOK_AGAIN", 10_000_000)
     wall.set("2026-03-02 09:00")
 
     async def main() -> None:
