@@ -11,11 +11,12 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from fixfast.engine.chores import Chores, Waiting
 from fixfast.store.base import Store
 
 __all__ = ["SyncPool", "Syncing", "sync_pool"]
@@ -27,13 +28,6 @@ _THREADS = 4
 #: Jobs a thread does before it tells the loops: to wake a loop for each of thousands costs more than the sync. Few, as
 #: the first waits for the last.
 _BUNCH = 8
-
-
-class _Waiting(Protocol):
-    """The part of a session that says whether it waits for the store."""
-
-    @property
-    def sync_needed(self) -> bool: ...
 
 
 class _Job(NamedTuple):
@@ -64,6 +58,10 @@ class SyncPool:
                 return  # a thread that is at work will take it
             self._busy += 1
         self._executor.submit(self._run)
+
+    def run(self, work: Callable[[], object]) -> Future[object]:
+        """Have work() done in a thread, for who has no loop."""
+        return self._executor.submit(work)
 
     def _run(self) -> None:
         while True:
@@ -128,27 +126,20 @@ class Syncing:
         self._pool = pool
         self._running: asyncio.Future[None] | None = None
         self._failed = False
-        # Stores may have these beyond the Protocol: a lease that half is used of; work that can wait, but not for ever;
-        # a time (ns) in which what was appended is to be durable.
-        self._leases = hasattr(store, "lease_due")
-        self._has_upkeep = hasattr(store, "upkeep_due")
-        self._interval = getattr(store, "sync_interval_ns", 0)
+        self._chores = Chores(store)
         self._timer: asyncio.TimerHandle | None = None
 
-    def check(self, session: _Waiting) -> None:
+    def check(self, session: Waiting) -> None:
         """Start what is needed, unless something runs: its end brings us here again."""
         if self._running is not None or self._failed:
             return
-        store = self._store
-        if session.sync_needed:
-            self._start(store.sync)
-        elif self._leases and (due := self._lease_due()) is not None:
-            self._start(partial(store.lease, due))
-        elif self._has_upkeep and store.upkeep_due:  # type: ignore[attr-defined]
-            self._start(store.upkeep)  # type: ignore[attr-defined]
-        elif self._interval and self._timer is None and store.dirty:  # type: ignore[attr-defined]
+        chores = self._chores
+        work = chores.next(session)
+        if work is not None:
+            self._start(work)
+        elif chores.interval_ns and self._timer is None and chores.dirty:
             # In good time: an append that finds it overdue syncs itself, on the loop.
-            self._timer = asyncio.get_running_loop().call_later(self._interval / 2e9, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(chores.interval_ns / 2e9, self._tick)
 
     async def prepare(self) -> None:
         """Before a connection: get the store a lease, which its first message would otherwise make the loop wait for.
@@ -157,10 +148,9 @@ class Syncing:
         """
         if self._running is not None:
             await asyncio.wait([self._running])
-        if self._leases and not self._failed:
-            due = self._lease_due()
-            if due is not None:
-                await asyncio.wait([self._start(partial(self._store.lease, due))])
+        work = None if self._failed else self._chores.lease()
+        if work is not None:
+            await asyncio.wait([self._start(work)])
 
     async def close(self) -> None:
         """Wait for what runs, then close the store, which makes all durable.
@@ -188,10 +178,6 @@ class Syncing:
         self._timer = None
         if self._running is None and not self._failed:
             self._start(self._store.sync)
-
-    def _lease_due(self) -> int | None:
-        due: int | None = self._store.lease_due  # type: ignore[attr-defined]
-        return due
 
     def _start(self, work: Callable[[], object]) -> asyncio.Future[None]:
         self._running = running = asyncio.get_running_loop().create_future()

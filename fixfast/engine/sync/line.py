@@ -1,0 +1,358 @@
+"""Line: one session on one non-blocking socket. No thread, no lock, no event loop: whoever owns it drives it.
+
+    line = Line(session, sock)
+    line.open()
+    while not line.over:
+        ...wait until the socket is readable (or writable, if line.unsent), or line.deadline() has come...
+        line.receive() or line.tick()            # one read; or what is due
+        for event in session.events(): ...       # whatever is sent in here is written right after
+        line.flush()
+    line.release()
+
+It is for the front ends without asyncio what transport/aio.py is with it, and keeps the same promises.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from fixfast import clock
+from fixfast.types import Buffer, Now
+
+__all__ = ["Bytes", "Line", "Tap"]
+
+#: How long a connection that we end may go on delivering to the peer what we sent last, seconds.
+_LINGER = 2.0
+#: How much a read and drop takes, bytes.
+_DROP = 4096
+
+#: Reads after a write that failed.
+_LAST_READS = 64
+
+_EOF = "closed by the peer"
+_SECOND = 1_000_000_000
+_NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Bytes(Protocol):
+    """The part of a session that a line works with."""
+
+    def connected(self, now: Now) -> None: ...
+    def get_buffer(self, hint: int = -1) -> memoryview: ...
+    def buffer_updated(self, n: int, now: Now) -> None: ...
+    def receive_data(self, data: Buffer, now: Now) -> None: ...
+    def receive_eof(self, now: Now) -> None: ...
+    def disconnected(self, reason: str, now: Now) -> None: ...
+    def poll(self, now: Now) -> None: ...
+    def next_deadline(self) -> int | None: ...
+    def data_to_send(self) -> Sequence[Buffer]: ...
+    @property
+    def close_requested(self) -> object | None: ...
+
+
+class Tap(Protocol):
+    """Sees the bytes of a connection as they pass."""
+
+    def inbound(self, data: Buffer) -> None: ...
+    def outbound(self, data: Buffer) -> None: ...
+
+
+class Line:
+    """Moves bytes between one session and one connected socket, as long as the connection lasts.
+
+    It never blocks: TLS has shaken hands before, and the socket is made non-blocking here.
+
+    Args:
+        session: whose bytes they are.
+        sock: connected; the line owns it from now on.
+        first: bytes read from the connection before the line got it (an acceptor reads the Logon first).
+        tap: sees all bytes, for a wire log.
+        slow_after: seconds in which the peer takes nothing of what is written after which the connection is dropped;
+            what was not sent stays in the store.
+
+    Attributes:
+        sock: the socket, for select() and the like.
+        unsent: the kernel did not take everything: flush() again when the socket is writable.
+        leaving: the session is over; what was sent last is still being delivered.
+        over: why the connection is gone, and the session knows; "" while it is there. release() closes the socket.
+        paused: receive() reads nothing: the program is behind.
+    """
+
+    __slots__ = (
+        "_first",
+        "_limit",
+        "_reason",
+        "_recv_into",
+        "_rest",
+        "_said_end",
+        "_send",
+        "_session",
+        "_slow_after",
+        "_tap",
+        "_view",
+        "leaving",
+        "over",
+        "paused",
+        "sock",
+        "unsent",
+    )
+
+    def __init__(
+        self,
+        session: Bytes,
+        sock: socket.socket,
+        *,
+        first: bytes = b"",
+        tap: Tap | None = None,
+        slow_after: float = 10.0,
+    ) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.unsent = self.leaving = self.paused = False
+        self.over = ""
+        self._session = session
+        self._first = first
+        self._tap = tap
+        self._slow_after = int(slow_after * _SECOND)
+        self._limit: int | None = None  # mono_ns: of a peer that does not read, then of lingering
+        self._rest: Buffer = b""  # what the kernel did not take yet
+        self._view: memoryview | None = None  # lent by the session, not filled yet
+        self._reason = ""
+        self._said_end = False
+        # PERF: kept, because to look a method up costs a fifth of its call
+        self._recv_into: Callable[[memoryview], int] = sock.recv_into
+        self._send: Callable[[Buffer], int] = sock.send
+        _set_options(sock)
+
+    # --- in ------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Begin: the session knows of the connection, and of what was read from it already. flush() must follow."""
+        now = clock.now()
+        self._session.connected(now)
+        first, self._first = self._first, b""
+        if first:
+            if self._tap is not None:
+                self._tap.inbound(first)
+            self._session.receive_data(first, now)
+
+    def receive(self) -> bool:
+        """Read once, if there is something to read; take the events and flush() then.
+
+        Returns: whether anything happened: bytes, or the end of the connection.
+        """
+        if self.paused:
+            return False
+        return self._read()
+
+    @property
+    def pending(self) -> bool:
+        """TLS has more that is read already: call receive() again, the socket may not be readable."""
+        sock = self.sock
+        return isinstance(sock, ssl.SSLSocket) and not self.over and not self.leaving and sock.pending() > 0
+
+    def _read(self) -> bool:
+        if self.leaving or self.over:
+            return self._drop()
+        view = self._view
+        if view is None:
+            view = self._session.get_buffer()
+        try:
+            n = self._recv_into(view)
+        except _NOT_NOW:
+            # PERF: kept for the next try: a busy poll asks a thousand times for each message
+            self._view = view
+            return False
+        except OSError as error:
+            self._view = None
+            self._lose(_lost(error))
+            return True
+        self._view = None
+        if n == 0:
+            self._reason = _EOF
+            self._session.receive_eof(clock.now())
+            return True
+        if self._tap is not None:
+            self._tap.inbound(view[:n])
+        del view  # kept past this call it would keep the chunk from being used again
+        self._session.buffer_updated(n, clock.now())
+        return True
+
+    def _drop(self) -> bool:
+        """Read and drop, while lingering (F13)."""
+        if self.over:
+            return False
+        try:
+            more = socket.socket.recv(self.sock, _DROP)
+        except _NOT_NOW:
+            return False
+        except OSError:
+            more = b""
+        if not more:
+            self._lose(self._reason)
+        return True
+
+    # --- time ----------------------------------------------------------------------------------------------
+
+    def deadline(self) -> int | None:
+        """Return the mono_ns at which tick() is due, None for never."""
+        if self.over:
+            return None
+        limit = self._limit
+        if self.leaving:
+            return limit
+        due = self._session.next_deadline()
+        return due if limit is None or (due is not None and due < limit) else limit
+
+    def tick(self) -> None:
+        """Do what is due; take the events and flush() then.
+
+        What is in the socket is read before, one read of it: a peer that talks must not be taken for dead because we
+        stood still (H08), or because the program is behind and reading pauses.
+        """
+        if self.over:
+            return
+        self._read()
+        now = clock.now()
+        if self._limit is not None and now.mono_ns >= self._limit and not self.over:
+            self._lose(self._reason if self.leaving else "slow consumer: it takes nothing of what was sent")
+        if not (self.over or self.leaving):
+            self._session.poll(now)
+
+    # --- out -----------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what may go on the wire, and end the connection when the session asks for that."""
+        if self.unsent:
+            self._write(self._rest)
+        session = self._session
+        # A session hands out a long resend in batches; while the peer does not read, it is not asked for more (P16).
+        while not (self.unsent or self.leaving or self.over):
+            data = session.data_to_send()
+            if not data:
+                break
+            raw = data[0] if len(data) == 1 else b"".join(data)
+            if self._tap is not None:
+                self._tap.outbound(raw)
+            self._write(raw)
+        if self.over:
+            return
+        if not self.leaving:
+            reason = session.close_requested
+            if reason is not None:
+                self._leave(str(getattr(reason, "value", reason)))
+        elif not (self.unsent or self._said_end):
+            self._say_end()
+
+    def _write(self, data: Buffer) -> None:
+        try:
+            n = self._send(data)
+        except _NOT_NOW:
+            n = 0
+        except OSError as error:
+            self._fail(error)
+            return
+        if n == len(data):
+            if self.unsent:
+                self.unsent, self._rest = False, b""
+                if not self.leaving:
+                    self._limit = None
+            return
+        if n or not self.unsent:
+            if not self.leaving:
+                self._limit = clock.now().mono_ns + self._slow_after
+            self._rest = memoryview(data)[n:]
+            self.unsent = True
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def abort(self, reason: str, *, reset: bool = False) -> None:
+        """End the connection at once; what was not written stays unwritten. Take the events then.
+
+        Args: reason: what the session is told. reset: let the kernel drop what it still holds, too, and send RST.
+        """
+        if not self.over:
+            if reset:
+                _linger(self.sock)
+            self._lose(self._reason or reason)
+
+    def release(self) -> None:
+        """Close the socket, once nobody waits for it any more. Twice is once."""
+        self.sock.close()
+
+    def wake(self) -> None:
+        """Make whoever waits for the socket return: the connection is over."""
+        with suppress(OSError):  # it may not be connected any more
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    @property
+    def peername(self) -> str:
+        """The peer's address as text, for logs."""
+        try:
+            name = self.sock.getpeername()
+        except OSError:
+            return ""
+        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+
+    def _leave(self, reason: str) -> None:
+        """Close so that the peer gets what was sent last, which is often the reason (a Logout's text).
+
+        Closing a socket with unread input sends RST, and the peer's kernel then drops what it had not read. So our
+        side is closed first, input is read and dropped until the peer closes too, or for _LINGER seconds.
+        """
+        self.leaving, self.paused = True, False
+        self._limit = clock.now().mono_ns + int(_LINGER * _SECOND)
+        self._reason = self._reason or reason
+        if not self.unsent:
+            self._say_end()
+
+    def _say_end(self) -> None:
+        self._said_end = True
+        sock = self.sock
+        if isinstance(sock, ssl.SSLSocket):
+            with suppress(OSError, ValueError):
+                sock.unwrap()  # TLS's own goodbye; its answer is not waited for
+        try:
+            socket.socket.shutdown(sock, socket.SHUT_WR)
+        except OSError:
+            self._lose(self._reason)
+        if self._reason == _EOF:
+            self._lose(_EOF)  # the peer's side is closed, too: there is nothing to wait for
+
+    def _fail(self, error: OSError) -> None:
+        """Writing failed: what the peer said last may still be there to read (O12)."""
+        for _ in range(_LAST_READS):
+            if self.leaving or self.over or self._reason or not self._read():
+                break
+        self._lose(self._reason or _lost(error))
+
+    def _lose(self, reason: str) -> None:
+        if not self.over:
+            self.over = reason or "closed"
+            self.unsent, self._rest = False, b""
+            self._view = None
+            self._limit = None
+            self._session.disconnected(self.over, clock.now())
+
+
+def _lost(error: OSError) -> str:
+    return f"connection lost: {error or type(error).__name__}"
+
+
+def _linger(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+
+
+def _set_options(sock: socket.socket) -> None:
+    """Write each message at once, and let TCP notice a peer that vanished even where heartbeats are off (L17)."""
+    if sock.family in (socket.AF_INET, getattr(socket, "AF_INET6", None)):
+        with suppress(OSError):  # gone already: the first read says so
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
