@@ -30,11 +30,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-round-trip docs sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions docs sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-round-trip docs sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -136,6 +136,10 @@ bench-stores: install $(VENV)/.bench
 # 2,000 live sessions on one event loop, each with a store: does any get lost, and how late is the loop?
 bench-sessions: install
 	$(PY) -m benchmarks.many_sessions $(BENCH_ARGS)
+
+# An order and its report over loopback for every front end, beside raw sockets and rivals; on one core, and on two.
+bench-round-trip: install $(VENV)/.bench
+	$(PY) -m benchmarks.round_trip $(BENCH_ARGS)
 
 # Every workload and probe once, untimed: that rivals agree, and that what is reported can be measured.
 bench-check: install $(VENV)/.bench

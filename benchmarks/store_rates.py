@@ -24,7 +24,7 @@ from benchmarks.runner import describe_machine, measure, pin
 from benchmarks.workload import Entry, Workload
 from fixfast.store.journal import SyncPolicy
 
-__all__ = ["COLUMNS", "Peer", "main", "peers", "rate_table", "store_workloads"]
+__all__ = ["COLUMNS", "SURVIVES", "Peer", "main", "peers", "rate_table", "store_workloads"]
 
 #: messages sent in one turn of the loop, where there are many
 BATCH = 32
@@ -40,7 +40,7 @@ _FIELDS += [(38, "100"), (40, "2"), (44, "412.35"), (59, "0")]
 #: an order of 150 bytes
 RAW = ff.encode("FIX.4.4", "D", [(34, 1234), (49, "BOT01"), (56, "VENUE"), (52, 1_767_571_200 * 10**9), *_FIELDS])
 _NOW = ff.Now(1_000_000_000, 1_767_571_200 * 10**9)
-_SURVIVES = {
+SURVIVES = {
     "none": "killed process",
     "interval": "killed process; power loss but for a second of messages, no number used twice",
     "lease": "killed process; power loss: last messages may be gone, no number used twice",
@@ -123,10 +123,10 @@ def _ours(folder: Path) -> Iterator[Peer]:
     yield Peer("fixfast MemoryStore", "nothing", _calls(*bounded))
     for policy in get_args(SyncPolicy):
         journals = [ff.JournalStore(folder, session_id=f"{policy} {i}", sync=policy) for i in range(2)]
-        yield Peer(f"fixfast JournalStore {policy}", _SURVIVES[policy], _calls(*journals))
+        yield Peer(f"fixfast JournalStore {policy}", SURVIVES[policy], _calls(*journals))
     for policy in get_args(SyncPolicy):
         bases = [ff.SqliteStore(folder / f"{policy}{i}.db", session_id="x", sync=policy) for i in range(2)]
-        yield Peer(f"fixfast SqliteStore {policy}", _SURVIVES[policy], _calls(*bases))
+        yield Peer(f"fixfast SqliteStore {policy}", SURVIVES[policy], _calls(*bases))
 
 
 def _quickfix(folder: Path) -> Iterator[Peer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from fixfast import clock
 from fixfast.engine.config import Limits
@@ -50,7 +50,8 @@ class Door(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let a stranger in, if there is room."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are no asyncio.Transport by class
+        transport = cast(asyncio.Transport, transport)
         self._transport = transport
         name = transport.get_extra_info("peername")
         self.host = str(name[0]) if isinstance(name, tuple) else ""

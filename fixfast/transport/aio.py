@@ -12,7 +12,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from fixfast import clock
 from fixfast.types import Buffer, Now
@@ -103,7 +103,7 @@ class Pump(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin. An acceptor calls this itself, after set_protocol()."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's are none by class
         if self._ending:  # given up while it was being made: the session never hears of it
             transport.abort()
             return
