@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.errors import (
         BusinessReject,
         ConcurrencyError,
@@ -105,6 +106,7 @@ _HOME = {
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.live": "LiveSession",
+        "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
@@ -170,6 +172,7 @@ __all__ = [
     "MonthYear",
     "NotActive",
     "Now",
+    "RateLimit",
     "Reconnect",
     "Refuse",
     "Rejected",
@@ -194,6 +197,7 @@ __all__ = [
     "StreamDecoder",
     "Template",
     "Tenor",
+    "Throttle",
     "Validation",
     "__version__",
     "blank_secrets",
