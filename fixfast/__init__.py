@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
+    import fixfast.testing  # noqa: F401
     from fixfast.codec.columns import decode_columns, index
     from fixfast.codec.encode import encode
     from fixfast.codec.encoders import encoder
@@ -213,10 +214,17 @@ __all__ = [
     "load_dictionary",
     "parse",
     "serve",
+    "testing",
 ]
 
 
+#: rooms that are public as they are: ff.testing.pair
+_ROOMS = ("testing",)
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"fixfast.{name}")
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'fixfast' has no attribute {name!r}")
@@ -226,4 +234,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_ROOMS})

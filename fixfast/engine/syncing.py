@@ -10,16 +10,17 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from fixfast.engine.chores import Chores, Waiting
 from fixfast.store.base import Store
 
-__all__ = ["SyncPool", "Syncing", "sync_pool"]
+__all__ = ["Pool", "SyncPool", "Syncing", "replaced_pool", "sync_pool"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -28,6 +29,13 @@ _THREADS = 4
 #: Jobs a thread does before it tells the loops: to wake a loop for each of thousands costs more than the sync. Few, as
 #: the first waits for the last.
 _BUNCH = 8
+
+
+class Pool(Protocol):
+    """What has work done."""
+
+    def submit(self, work: Callable[[], object], done: Callable[[BaseException | None], None]) -> None:
+        """Have work() done, then done(None or its exception) called on the loop that runs here."""
 
 
 class _Job(NamedTuple):
@@ -104,6 +112,20 @@ def sync_pool() -> SyncPool:
     return SyncPool()
 
 
+@contextmanager
+def replaced_pool(pool: Pool) -> Iterator[None]:
+    """For tests: let `pool` do the work of those stores that have none of their own, as long as the block lasts."""
+    global _shared_pool
+    before, _shared_pool = _shared_pool, lambda: pool
+    try:
+        yield
+    finally:
+        _shared_pool = before
+
+
+#: where a Syncing without a pool of its own gets one
+_shared_pool: Callable[[], Pool] = sync_pool
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=sync_pool.cache_clear)  # a child has none of its parent's threads
 
@@ -119,7 +141,7 @@ class Syncing:
     """
 
     def __init__(
-        self, store: Store, synced: Callable[[BaseException | None], None], *, pool: SyncPool | None = None
+        self, store: Store, synced: Callable[[BaseException | None], None], *, pool: Pool | None = None
     ) -> None:
         self._store = store
         self._synced = synced
@@ -184,8 +206,8 @@ class Syncing:
         self._threads().submit(work, self._done)
         return running
 
-    def _threads(self) -> SyncPool:
-        return self._pool if self._pool is not None else sync_pool()
+    def _threads(self) -> Pool:
+        return self._pool if self._pool is not None else _shared_pool()
 
     def _done(self, error: BaseException | None) -> None:
         running, self._running = self._running, None

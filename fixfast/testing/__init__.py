@@ -1,15 +1,20 @@
-"""For tests of your own: what every message store promises, as a class of tests.
+"""For tests of your own: a pair of sessions on virtual time, and what every message store promises.
 
-from fixfast.testing import StoreContract
+async with ff.testing.pair(config) as pair:              # docs/testing-your-bot.md
+    pair.initiator.send_nowait("D", [...])
+    await pair.advance(30)
 
-class TestMyStore(StoreContract):
+class TestMyStore(ff.testing.StoreContract):             # docs/stores.md
     def open(self, directory):
         return MyStore(directory / "my.store")
 """
 
 from __future__ import annotations
 
+from fixfast.testing.link import Passed
 from fixfast.testing.model import StoreModel
+from fixfast.testing.pairs import Pair, mirrored, pair
 from fixfast.testing.stores import StoreContract, fix_message
+from fixfast.testing.virtual import VirtualTime
 
-__all__ = ["StoreContract", "StoreModel", "fix_message"]
+__all__ = ["Pair", "Passed", "StoreContract", "StoreModel", "VirtualTime", "fix_message", "mirrored", "pair"]

@@ -108,3 +108,18 @@ def test_a_brokers_dictionary_is_written_read_and_checked_by() -> None:
 def test_the_brokers_file_looks_right() -> None:
     said = run_python("-m", "fixfast", "dictionary", "check", "examples/broker.xml")
     assert said == "examples/broker.xml: FIX.4.4: 58 fields, 10 messages, 1 component\n\nnothing looks wrong\n"
+
+
+def test_the_tests_of_a_bot_pass() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(ROOT / "examples" / "test_my_bot.py"),
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "4 passed" in ran.stdout
