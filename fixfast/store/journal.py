@@ -390,6 +390,7 @@ class JournalStore:
             StoreCorrupt: a record is damaged; the messages before it were yielded. StoreError: reset, closed.
         """
         log, state = self._checked(), self._state
+        b = min(b, state.next_out - 1)  # a forged record of an older segment may claim a number not used yet
         if b < a:
             return iter(())
         with log.mutex:  # sync() may be beginning a segment
