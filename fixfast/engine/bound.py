@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
-from fixfast.engine.delivery import Delivery, Ended
-from fixfast.engine.failure import Failure
-from fixfast.engine.requests import Requests
-from fixfast.engine.sending import Sending
+from fixfast.engine.delivery import Delivery
 from fixfast.engine.syncing import Syncing
+from fixfast.engine.telling import Telling
 from fixfast.engine.wirelog import WireLog
-from fixfast.engine.witness import Witness
-from fixfast.errors import ConcurrencyError, ConfigError, NotActive, StoreError
+from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset
-from fixfast.session.session import Session
-from fixfast.session.state import CloseReason
-from fixfast.session.wire import Message
 from fixfast.store.base import Store
-from fixfast.store.memory import MemoryStore
 from fixfast.transport.aio import Pump
-from fixfast.types import Role, SessionID
+from fixfast.types import Role
 
 __all__ = ["Bound"]
 
 _log = logging.getLogger("fixfast.engine")
 
 
-class Bound(Sending):
+class Bound(Telling):
     """The half of a LiveSession that the pump, connect() and serve() call; a program uses the other one."""
+
+    _delivery: Delivery
 
     def __init__(
         self,
@@ -43,20 +36,7 @@ class Bound(Sending):
         store: Store | None = None,
         wire_log: WireLog | None = None,
     ) -> None:
-        if config.manual_logon:
-            raise ConfigError("manual_logon", True, "False: an engine's sessions are decided on by authenticate()")
-        if hooks.on_resend is not None and config.on_resend is None:
-            config = replace(config, on_resend=hooks.on_resend)
-        self.config = config
-        self.id: SessionID = config.session_id
-        self.connections = 0
-        self.error: BaseException | None = None
-        self.store_error: BaseException | None = None
-        self._hooks = hooks
-        self._store: Store = store if store is not None else MemoryStore()
-        # The program acknowledges by taking the next message, later than the session could know of it.
-        self._session = Session(replace(config, manual_done=True), self._store, role=role)
-        self._requests = Requests()
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log)
         self._delivery = Delivery(
             self,
             hooks,
@@ -66,28 +46,11 @@ class Bound(Sending):
             patient=lambda: bool(self._requests),
         )
         self.syncing = Syncing(self._store, self._on_synced)
-        self._witness = Witness(self.id, wire_log)
         self._pump: Pump | None = None
-        self._pressed = False
-        self._logged_on = False
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
         self._stopping = asyncio.Event()
-        self._failure: Failure | None = None  # why the connection that ended last did not come to a logon
-        self._logout_text = ""  # what on_logout will be told
-        self._goodbye = ""  # the text of our own Logout
 
     # --- called by the pump --------------------------------------------------------------------------------
-
-    def on_turn(self) -> None:
-        """Take the session's events."""
-        for event in self._session.events():
-            if isinstance(event, Message):
-                if event.fault is not None:
-                    self._witness.fault(event, event.fault)
-                if not (self._requests and self._answers(event)):
-                    self._delivery.message(event)
-            else:
-                self._on_event(event)
 
     def on_flushed(self) -> None:
         """See to it that the store keeps up."""
@@ -110,11 +73,6 @@ class Bound(Sending):
     def connected(self) -> bool:
         """There is a connection, logged on or not."""
         return self._pump is not None
-
-    @property
-    def held_back(self) -> bool:
-        """No Logon will be sent: the peer keeps saying that our MsgSeqNum is too low; a person must decide (I13)."""
-        return self._session.held_back
 
     def stop(self) -> None:
         """Let the session end for good when its connection does."""
@@ -148,11 +106,6 @@ class Bound(Sending):
             await asyncio.shield(pump.closed)  # one pass of the loop
         else:
             self._pump = None
-
-    def take_failure(self) -> Failure | None:
-        """Return why the last connection never was logged on; None if it was."""
-        failure, self._failure = self._failure, None
-        return failure
 
     def say_goodbye(self) -> None:
         """Send a Logout and do not wait for the answer: what can be done for the peer when the program fails."""
@@ -191,56 +144,9 @@ class Bound(Sending):
         if self._pump is not None:
             self._pump.soon()
 
-    def _on_event(self, event: object) -> None:
-        self._witness.event(event)
-        if isinstance(event, LoggedOn):
-            self._logged_on = True
-            self.connections += 1
-            self._wake()
-            if self._delivery.full:
-                self._on_pressure(True)
-        elif isinstance(event, LogonRefused):
-            self._failure = Failure.of(event)
-        elif isinstance(event, LoggedOut):
-            text = (self._goodbye if event.initiated_by_us else "") or event.text
-            self._logout_text = f"Logout: {text}" if text else "Logout"
-        elif isinstance(event, SequenceReset):
-            self._delivery.restart()
-        elif isinstance(event, Disconnected) and event.reason is CloseReason.STORE and self.store_error is None:
-            self.store_error = StoreError("the message store failed, see the Alarm event")
-        self._delivery.event(event)
-        if isinstance(event, Disconnected):
-            if self._logged_on:
-                self._logged_on = False
-                self._delivery.event(Ended(self._logout_text or event.detail or event.reason.value))
-            elif self._failure is None:
-                self._failure = Failure.of(event)
-            self._logout_text = ""
-
-    def _answers(self, message: Message) -> bool:
-        """Give a message to the request it answers."""
-        answer = self._requests.answered_by(message)
-        if answer is None:
-            return False
-        self._delivery.expect(message)
-        message.detach()  # it is read after the next bytes came in
-        answer.set_result(message)
-        return True
-
-    def _acknowledge(self, n: int) -> None:
-        try:
-            self._session.done(n)
-        except StoreError as error:
-            self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error)
-        self._soon()  # a failed store ends the session, and a record may want a sync
-
-    def _on_pressure(self, full: bool) -> None:
-        if full is not self._pressed and self._pump is not None:
-            self._pressed = full
-            if full:
-                _log.warning("%s: too many messages wait for the program; reading from the peer pauses", self.id)
-            self._pump.pause_reading(full)
+    def _pause(self, pause: bool) -> None:
+        if self._pump is not None:
+            self._pump.pause_reading(pause)
 
     def _on_synced(self, error: BaseException | None) -> None:
         if error is not None:

@@ -74,7 +74,8 @@ class LiveSession(Bound):
         fields = list(fields)
         if match is None:
             match = match_by_id(msg_type, fields)
-        answer = self._requests.add(match, self.send_nowait(msg_type, fields))
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._requests.add(match, self.send_nowait(msg_type, fields), answer)
         return await self._requests.wait(answer, self._delivery, timeout)
 
     # --- receiving -----------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fixfast.engine.delivery import Delivery
 from fixfast.session.wire import Message
 
-__all__ = ["Requests", "match_by_id"]
+__all__ = ["Answer", "Requests", "match_by_id"]
 
 #: request type -> the tag whose value its answer repeats
 _REPLY_TAG = {
@@ -31,10 +31,18 @@ _REPLY_TAG = {
 }
 
 
+class Answer(Protocol):
+    """Where an answer goes: a future of asyncio, or one of threads."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: Message, /) -> None: ...
+    def set_exception(self, exception: BaseException, /) -> None: ...
+
+
 class _Waiter(NamedTuple):
     match: Callable[[Message], object]
     seq: int
-    answer: asyncio.Future[Message]
+    answer: Answer
 
 
 class Requests:
@@ -48,11 +56,9 @@ class Requests:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def add(self, match: Callable[[Message], object], seq: int) -> asyncio.Future[Message]:
-        """Wait for a message that `match` accepts, or a reject of our message `seq`."""
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    def add(self, match: Callable[[Message], object], seq: int, answer: Answer) -> None:
+        """Let `answer` wait for a message that `match` accepts, or a reject of our message `seq`."""
         self._waiting.append(_Waiter(match, seq, answer))
-        return answer
 
     async def wait(self, answer: asyncio.Future[Message], delivery: Delivery, timeout: float | None) -> Message:
         """Return what add() waits for; it is delivered as any other message if it comes too late for us.
@@ -73,11 +79,11 @@ class Requests:
         delivery.dealt_with(message)
         return message
 
-    def forget(self, answer: asyncio.Future[Message]) -> None:
+    def forget(self, answer: Answer) -> None:
         """Wait no longer."""
         self._waiting = [waiter for waiter in self._waiting if waiter.answer is not answer]
 
-    def answered_by(self, message: Message) -> asyncio.Future[Message] | None:
+    def answered_by(self, message: Message) -> Answer | None:
         """Return the oldest request that a message answers; None: there is none. A failing `match` ends its request."""
         reject = message.msg_type in ("3", "j")
         for waiter in self._waiting:
