@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from fixfast.dictionary.model import Dictionary
     from fixfast.dictionary.validation import Fault, InvalidMessage, Validation
     from fixfast.dictionary.versions import DictionarySet
-    from fixfast.engine.acceptor import Accept, LogonRequest, Refuse, Server, serve
+    from fixfast.engine.acceptor import Server, serve
     from fixfast.engine.application import Application
+    from fixfast.engine.authentication import Accept, LogonRequest, Refuse
     from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
+    from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.errors import (
@@ -102,10 +104,12 @@ _HOME = {
         "fixfast.dictionary.model": "Dictionary",
         "fixfast.dictionary.validation": "Fault InvalidMessage Validation",
         "fixfast.dictionary.versions": "DictionarySet",
-        "fixfast.engine.acceptor": "Accept LogonRequest Refuse Server serve",
+        "fixfast.engine.acceptor": "Server serve",
         "fixfast.engine.application": "Application",
+        "fixfast.engine.authentication": "Accept LogonRequest Refuse",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
+        "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.errors": (
@@ -160,6 +164,7 @@ __all__ = [
     "Index",
     "InvalidMessage",
     "JournalStore",
+    "Limits",
     "LiveSession",
     "LocalProtocolError",
     "LogonContext",

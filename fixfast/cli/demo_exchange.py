@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from fixfast.cli.demo_child import BOT, EXCHANGE, TICKS, Lifeline, child_command, emit, private_directory
-from fixfast.engine.acceptor import LogonRequest, Refuse, serve
+from fixfast.engine.acceptor import serve
+from fixfast.engine.authentication import LogonRequest, Refuse
 from fixfast.engine.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.exchange.gateway import ExchangeApplication

@@ -3,90 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
 import ssl as tls_module
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from fixfast import clock
 from fixfast.engine.allow import AllowList
 from fixfast.engine.application import Hooks
-from fixfast.engine.config import Limits, with_dictionary
+from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
+from fixfast.engine.config import with_dictionary
 from fixfast.engine.door import Door
+from fixfast.engine.limits import Limits
 from fixfast.engine.live import LiveSession
+from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
-from fixfast.session.checks import public_text
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
-from fixfast.session.wire import Message, encode
 from fixfast.store.base import Store
 from fixfast.types import Role, SessionID
 
-__all__ = ["Accept", "LogonRequest", "Refuse", "Server", "serve"]
-
-_log = logging.getLogger("fixfast.engine")
-
-
-@dataclass(frozen=True, slots=True)
-class LogonRequest:
-    """A whole Logon that reached the acceptor; nothing in it is proven yet.
-
-    Attributes:
-        session_id: the identity asked for, as seen from our side.
-        message: the Logon. Do not log it whole: it may hold a password.
-        config: the options of the session with this identity that was added before; None: there is none.
-        address: the peer's address and port.
-        username, password, new_password: 553, 554 and 925, empty where absent (L20). Encrypted ones (1400 to 1404) are
-            in the message (L22).
-        certificate: the peer's TLS certificate as `ssl.SSLSocket.getpeercert()` gives it, None without one.
-    """
-
-    session_id: SessionID
-    message: Message = field(repr=False)
-    config: SessionConfig | None
-    address: str
-    username: str
-    password: str = field(repr=False)
-    certificate: Mapping[str, Any] | None = field(default=None, repr=False)
-    new_password: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Accept:
-    """The answer of authenticate() that there will be a session, and what the peer is told with it.
-
-    Args:
-        config: the options to take the session up with. A session that is there already keeps its own.
-        status: SessionStatus(1409) of our Logon (FIXT.1.1): 1 password changed, 2 due to expire, 3 the new one does not
-            comply (L20, L21).
-        text: Text(58) of our Logon.
-    """
-
-    config: SessionConfig
-    status: int | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """The answer of authenticate() that there will be no session.
-
-    Args:
-        text: Text(58) of the Logout. Keep it general: it goes to a stranger. One that has a password in it is replaced
-            (C23).
-        status: SessionStatus(1409) of the Logout (FIXT.1.1): 5 wrong user name or password, 6 account locked, 7 not at
-            this time, 8 password expired (L21).
-        silent: close without a Logout, as for an unknown identity (L05).
-    """
-
-    text: str = ""
-    status: int | None = None
-    silent: bool = False
+__all__ = ["Server", "serve"]
 
 
 def serve(
@@ -155,12 +93,11 @@ class Server:
         self._host = host
         self._port = port
         self._stores = stores
-        self._tls = tls
         self._limits = limits
-        self._allow = AllowList(allow) if allow is not None else None
+        allowed = AllowList(allow) if allow is not None else None
+        self._reception = Reception(limits, self._decide, tls=tls, allow=allowed)
         self._wire_log = wire_log
         self._registry = Registry()
-        self._doors: set[Door] = set()
         self._server: asyncio.Server | None = None
         self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
@@ -189,14 +126,7 @@ class Server:
         try:
             for config in self._configs:
                 await self.add(config)
-            self._server = await loop.create_server(
-                lambda: Door(self._limits, self),
-                self._host,
-                self._port,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._limits.logon_timeout if self._tls is not None else None,
-                ssl_shutdown_timeout=self._limits.logon_timeout if self._tls is not None else None,
-            )
+            self._server = await loop.create_server(self._reception.door, self._host, self._port, backlog=1024)
         except BaseException:
             await self.close(timeout=0)
             raise
@@ -224,8 +154,7 @@ class Server:
             self._server.close()
         sessions: list[LiveSession] = []
         try:
-            for door in list(self._doors):
-                await door.close()
+            await self._reception.close()
             # Only now: until its door was shut, a stranger could become a session.
             sessions += self._registry.values()
             limit = 5.0 if timeout is None else timeout
@@ -235,7 +164,7 @@ class Server:
             ended = await asyncio.gather(*ends, return_exceptions=True)  # one store that fails keeps none open
             for session in sessions:
                 if session.id in self._registry:
-                    self._registry.remove(session.id)
+                    self._registry.take(session.id)
             if self._server is not None:
                 await self._server.wait_closed()
         for error in ended:
@@ -247,14 +176,45 @@ class Server:
     async def add(self, config: SessionConfig) -> LiveSession:
         """Make a session known, and open its store; its peer may log on from now on.
 
-        Raises: ConfigError: there is one with this identity. StoreError: its store cannot be opened. DictionaryError:
-            the dictionary that it names cannot be loaded.
+        Raises: ConfigError: there is one with this identity, or it comes or goes at this moment. StoreError: its store
+            cannot be opened. DictionaryError: the dictionary that it names cannot be loaded.
+        """
+        if not isinstance(config, SessionConfig):
+            raise ConfigError("config", type(config).__name__, "a SessionConfig")
+        return await self._open(config)
+
+    async def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
+        """Log a session out, close its store, forget it. A logon that is being decided on comes to nothing.
+
+        Raises: KeyError: there is none with this identity.
+        """
+        with self._registry.changing(identity):
+            await self._end(self._registry.take(identity), text, timeout)
+
+    async def replace(self, config: SessionConfig, text: str = "", *, timeout: float | None = 5.0) -> LiveSession:
+        """Give a session other options: it is logged out, its store is closed and opened again, its numbers go on.
+
+        Nobody logs on in between. Should its store not open again, there is no such session any more.
+
+        Raises: KeyError: there is none with this identity. ConfigError, StoreError, DictionaryError: as add().
         """
         if not isinstance(config, SessionConfig):
             raise ConfigError("config", type(config).__name__, "a SessionConfig")
         config = await with_dictionary(config)
-        if config.session_id in self._registry:
-            raise ConfigError("config", str(config.session_id), "a session that is not there yet")
+        with self._registry.changing(config.session_id):
+            await self._end(self._registry.take(config.session_id), text, timeout)
+            return await self._make(config)
+
+    async def _open(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
+        if self._closed:
+            raise RuntimeError("the server was closed")
+        config = await with_dictionary(config)
+        with self._registry.changing(config.session_id):
+            if self._registry.find(config.session_id) is not None:
+                raise ConfigError("config", str(config.session_id), "a session that is not there yet")
+            return await self._make(config, made=made)
+
+    async def _make(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
         store: Store | None = None
         if self._stores is not None:
             job = asyncio.get_running_loop().run_in_executor(None, self._stores, config)
@@ -265,19 +225,14 @@ class Server:
                 raise
         try:
             session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
-            self._registry.add(session)
+            self._registry.put(session, made=made)
         except BaseException:
             if store is not None:
                 store.close()
             raise
         return session
 
-    async def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
-        """Log a session out, close its store, forget it.
-
-        Raises: KeyError: there is none with this identity.
-        """
-        session = self._registry.remove(identity)
+    async def _end(self, session: LiveSession, text: str, timeout: float | None) -> None:
         try:
             await session.close(text, timeout=timeout)
         finally:
@@ -285,68 +240,48 @@ class Server:
 
     # --- called by the doors -------------------------------------------------------------------------------
 
-    def admit(self, door: Door) -> bool:
-        """Say whether there is room for one more stranger (C1)."""
-        if self._closed:
-            return False  # accepted in the moment it was closed
-        if self._allow is not None and door.host not in self._allow:
-            _log.warning("connection from %s closed at once: not on the allow-list", door.address)
-            return False
-        connected = sum(session.connected for session in self._registry.values())
-        if len(self._doors) >= self._limits.pending or connected + len(self._doors) >= self._limits.connections:
-            _log.warning("connection from %s closed at once: too many", door.address)
-            return False
-        self._doors.add(door)
-        return True
-
-    def leave(self, door: Door) -> None:
-        """Know that a door is shut."""
-        self._doors.discard(door)
-
-    async def decide(self, door: Door, attempt: LogonAttempt) -> None:
-        """Authenticate a Logon; give its connection to the session, or end it.
+    async def _decide(self, door: Door, attempt: LogonAttempt) -> None:
+        """Authenticate a Logon; give its connection to the session, or have it closed.
 
         Nothing is reset, stored or numbered before this says yes (L29).
         """
-        identity = attempt.session_id
-        if self._busy(identity):
-            _log.warning("%s: a second connection, from %s, was dropped", identity, door.address)  # L04
+        identity, registry = attempt.session_id, self._registry
+        if registry.busy(identity):
+            self._second(door, identity)  # L04
             return
-        self._registry.begin_logon(identity)
-        try:
-            verdict = await self._verdict(door, attempt)
+        with registry.logging_on(identity):
+            known = registry.find(identity)
+            verdict = await self._verdict(door, attempt, known.config if known is not None else None)
             if isinstance(verdict, Refuse):
-                _log.warning("%s: logon from %s refused", identity, door.address)
+                what = f"{identity}: logon from {door.address} refused"
+                self._reception.failed(door, "logons refused", what)
                 if not verdict.silent:
-                    door.say(_refusal(attempt, verdict))
+                    door.say(refusal(attempt, verdict))
                 return
-            session = self._registry.get(verdict.config.session_id)
-            if session is None:
-                session = await self.add(verdict.config)
-            await session.syncing.prepare()
-        finally:
-            self._registry.end_logon(identity)
-        if session.stopping.is_set() or session.connected:
-            _log.warning("%s: a second connection, from %s, was dropped", identity, door.address)
+            session = registry.find(identity)
+            if session is None and known is None:
+                if registry.made >= self._limits.sessions:
+                    what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
+                    self._reception.note("logons beyond limits.sessions", what)
+                    return
+                session = await self._open(verdict.config, made=True)
+            if session is not None:
+                await session.syncing.prepare()
+        # Meanwhile the program may have removed it, or put another in its place.
+        if session is None or session is not registry.find(identity) or session.stopping.is_set() or session.connected:
+            self._second(door, identity)
             return
-        door.hand_over(session.attach(first=attempt.data, text=verdict.text, status=verdict.status))
+        pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status)
+        guest, crowd = door.guest, self._reception.crowd
+        assert guest is not None
+        pump.closed.add_done_callback(lambda _: crowd.leave(guest))
+        door.hand_over(pump)
 
-    def _find(self, identity: SessionID) -> LiveSession | None:
-        session = self._registry.get(identity)
-        if session is None:  # a qualifier is ours alone, it never is on the wire
-            wire = (identity.begin_string, identity.sender_comp_id, identity.target_comp_id)
-            for known, candidate in self._registry.items():
-                if (known.begin_string, known.sender_comp_id, known.target_comp_id) == wire:
-                    return candidate
-        return session
+    def _second(self, door: Door, identity: SessionID) -> None:
+        what = f"{identity}: a second connection, from {door.address}, was dropped"
+        self._reception.note("second connections dropped", what)
 
-    def _busy(self, identity: SessionID) -> bool:
-        session = self._find(identity)
-        return self._registry.busy(identity) or (session is not None and session.connected)
-
-    async def _verdict(self, door: Door, attempt: LogonAttempt) -> Accept | Refuse:
-        known = self._find(attempt.session_id)
-        config = known.config if known is not None else None
+    async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
         if self._hooks.authenticate is None:
             return Accept(config) if config is not None else Refuse(silent=True)
         message = attempt.message
@@ -360,53 +295,15 @@ class Server:
             certificate=door.certificate,
             new_password=message.get(925) or "",
         )
-        try:
-            async with asyncio.timeout(self._limits.authenticate_timeout):
-                verdict = self._hooks.authenticate(request)
-                if inspect.isawaitable(verdict):
-                    verdict = await verdict
-        except TimeoutError:
-            _log.error("application.authenticate took longer than %g s", self._limits.authenticate_timeout)
-            return Refuse(silent=True)
-        except Exception as error:
+        return await ask(self._hooks.authenticate, request, self._limits.authenticate_timeout, self._failed)
+
+    def _failed(self, what: str, error: BaseException | None) -> None:
+        """Write down that authenticate() did, not more often than once a second: strangers make it run."""
+        kind = "answers of application.authenticate that are none"
+        if self._reception.note(kind, f"application.authenticate {what}") and error is not None:
             self._hooks.failed("authenticate", error)
-            return Refuse(silent=True)
-        if isinstance(verdict, SessionConfig):
-            verdict = Accept(verdict)
-        if isinstance(verdict, Accept) and isinstance(verdict.config, SessionConfig):
-            ours = verdict.config.session_id
-            if (ours.begin_string, ours.sender_comp_id, ours.target_comp_id) == (
-                attempt.session_id.begin_string, attempt.session_id.sender_comp_id, attempt.session_id.target_comp_id
-            ):  # fmt: skip
-                return verdict
-            _log.error("application.authenticate gave the options of %s for %s", ours, attempt.session_id)
-        elif isinstance(verdict, Refuse):
-            return verdict
-        else:
-            _log.error("application.authenticate returned a %s", type(verdict).__name__)
-        return Refuse(silent=True)
 
 
 def _close_late(job: asyncio.Future[Store]) -> None:
     if not job.cancelled() and job.exception() is None:
         job.result().close()
-
-
-def _refusal(attempt: LogonAttempt, verdict: Refuse) -> bytes:
-    """Return the Logout for a Logon that was refused (L19).
-
-    It is numbered 1, whatever the session's numbers are: nothing of the session is touched for a stranger (T1), and an
-    initiator that waits for a Logon answer takes a Logout of any number (I07).
-    """
-    identity = attempt.session_id
-    fields: list[tuple[int, str | int]] = [
-        (49, identity.sender_comp_id),
-        (56, identity.target_comp_id),
-        (34, 1),
-        (52, clock.now().wall_ns),
-    ]
-    if verdict.text:
-        fields.append((58, public_text(verdict.text, attempt.message)))
-    if verdict.status is not None and identity.begin_string == "FIXT.1.1":
-        fields.append((1409, verdict.status))
-    return bytes(encode(identity.begin_string, "5", fields))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fixfast.errors import ConfigError
 
 if TYPE_CHECKING:
-    from fixfast.engine.acceptor import Accept, LogonRequest, Refuse
+    from fixfast.engine.authentication import Accept, LogonRequest, Refuse
     from fixfast.engine.live import LiveSession
     from fixfast.session.config import SessionConfig
     from fixfast.session.wire import Message

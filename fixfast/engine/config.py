@@ -1,46 +1,14 @@
-"""The options of engines: what strangers may cost, and what of a session's options is in files."""
+"""What of a session's options is in files."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fixfast.dictionary.load import load_dictionary
-from fixfast.engine.connection import ConnectionConfig, Reconnect, positive
-from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 
-__all__ = ["ConnectionConfig", "Limits", "Reconnect", "with_dictionary"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What an acceptor spends on strangers before their Logon is accepted (C1, L30).
-
-    Args:
-        logon_bytes: bytes read before a whole Logon must have arrived.
-        logon_timeout: seconds from TCP accept (and TLS handshake) to a whole Logon.
-        authenticate_timeout: seconds the application's authenticate() may take.
-        pending: connections not logged on at one time; the next is closed at once.
-        connections: connections in all, logged on or not.
-
-    Raises:
-        ConfigError: a value is out of range.
-    """
-
-    logon_bytes: int = 4096
-    logon_timeout: float = 5.0
-    authenticate_timeout: float = 10.0
-    pending: int = 256
-    connections: int = 4096
-
-    def __post_init__(self) -> None:
-        for name in ("logon_timeout", "authenticate_timeout"):
-            positive(name, getattr(self, name))
-        for name in ("logon_bytes", "pending", "connections"):
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ConfigError(name, value, "a whole number of at least 1")
+__all__ = ["with_dictionary"]
 
 
 async def with_dictionary(config: SessionConfig) -> SessionConfig:

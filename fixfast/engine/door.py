@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, cast
 
 from fixfast import clock
-from fixfast.engine.config import Limits
+from fixfast.engine.crowd import Guest
+from fixfast.engine.limits import Limits
 from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
+from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
 
 __all__ = ["Door", "House"]
@@ -21,30 +24,42 @@ _log = logging.getLogger("fixfast.engine")
 class House(Protocol):
     """Who the door belongs to."""
 
+    limits: Limits
+    tls: ssl.SSLContext | None
+    scratch: bytearray
+    #: has hand_over() called, or returns to have the connection closed
+    decide: Callable[[Door, LogonAttempt], Awaitable[None]]
+
     def admit(self, door: Door) -> bool:
         """Say whether there is room."""
 
-    def leave(self, door: Door) -> None:
+    def leave(self, door: Door, *, logged_on: bool = False) -> None:
         """Know that the door is shut."""
 
-    async def decide(self, door: Door, attempt: LogonAttempt) -> None:
-        """Call hand_over(), or return to have the connection closed."""
+    def failed(self, door: Door, kind: str, text: str = "") -> None:
+        """Know that the connection came to nothing by the peer's doing."""
+
+    def note(self, kind: str, text: str) -> bool:
+        """Write down what happened to a stranger, or count it."""
 
 
 class Door(asyncio.BufferedProtocol):
     """Reads one Logon, no more than `limits.logon_bytes`, and then nothing until it is decided on.
 
-    A stranger costs a few kilobytes and one timer: no session, no store, no dictionary.
+    A stranger costs a few kilobytes and one timer: no session, no store, no dictionary. TLS begins here, not in the
+    listening socket: who is refused costs no handshake, and handshakes under way are counted.
     """
 
-    def __init__(self, limits: Limits, house: House) -> None:
+    def __init__(self, house: House) -> None:
         self._house = house
-        self._gate = LogonGate(max_bytes=limits.logon_bytes, timeout=limits.logon_timeout)
-        self._buffer = bytearray(limits.logon_bytes)
+        self._gate: LogonGate | None = None  # from the moment that a Logon may come
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._early = b""  # came in the packet that ended the TLS handshake
+        self._heard = False
         self._shut = False
+        self.guest: Guest | None = None  # set by admit()
         self.address = self.host = ""
         self.certificate: Mapping[str, Any] | None = None
 
@@ -53,33 +68,28 @@ class Door(asyncio.BufferedProtocol):
         # uvloop's transports are no asyncio.Transport by class
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
-        name = transport.get_extra_info("peername")
-        self.host = str(name[0]) if isinstance(name, tuple) else ""
-        self.address = f"{self.host}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+        self.host, self.address = address_of(transport)
         if not self._house.admit(self):
             transport.abort()
             return
-        self.certificate = transport.get_extra_info("peercert") or None
-        now = clock.now()
-        self._gate.poll(now)
-        self._arm()
+        self._begin()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Return where the next bytes go."""
-        return self._buffer
+        return self._house.scratch
 
     def buffer_updated(self, nbytes: int) -> None:
         """Look for the Logon."""
-        if self._shut or self._task is not None:
+        if self._shut:
             return
-        attempt = self._gate.receive_data(bytes(memoryview(self._buffer)[:nbytes]), clock.now())
-        if attempt is not None:
-            assert self._transport is not None
-            self._transport.pause_reading()  # what follows waits in the kernel
-            self._stop_timer()
-            self._task = asyncio.get_running_loop().create_task(self._decide(attempt))
-        elif self._gate.close_requested:
-            self._refuse()
+        self._heard = True
+        data = bytes(memoryview(self._house.scratch)[:nbytes])
+        if self._gate is None:
+            self._early += data
+            if len(self._early) > self._house.limits.logon_bytes:
+                self._turn_away(CloseReason.TOO_LARGE.value)
+        elif self._task is None:
+            self._receive(self._gate, data)
 
     def eof_received(self) -> bool:
         """Close: nobody who wants a session hangs up."""
@@ -97,7 +107,7 @@ class Door(asyncio.BufferedProtocol):
         """Give the connection to a session's pump."""
         transport = self._transport
         assert transport is not None
-        self._leave()
+        self._leave(logged_on=True)
         transport.set_protocol(pump)
         pump.connection_made(transport)
         if not transport.is_closing():
@@ -121,16 +131,81 @@ class Door(asyncio.BufferedProtocol):
 
     # --- inside --------------------------------------------------------------------------------------------
 
+    def _begin(self) -> None:
+        if self._house.tls is None:
+            self._open()
+            return
+        assert self._transport is not None
+        self._transport.pause_reading()  # the first bytes are the handshake's
+        self._task = asyncio.get_running_loop().create_task(self._secure(self._house.tls))
+
+    async def _secure(self, context: ssl.SSLContext) -> None:
+        transport = self._transport
+        assert transport is not None
+        limit = self._house.limits.handshake_timeout
+        try:
+            secure = await asyncio.get_running_loop().start_tls(
+                transport, self, context, server_side=True, ssl_handshake_timeout=limit, ssl_shutdown_timeout=limit
+            )
+        except (OSError, ssl.SSLError) as error:
+            # A port scan or a health check ends here, too: who did not say anything that is wrong has not failed.
+            if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+                why = getattr(error, "reason", None) or type(error).__name__
+                self._house.failed(
+                    self, "no TLS handshake", f"connection from {self.address} closed: no TLS handshake ({why})"
+                )
+            transport.abort()
+            self._leave()
+            return
+        assert secure is not None
+        self._transport, self._task = secure, None
+        if self._shut:
+            secure.abort()
+            return
+        self._open()
+        if self._early:
+            early, self._early = self._early, b""
+            assert self._gate is not None
+            self._receive(self._gate, early)
+
+    def _open(self) -> None:
+        """From here on, a Logon may come."""
+        assert self._transport is not None
+        limits = self._house.limits
+        self.certificate = self._transport.get_extra_info("peercert") or None
+        self._gate = LogonGate(max_bytes=limits.logon_bytes, timeout=limits.logon_timeout)
+        self._gate.poll(clock.now())
+        self._arm(self._gate)
+
+    def _receive(self, gate: LogonGate, data: bytes) -> None:
+        attempt = gate.receive_data(data, clock.now())
+        if attempt is not None:
+            assert self._transport is not None
+            self._transport.pause_reading()  # what follows waits in the kernel
+            self._stop_timer()
+            self._task = asyncio.get_running_loop().create_task(self._decide(attempt))
+        elif gate.close_requested:
+            self._turn_away(gate.close_requested.value)
+
     async def _decide(self, attempt: LogonAttempt) -> None:
         try:
             await self._house.decide(self, attempt)
         except (FixfastError, OSError) as error:
-            _log.error("%s: no session for a logon from %s: %s", attempt.session_id, self.address, error)
+            what = f"{attempt.session_id}: no session for a logon from {self.address}: {error}"
+            self._house.note("logons that could not be dealt with", what)
         except Exception:  # the program's: what makes its stores
-            _log.exception("%s: no session for a logon from %s", attempt.session_id, self.address)
+            what = f"{attempt.session_id}: no session for a logon from {self.address}"
+            if self._house.note("logons that could not be dealt with", what):
+                _log.exception("%s", what)
         finally:
             if not self._shut:  # not handed over
                 self._refuse()
+
+    def _turn_away(self, why: str) -> None:
+        """Close, by the peer's doing. Who did not send a byte has done nothing."""
+        if self._heard:
+            self._house.failed(self, why)
+        self._refuse()
 
     def _refuse(self) -> None:
         transport = self._transport
@@ -138,27 +213,36 @@ class Door(asyncio.BufferedProtocol):
         if transport is not None:
             transport.close()
 
-    def _leave(self) -> None:
+    def _leave(self, *, logged_on: bool = False) -> None:
         self._stop_timer()
         if not self._shut:
             self._shut = True
-            self._house.leave(self)
+            self._house.leave(self, logged_on=logged_on)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _arm(self) -> None:
-        due = self._gate.next_deadline()
+    def _arm(self, gate: LogonGate) -> None:
+        due = gate.next_deadline()
         if due is not None:
             wait = max(0, due - clock.now().mono_ns) / 1e9
-            self._timer = asyncio.get_running_loop().call_later(wait, self._on_timer)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._on_timer, gate)
 
-    def _on_timer(self) -> None:
+    def _on_timer(self, gate: LogonGate) -> None:
         self._timer = None
-        self._gate.poll(clock.now())
-        if self._gate.close_requested:
-            self._refuse()
+        gate.poll(clock.now())
+        if gate.close_requested:
+            self._turn_away(gate.close_requested.value)
         else:
-            self._arm()
+            self._arm(gate)
+
+
+def address_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
+    """Return a peer's host, and host and port as text. Both are empty for a Unix socket."""
+    name = transport.get_extra_info("peername")
+    if not isinstance(name, tuple):
+        return "", ""
+    host = str(name[0])
+    return host, f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"

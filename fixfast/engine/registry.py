@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from fixfast.engine.authentication import on_the_wire
 from fixfast.engine.live import LiveSession
 from fixfast.errors import ConfigError
 from fixfast.types import SessionID
@@ -12,11 +14,20 @@ __all__ = ["Registry"]
 
 
 class Registry(Mapping[SessionID, LiveSession]):
-    """SessionID -> LiveSession, in the order they were added, and which identities are being decided on."""
+    """SessionID -> LiveSession, in the order they were added; which identities somebody is busy with.
+
+    Sessions differ by what is on the wire: a qualifier is ours alone, and tells no two sessions of one server apart.
+
+    Attributes:
+        made: how many of the sessions are there because somebody logged on.
+    """
 
     def __init__(self) -> None:
         self._sessions: dict[SessionID, LiveSession] = {}
-        self._logging_on: set[SessionID] = set()
+        self._by_wire: dict[tuple[str, str, str], LiveSession] = {}
+        self._changing: set[tuple[str, str, str]] = set()
+        self._logging_on: set[tuple[str, str, str]] = set()
+        self._made: set[SessionID] = set()
 
     def __getitem__(self, identity: SessionID) -> LiveSession:
         return self._sessions[identity]
@@ -27,31 +38,57 @@ class Registry(Mapping[SessionID, LiveSession]):
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def add(self, session: LiveSession) -> None:
-        """Take in a session.
+    @property
+    def made(self) -> int:
+        return len(self._made)
 
-        Raises: ConfigError: there is one with this identity.
-        """
-        if session.id in self._sessions:
-            raise ConfigError("config", str(session.id), "a session that is not there yet")
-        self._sessions[session.id] = session
+    def put(self, session: LiveSession, *, made: bool = False) -> None:
+        """Take in a session, inside changing()."""
+        self._sessions[session.id] = self._by_wire[on_the_wire(session.id)] = session
+        if made:
+            self._made.add(session.id)
 
-    def remove(self, identity: SessionID) -> LiveSession:
+    def take(self, identity: SessionID) -> LiveSession:
         """Take out a session and return it.
 
         Raises: KeyError: there is none.
         """
-        return self._sessions.pop(identity)
+        session = self._sessions.pop(identity)
+        del self._by_wire[on_the_wire(identity)]
+        self._made.discard(identity)
+        return session
+
+    def find(self, identity: SessionID) -> LiveSession | None:
+        """Return the session that a message with this identity is for, whatever its qualifier."""
+        return self._by_wire.get(on_the_wire(identity))
 
     def busy(self, identity: SessionID) -> bool:
-        """Tell whether a connection has, or is about to get, this identity (L04)."""
-        session = self._sessions.get(identity)
-        return identity in self._logging_on or (session is not None and session.connected)
+        """Tell whether a connection has, or is about to get, this identity (L04), or the session comes or goes."""
+        wire = on_the_wire(identity)
+        session = self._by_wire.get(wire)
+        return wire in self._logging_on or wire in self._changing or (session is not None and session.connected)
 
-    def begin_logon(self, identity: SessionID) -> None:
-        """Mark an identity as being decided on."""
-        self._logging_on.add(identity)
+    @contextmanager
+    def logging_on(self, identity: SessionID) -> Iterator[None]:
+        """Have no second connection decided on for an identity while the block runs."""
+        wire = on_the_wire(identity)
+        self._logging_on.add(wire)
+        try:
+            yield
+        finally:
+            self._logging_on.discard(wire)
 
-    def end_logon(self, identity: SessionID) -> None:
-        """Take the mark away."""
-        self._logging_on.discard(identity)
+    @contextmanager
+    def changing(self, identity: SessionID) -> Iterator[None]:
+        """Have nobody else add, remove or log on to a session while the block runs: its store opens or closes.
+
+        Raises: ConfigError: somebody does already.
+        """
+        wire = on_the_wire(identity)
+        if wire in self._changing:
+            raise ConfigError("config", str(identity), "a session that is not being added or removed at this moment")
+        self._changing.add(wire)
+        try:
+            yield
+        finally:
+            self._changing.discard(wire)

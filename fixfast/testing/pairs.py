@@ -9,7 +9,7 @@ from datetime import datetime
 from types import TracebackType
 
 from fixfast.engine.acceptor import Server, serve
-from fixfast.engine.config import ConnectionConfig, Reconnect
+from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.errors import ConfigError

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config import Limits
 from tests.engine.harness import HOST, Notes, Peer, news, run, them, to, until, us
 
 
@@ -263,7 +262,7 @@ def test_l30_slow_authenticate_is_bounded() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    silently_dropped(Doorman(never), them(), limits=Limits(authenticate_timeout=0.02))
+    silently_dropped(Doorman(never), them(), limits=ff.Limits(authenticate_timeout=0.02))
 
 
 def test_l30_a_slow_decision_holds_up_nobody_else() -> None:
@@ -370,7 +369,7 @@ def stranger(data: bytes, **limits: Any) -> None:
     """Bytes after which the connection is closed, without a word."""
 
     async def main() -> None:
-        async with ff.serve(Notes(), [them()], limits=Limits(**limits)) as server:
+        async with ff.serve(Notes(), [them()], limits=ff.Limits(**limits)) as server:
             async with await Peer.connect(server.port) as peer:
                 peer.writer.write(data)
                 assert await peer.read() is None
@@ -400,7 +399,7 @@ def test_c1_no_logon_in_time() -> None:
 
 def test_c1_a_slow_drip_is_not_more_time() -> None:
     async def main() -> None:
-        async with ff.serve(Notes(), [them()], limits=Limits(logon_timeout=0.1)) as server:
+        async with ff.serve(Notes(), [them()], limits=ff.Limits(logon_timeout=0.1)) as server:
             async with await Peer.connect(server.port) as peer:
                 began = asyncio.get_running_loop().time()
                 reading = asyncio.create_task(peer.read())
@@ -417,15 +416,15 @@ def test_c1_a_slow_drip_is_not_more_time() -> None:
 
 def test_c1_pending_strangers_are_bounded() -> None:
     async def main() -> None:
-        async with ff.serve(Notes(), [them()], limits=Limits(pending=3)) as server:
+        async with ff.serve(Notes(), [them()], limits=ff.Limits(pending=3)) as server:
             waiting = [await Peer.connect(server.port) for _ in range(3)]
-            await until(lambda: len(server._doors) == 3)
+            await until(lambda: len(server._reception.doors) == 3)
             one_more = await Peer.connect(server.port)
             assert await one_more.read() is None
             await waiting.pop().close()
-            await until(lambda: len(server._doors) == 2)
+            await until(lambda: len(server._reception.doors) == 2)
             async with ff.connect(us(), to(server)):  # room again; a session is not a stranger
-                assert len(server._doors) == 2
+                assert len(server._reception.doors) == 2
             for peer in (*waiting, one_more):
                 await peer.close()
 
@@ -434,7 +433,7 @@ def test_c1_pending_strangers_are_bounded() -> None:
 
 def test_c1_connections_are_bounded() -> None:
     async def main() -> None:
-        async with ff.serve(Notes(), [them()], limits=Limits(connections=1)) as server:
+        async with ff.serve(Notes(), [them()], limits=ff.Limits(connections=1)) as server:
             async with ff.connect(us(), to(server)), await Peer.connect(server.port) as peer:
                 assert await peer.read() is None
 
@@ -446,8 +445,8 @@ def test_o12_a_stranger_hangs_up() -> None:
         async with ff.serve(Notes(), [them()]) as server:
             async with await Peer.connect(server.port) as peer:
                 peer.writer.write(b"8=FIX.4.4\x019=")
-                await until(lambda: server._doors)
-            await until(lambda: not server._doors)
+                await until(lambda: server._reception.doors)
+            await until(lambda: not server._reception.doors)
 
     run(main())
 
@@ -456,7 +455,7 @@ def test_closing_the_server_drops_strangers() -> None:
     async def main() -> None:
         async with ff.serve(Notes(), [them()]) as server:
             peer = await Peer.connect(server.port)
-            await until(lambda: server._doors)
+            await until(lambda: server._reception.doors)
         assert await peer.read() is None
         await peer.close()
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config import Limits
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_wrong_reconnect_option_is_named(option: str, value: Any) -> None:
 )
 def test_wrong_limit_is_named(option: str, value: Any) -> None:
     with pytest.raises(ff.ConfigError) as caught:
-        Limits(**{option: value})
+        ff.Limits(**{option: value})
     assert caught.value.name == option
 
 

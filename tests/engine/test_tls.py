@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config import Limits
 from tests.engine.harness import HOST, Notes, Peer, news, run, them, to, until, us
 
 
@@ -112,7 +111,7 @@ def test_sc7_a_name_that_is_not_in_the_certificate(certificate: Path) -> None:
 
 def test_c1_a_handshake_that_never_comes_is_cut(certificate: Path) -> None:
     async def main() -> None:
-        limits = Limits(logon_timeout=0.05)
+        limits = ff.Limits(handshake_timeout=0.05)
         async with ff.serve(Notes(), [them()], tls=server_side(certificate), limits=limits) as server:
             async with await Peer.connect(server.port) as peer:
                 assert await peer.read() is None

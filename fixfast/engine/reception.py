@@ -1,0 +1,133 @@
+"""Reception: where strangers wait. Who may connect, how many, how often; what is written down about them (C1, L05)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+
+from fixfast import clock
+from fixfast.engine.allow import AllowList
+from fixfast.engine.crowd import Crowd, ip_of
+from fixfast.engine.door import Door
+from fixfast.engine.limits import Limits
+from fixfast.engine.quiet import Quiet
+from fixfast.session.gate import LogonAttempt
+
+__all__ = ["Reception"]
+
+_log = logging.getLogger("fixfast.engine")
+
+
+class Reception:
+    """The doors of one acceptor that are open, and the count of all its connections.
+
+    Args:
+        limits: see Limits.
+        decide: called with a door and the Logon that came through it.
+        tls: the context of the server, None for plain TCP.
+        allow: who may connect; None: everybody.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        decide: Callable[[Door, LogonAttempt], Awaitable[None]],
+        *,
+        tls: ssl.SSLContext | None = None,
+        allow: AllowList | None = None,
+    ) -> None:
+        self.limits = limits
+        self.tls = tls
+        self.decide = decide
+        #: what doors read into: each takes out what came before the next reads (PERF: 4 KiB less for each stranger)
+        self.scratch = bytearray(limits.logon_bytes)
+        self.crowd = Crowd(limits)
+        self.doors: set[Door] = set()
+        self._allow = allow
+        self._quiet = Quiet()
+        self._timer: asyncio.TimerHandle | None = None
+        self._shut = False
+
+    def door(self) -> Door:
+        """Return the protocol of a connection that was accepted."""
+        return Door(self)
+
+    def admit(self, door: Door) -> bool:
+        """Say whether there is room for one more stranger."""
+        if self._shut:
+            return False  # accepted in the moment it was closed
+        if self._allow is not None and door.host not in self._allow:
+            self.refused("not on the allow-list", door)
+            return False
+        guest = self.crowd.admit(ip_of(door.host), clock.now().mono_ns)
+        if isinstance(guest, str):
+            self.refused(guest, door)
+            return False
+        door.guest = guest
+        self.doors.add(door)
+        return True
+
+    def leave(self, door: Door, *, logged_on: bool = False) -> None:
+        """Know that a door is shut: the connection has ended, or is a session's now."""
+        if door in self.doors:
+            self.doors.discard(door)
+            assert door.guest is not None
+            if logged_on:
+                self.crowd.logged_on(door.guest)
+            else:
+                self.crowd.leave(door.guest)
+
+    def failed(self, door: Door, kind: str, text: str = "") -> None:
+        """Know that a stranger did not become a session, by its own doing; it is logged, and counted.
+
+        Args:
+            kind: one of a few fixed texts.
+            text: the line for the log; "": made of `kind`.
+        """
+        self.note(kind, text or f"connection from {door.address} closed: {kind}")
+        if door.guest is not None:
+            pause = self.crowd.failed(door.guest, clock.now().mono_ns)
+            if pause:
+                self.note(
+                    "addresses barred", f"connections from {door.host} are refused for {pause:g} s: failed logons"
+                )
+
+    def refused(self, kind: str, door: Door) -> None:
+        """Write down that a connection was closed at once."""
+        self.note(kind, f"connection from {door.address} closed at once: {kind}")
+
+    def note(self, kind: str, text: str) -> bool:
+        """Write a line about a stranger, or count it; return whether it was written."""
+        line = self._quiet.note(kind, text, clock.now().mono_ns)
+        if line:
+            _log.warning("%s", line)
+        elif self._timer is None:
+            self._arm()
+        return bool(line)
+
+    def shut(self) -> None:
+        """Let nobody in any more; who is in may go on."""
+        self._shut = True
+
+    async def close(self) -> None:
+        """Let nobody in any more, and show everybody out."""
+        self.shut()
+        for door in list(self.doors):
+            await door.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._on_timer()
+
+    def _arm(self) -> None:
+        due = self._quiet.due
+        if due is not None:
+            wait = max(0, due - clock.now().mono_ns) / 1e9
+            self._timer = asyncio.get_running_loop().call_later(wait, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        line = self._quiet.flush(clock.now().mono_ns)
+        if line:
+            _log.warning("%s", line)
