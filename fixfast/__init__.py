@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from fixfast.dictionary.versions import DictionarySet
     from fixfast.engine.acceptor import Accept, LogonRequest, Refuse, Server, serve
     from fixfast.engine.application import Application
+    from fixfast.engine.config_file import load_config
+    from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
     from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.session_settings import SessionSettings
+    from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.errors import (
         BusinessReject,
@@ -104,9 +108,13 @@ _HOME = {
         "fixfast.dictionary.versions": "DictionarySet",
         "fixfast.engine.acceptor": "Accept LogonRequest Refuse Server serve",
         "fixfast.engine.application": "Application",
+        "fixfast.engine.config_file": "load_config",
+        "fixfast.engine.config_remarks": "ConfigFileError ConfigRemark",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.live": "LiveSession",
+        "fixfast.engine.session_settings": "SessionSettings",
+        "fixfast.engine.settings": "Settings",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
@@ -142,6 +150,8 @@ __all__ = [
     "Columns",
     "ConcurrencyError",
     "ConfigError",
+    "ConfigFileError",
+    "ConfigRemark",
     "ConnectionConfig",
     "Dictionary",
     "DictionaryError",
@@ -186,6 +196,8 @@ __all__ = [
     "Session",
     "SessionConfig",
     "SessionID",
+    "SessionSettings",
+    "Settings",
     "Side",
     "Slot",
     "SqliteDatabase",
@@ -211,6 +223,7 @@ __all__ = [
     "has_secrets",
     "index",
     "kernel",
+    "load_config",
     "load_dictionary",
     "parse",
     "serve",
