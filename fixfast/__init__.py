@@ -32,10 +32,14 @@ if TYPE_CHECKING:
     from fixfast.engine.acceptor import Server, serve
     from fixfast.engine.application import Application
     from fixfast.engine.authentication import Accept, LogonRequest, Refuse
+    from fixfast.engine.config_file import load_config
+    from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
     from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.session_settings import SessionSettings
+    from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.errors import (
         BusinessReject,
@@ -107,10 +111,14 @@ _HOME = {
         "fixfast.engine.acceptor": "Server serve",
         "fixfast.engine.application": "Application",
         "fixfast.engine.authentication": "Accept LogonRequest Refuse",
+        "fixfast.engine.config_file": "load_config",
+        "fixfast.engine.config_remarks": "ConfigFileError ConfigRemark",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
+        "fixfast.engine.session_settings": "SessionSettings",
+        "fixfast.engine.settings": "Settings",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
@@ -146,6 +154,8 @@ __all__ = [
     "Columns",
     "ConcurrencyError",
     "ConfigError",
+    "ConfigFileError",
+    "ConfigRemark",
     "ConnectionConfig",
     "Dictionary",
     "DictionaryError",
@@ -191,6 +201,8 @@ __all__ = [
     "Session",
     "SessionConfig",
     "SessionID",
+    "SessionSettings",
+    "Settings",
     "Side",
     "Slot",
     "SqliteDatabase",
@@ -216,6 +228,7 @@ __all__ = [
     "has_secrets",
     "index",
     "kernel",
+    "load_config",
     "load_dictionary",
     "parse",
     "serve",

@@ -1,0 +1,212 @@
+"""load_config(): a configuration file becomes Settings. docs/configuration.md lists every key.
+
+In TOML:
+
+    [defaults]                          # what every session has, unless it says otherwise
+    begin_string = "FIX.4.4"
+    sender_comp_id = "BOT01"
+
+    [session.orders]
+    role = "initiator"
+    target_comp_id = "VENUE"
+    password = { file = "/run/secrets/venue" }
+    connection = { host = "fix.example.com", port = 9878, tls = true }
+    store = { kind = "journal", path = "journals" }
+
+The keys of a session are those of SessionConfig, and `role`, `connection`, `listen`, `store`, `log`, which are tables
+with the fields of ConnectionConfig, ListenConfig, the store's options and LogConfig.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fixfast.engine.config_keys import keys_of
+from fixfast.engine.config_nodes import MAX_BYTES, Node, merge, read_toml
+from fixfast.engine.config_read import Reader
+from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
+from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.settings import Settings
+from fixfast.engine.store_choice import STORES, StoreChoice
+from fixfast.errors import ConfigError
+from fixfast.session.config import SessionConfig
+from fixfast.types import Role
+
+__all__ = ["TABLES", "Loaded", "load_config", "look_at_config"]
+
+T = TypeVar("T")
+
+#: tables of a session -> what they become; `store` has several kinds
+TABLES: Mapping[str, type] = {"connection": ConnectionConfig, "listen": ListenConfig, "log": LogConfig}
+_ROLES = {role.value: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found in configuration files.
+
+    Attributes:
+        settings: None if anything is an error.
+        remarks: errors, warnings and notes, file by file, line by line.
+    """
+
+    settings: Settings | None
+    remarks: tuple[ConfigRemark, ...]
+
+    @property
+    def errors(self) -> tuple[ConfigRemark, ...]:
+        """The remarks that are errors."""
+        return tuple(remark for remark in self.remarks if remark.severity == "error")
+
+
+def load_config(
+    path: str | os.PathLike[str], *more: str | os.PathLike[str], environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read a configuration file: fixfast's own, in TOML.
+
+    Args:
+        path: the file. Paths in it are relative to its folder.
+        more: further files. Each has its own defaults; the sessions of all are one Settings.
+        environ: the variables for `${NAME}` and `{ env = "NAME" }`; None: those of the process.
+
+    Returns: Settings; its `connect()` and `serve()` run what the file says, its `sessions` have the parts.
+
+    Raises:
+        ConfigFileError: the file, or what it says, is wrong: all of it, each with file, line, key and the way out.
+    """
+    loaded = look_at_config(path, *more, environ=environ)
+    if loaded.settings is None:
+        raise ConfigFileError(loaded.errors)
+    return loaded.settings
+
+
+def look_at_config(
+    path: str | os.PathLike[str], *more: str | os.PathLike[str], environ: Mapping[str, str] | None = None
+) -> Loaded:
+    """Read configuration files as load_config() does; whatever is wrong is among the remarks."""
+    sessions: dict[str, SessionSettings] = {}
+    origins: dict[str, Node] = {}
+    remarks: list[ConfigRemark] = []
+    for one in (path, *more):
+        name = os.fspath(one)
+        root = _read(name)
+        if isinstance(root, ConfigRemark):
+            remarks.append(root)
+            continue
+        reader = Reader(Path(os.path.abspath(name)).parent, os.environ if environ is None else environ)
+        _sessions(reader, root, sessions, origins)
+        remarks += sorted(reader.remarks, key=lambda remark: remark.line)
+    if not sessions and not remarks:
+        remarks.append(ConfigRemark("error", os.fspath(path), 0, "", "there is no session: [session.NAME] begins one"))
+    settings = None
+    if not any(remark.severity == "error" for remark in remarks):
+        try:
+            settings = Settings(sessions)
+        except ConfigError as error:
+            node = origins[str(error.value)]
+            remarks.append(ConfigRemark("error", node.file, node.line, f"session.{error.value}", error.allowed))
+    return Loaded(settings, tuple(remarks))
+
+
+def _read(name: str) -> Node | ConfigRemark:
+    try:
+        with open(name, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        return ConfigRemark("error", name, 0, "", getattr(error, "strerror", None) or str(error))
+    return read_toml(data, name)
+
+
+def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], origins: dict[str, Node]) -> None:
+    """Add the sessions of a file."""
+    session_keys = {*keys_of(SessionConfig), "role", "store", *TABLES}
+    reader.table(root, "", ("defaults", "session"), dict.fromkeys(session_keys, "[defaults] or [session.NAME]"))
+    defaults = root.value.get("defaults", Node({}, file=root.file))
+    named = root.value.get("session", Node({}, file=root.file))
+    if not reader.table(defaults, "defaults", session_keys, _homes("defaults")):
+        return
+    if not named.is_table:
+        reader.remark(named, "session", "write [session.NAME], with a name for each session")
+        return
+    for name, own in named.value.items():
+        path = f"session.{name}"
+        if name in sessions:
+            reader.remark(own, path, f"there is a session of this name in {origins[name].file} already")
+            continue
+        if reader.table(own, path, session_keys, _homes(path)):
+            made = _session(reader, name, defaults, own, path)
+            if made is not None:
+                sessions[name], origins[name] = made, own
+
+
+def _homes(path: str) -> dict[str, str]:
+    """Return {key: table it belongs in} for keys that are one level too high."""
+    found = {"kind": f"[{path}.store]"}
+    for table, cls in (*TABLES.items(), *(("store", cls) for cls in STORES.values())):
+        for key in keys_of(cls):
+            found.setdefault(key, f"[{path}.{table}]")
+    return found
+
+
+def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) -> SessionSettings | None:
+    before = len(reader.remarks)
+    whole = merge(defaults, own)
+    parts: dict[str, Any] = {key: node for key, node in whole.value.items() if key in ("role", "store", *TABLES)}
+    known = keys_of(SessionConfig)
+    rest = Node({key: node for key, node in whole.value.items() if key in known}, own.line, path, own.file)
+    role = _role(reader, parts.pop("role", None), own, path)
+    unused = "listen" if role is Role.INITIATOR else "connection"
+    if role is not None and unused in own.value:
+        reader.remark(own.value[unused], f"{path}.{unused}", f"the role is {role.value}: that has no {unused}")
+    found: dict[str, Any] = {"stored": _store(reader, parts.pop("store", None), f"{path}.store")}
+    for key, cls in TABLES.items():
+        node = parts.get(key)
+        if node is not None and node.value != "none" and not (role is not None and key == unused):
+            found[key] = reader.build(cls, node, f"{path}.{key}")
+        elif role is not None and key in ("connection", "listen") and key != unused:
+            reader.remark(own, path, f"{key} is missing: a session with the role {role.value} has one")
+    config = reader.build(SessionConfig, rest, path)
+    if len(reader.remarks) > before or config is None or role is None:
+        return None
+    return SessionSettings(name=name, role=role, config=config, **found)
+
+
+def _role(reader: Reader, node: Node | None, own: Node, path: str) -> Role | None:
+    allowed = " or ".join(f'"{role}"' for role in _ROLES)
+    if node is None:
+        reader.remark(own, path, f"role is missing: {allowed}")
+        return None
+    role = _ROLES.get(node.value) if isinstance(node.value, str) else None
+    if role is None:
+        reader.remark(node, f"{path}.role", f"{node.value!r} is not allowed: {allowed}")
+    return role
+
+
+def _store(reader: Reader, node: Node | None, path: str) -> StoreChoice | None:
+    """Return the store that a table, or the name of a kind, asks for; without one, a journal in `journals`."""
+    if node is None:
+        node = Node({})
+    if isinstance(node.value, str):
+        node = Node({"kind": node}, node.line, node.name, node.file)
+    if not node.is_table:
+        reader.remark(node, path, f"a table, or one of {_kinds()}")
+        return None
+    kind = node.value.get("kind", Node("journal"))
+    cls = STORES.get(kind.value) if isinstance(kind.value, str) else None
+    if cls is None:
+        reader.remark(kind, f"{path}.kind", f"{kind.value!r} is not allowed: {_kinds()}")
+        return None
+    options = {key: inner for key, inner in node.value.items() if key != "kind"}
+    if "path" in keys_of(cls) and "path" not in options:
+        options["path"] = Node(keys_of(cls)["path"].default, node.line, file=node.file)  # relative to the file, too
+    made: StoreChoice | None = reader.build(cls, Node(options, node.line, node.name, node.file), path)
+    return made
+
+
+def _kinds() -> str:
+    return ", ".join(f'"{kind}"' for kind in STORES)

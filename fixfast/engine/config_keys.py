@@ -1,0 +1,212 @@
+"""Which keys a configuration file may have: the fields of the options' dataclasses, by their types and docstrings.
+
+Nothing is listed twice: a field that a dataclass gets is a key from then on, documented by the class's docstring. A
+type that no file can give (a function, an `ssl.SSLContext`) makes a field one for code only.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+import types
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import date, time
+from functools import cache
+from inspect import get_annotations
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
+
+from fixfast.dictionary.model import Dictionary
+from fixfast.dictionary.versions import DictionarySet
+from fixfast.engine.config_hooks import DictionaryName, LogonFields
+from fixfast.session.config import SessionConfig
+from fixfast.session.schedule import Schedule
+
+__all__ = [
+    "CODE_ONLY",
+    "NO_DEFAULT",
+    "FilePath",
+    "Key",
+    "Weekday",
+    "alternatives",
+    "field_default",
+    "keys_of",
+    "said_of",
+]
+
+#: The path of a file or a directory; in a configuration file it is relative to that file.
+FilePath: TypeAlias = Annotated[str, "path"]
+#: A day of the week by its name.
+Weekday: TypeAlias = Annotated[str, "weekday"]
+
+#: Why a file cannot give what fields of these types take.
+CODE_ONLY: Mapping[object, str] = {
+    Callable: "a function",
+    ssl.SSLContext: "an object of Python's ssl module",
+    Dictionary: "a dictionary that is loaded already",
+    DictionarySet: "dictionaries that are loaded already",
+}
+NO_DEFAULT: Any = MISSING
+
+#: (class, field) -> what stands in a file for a type that cannot
+_INSTEAD: Mapping[tuple[type, str], Any] = {
+    (SessionConfig, "logon"): LogonFields | None,
+    (SessionConfig, "dictionary"): DictionaryName | None,
+    (Schedule, "days"): tuple[Weekday, ...],
+    (Schedule, "end_day"): Weekday | None,
+}
+#: (class, field) -> a default for files, where the class has none
+_DEFAULTS: Mapping[tuple[type, str], Any] = {(Schedule, "days"): tuple(range(7))}
+_SECRET = re.compile(r"password|passphrase|secret(?!_comp_ids)")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table.
+
+    Attributes:
+        name: the field's name.
+        hint: its type, as far as a file can give it.
+        default: NO_DEFAULT where the key is required.
+        text: what the class's docstring says of it.
+        secret: its value is shown to nobody.
+        code_only: why a file cannot give it, "" where it can.
+    """
+
+    name: str
+    hint: Any
+    default: Any
+    text: str = ""
+    secret: bool = False
+    code_only: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no default."""
+        return self.default is NO_DEFAULT
+
+
+def keys_of(cls: type[Any]) -> Mapping[str, Key]:
+    """Return the keys of the table that stands for a dataclass, in the order of its fields."""
+    return _keys_of(cast(Hashable, cls))
+
+
+@cache
+def _keys_of(cls: Any) -> Mapping[str, Key]:
+    said = _arguments(cls)
+    found = {}
+    for field in fields(cls):
+        if not field.init:
+            continue
+        hint = _INSTEAD.get((cls, field.name), _hint(cls, field))
+        given = [one for one in alternatives(hint) if _reason(one) == ""]
+        reasons = [_reason(one) for one in alternatives(hint) if _reason(one)]
+        found[field.name] = Key(
+            field.name,
+            hint,
+            _DEFAULTS.get((cls, field.name), _default(field)),
+            said.get(field.name, ""),
+            bool(_SECRET.search(field.name)) and str in given,
+            "" if any(one is not type(None) for one in given) else reasons[0],
+        )
+    return found
+
+
+def _hint(cls: type, field: Field[Any]) -> Any:
+    """Return the type of a field; Callable where its annotation is one that only type checkers can read."""
+    if not isinstance(field.type, str):
+        return field.type
+    home = next(base for base in cls.__mro__ if field.name in get_annotations(base))
+    try:
+        return eval(field.type, vars(sys.modules[home.__module__]))  # what typing.get_type_hints does, for one field
+    except (TypeError, NameError):
+        return Callable
+
+
+def field_default(cls: type[Any], name: str) -> Any:
+    """Return the default that a field of a dataclass has in code, NO_DEFAULT where it has none."""
+    return next(_default(field) for field in fields(cls) if field.name == name)
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def alternatives(hint: Any) -> Iterator[Any]:
+    """Yield the members of a union; of anything else, itself."""
+    if get_origin(hint) in (Union, types.UnionType):
+        for one in get_args(hint):
+            yield from alternatives(one)
+    else:
+        yield hint
+
+
+def _reason(hint: Any) -> str:
+    """Return why a file cannot give a value of a type, "" where it can."""
+    origin = get_origin(hint)
+    if hint in CODE_ONLY:
+        return CODE_ONLY[hint]
+    if origin is Callable or hint is Callable or origin is types.GenericAlias:
+        return CODE_ONLY[Callable]
+    known = hint in (str, bool, int, float, date, time, type(None), Path) or is_dataclass(hint)
+    if known or origin in (Literal, Annotated, PathLike, tuple, frozenset, dict, Mapping) or hint is PathLike:
+        return ""
+    if origin is not None and isinstance(origin, type) and issubclass(origin, AbstractSet | Mapping):
+        return ""
+    if hint is DictionaryName:
+        return ""
+    return CODE_ONLY[Callable] if "Callable" in str(origin) else f"a Python object ({getattr(hint, '__name__', hint)})"
+
+
+def said_of(hint: Any) -> str:
+    """Return how people are told what a value of a type looks like in a file."""
+    parts = [_said(one) for one in alternatives(hint) if _reason(one) == ""]
+    if bool in alternatives(hint) and "a table" in parts:
+        parts.sort(key="a table".__eq__)
+    if not any(one in (str,) for one in alternatives(hint)):
+        parts = ['"none"' if part == "" else part for part in parts]
+    return ", ".join(part for part in dict.fromkeys(parts) if part)
+
+
+def _said(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    plain = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): ""}
+    if hint in plain:
+        return plain[hint]
+    if hint is date:
+        return "a date"
+    if hint is time:
+        return 'a time of day ("17:00")'
+    if origin is Literal:
+        return " or ".join(f'"{one}"' for one in inner)
+    if origin is Annotated:
+        return "a path" if inner[1] == "path" else '"MON" to "SUN"'
+    if hint is Path or origin is PathLike or hint is PathLike:
+        return "a path"
+    if hint is DictionaryName:
+        return "a name, a path or a table"
+    if origin is tuple and inner[1:] != (Ellipsis,):
+        return f"[{', '.join(_said(one) for one in inner)}]"
+    if origin is tuple or origin is frozenset:
+        return f"an array of {said_of(inner[0])}"
+    return "a table"
+
+
+_INDENTED = re.compile(r"^ {8}(?=\S)", re.M)
+
+
+def _arguments(cls: type) -> Mapping[str, str]:
+    """Return {field: text} from the Args of a docstring: "name: text" or "one, two: text", further lines indented."""
+    found = {}
+    section = re.search(r"^ {4}Args:\n(.*?)(?:^ {4}\S|\Z)", cls.__doc__ or "", re.M | re.S)
+    for entry in _INDENTED.split(section[1] if section else "")[1:]:
+        names, _, text = " ".join(entry.split()).partition(": ")
+        for name in names.split(", "):
+            found[name] = text
+    return found

@@ -1,0 +1,138 @@
+"""Settings as TOML, which load_config() reads back as equal Settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
+from datetime import date, time
+from typing import Annotated, Any, get_args, get_origin
+
+from fixfast.engine.config_hooks import DictionaryFiles, LogonFields
+from fixfast.engine.config_keys import NO_DEFAULT, Key, Weekday, alternatives, keys_of
+from fixfast.engine.config_nodes import Node
+from fixfast.engine.session_settings import SessionSettings
+from fixfast.engine.settings import Settings
+from fixfast.engine.store_choice import STORES
+from fixfast.errors import ConfigError
+from fixfast.session.schedule import Schedule
+
+__all__ = ["dump", "nodes_of", "to_toml"]
+
+_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_KINDS = {cls: kind for kind, cls in STORES.items()}
+
+
+def to_toml(settings: Settings) -> str:
+    """Return Settings as the text of a configuration file. Passwords are in it as they are: keep it to yourself.
+
+    Raises: ConfigError: an option is a function, or another object that no file can hold.
+    """
+    return dump(nodes_of(settings))
+
+
+def nodes_of(settings: Settings) -> Node:
+    """Return Settings as tables, with what differs from the defaults. Raises: ConfigError, as to_toml()."""
+    sessions = {name: Node(_session(one)) for name, one in settings.sessions.items()}
+    return Node({"session": Node(sessions)})
+
+
+def _session(one: SessionSettings) -> dict[str, Node]:
+    stored = {"kind": Node(_KINDS[type(one.stored)]), **_options(one.stored)}
+    found = {"role": Node(one.role.value), **_options(one.config)}
+    for name in ("connection", "listen"):
+        if getattr(one, name) is not None:
+            found[name] = Node(_options(getattr(one, name)))
+    found["store"] = Node(stored)
+    if one.log is not None:
+        found["log"] = Node(_options(one.log))
+    return found
+
+
+def _options(options: Any) -> dict[str, Node]:
+    """Return the fields of a dataclass that are not as they are by default, and all paths: those depend on the file."""
+    found = {}
+    for name, key in keys_of(type(options)).items():
+        value = getattr(options, name)
+        is_path = any(get_origin(one) is Annotated and get_args(one)[1] == "path" for one in alternatives(key.hint))
+        if key.default is NO_DEFAULT or value != key.default or (is_path and value):
+            found[name] = _node(value, key)
+    return found
+
+
+def _node(value: Any, key: Key) -> Node:
+    if isinstance(value, Schedule):
+        return Node(_options(value) if value.days else "non-stop")
+    if isinstance(value, LogonFields):
+        return Node({str(tag): Node(text) for tag, text in value.fields})
+    if isinstance(value, DictionaryFiles):
+        named = {**({"default": value.default} if value.default else {}), **dict(value.files)}
+        named |= {"transport": value.transport} if value.transport else {}
+        return Node({name: Node(text) for name, text in named.items()})
+    if is_dataclass(value):
+        return Node(_options(value))
+    if value is None:
+        return Node("none")
+    if isinstance(value, bool | int | float | str | date):
+        if type(value) is int and Weekday in alternatives(key.hint):
+            return Node(_DAYS[value])
+        return Node(value)
+    if isinstance(value, time):
+        return Node(f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}")
+    if isinstance(value, tuple | frozenset):
+        inner = Key("", get_args(next(one for one in alternatives(key.hint) if get_args(one)))[0], None)
+        return Node([_node(one, inner) for one in (value if isinstance(value, tuple) else sorted(value))])
+    raise ConfigError(key.name, type(value).__name__, f"what a file can hold; this is {key.code_only or 'an object'}")
+
+
+# --- text ---------------------------------------------------------------------------------------------------------
+
+
+def dump(root: Node, comment: Callable[[Node], str] = lambda node: "") -> str:
+    """Return tables as TOML.
+
+    Args: comment: what to write behind a key or a heading; "": nothing.
+    """
+    return "\n".join(_lines(root, (), comment)).strip("\n") + "\n"
+
+
+def _lines(table: Node, path: tuple[str, ...], comment: Callable[[Node], str]) -> Iterator[str]:
+    inner = {key: node for key, node in table.value.items() if node.is_table}
+    plain = {key: node for key, node in table.value.items() if key not in inner}
+    if path and (plain or not inner):
+        yield ""
+        yield f"[{'.'.join(map(_key, path))}]" + _behind(comment(table))
+    for key, node in plain.items():
+        yield f"{_key(key)} = {_value(node)}" + _behind(comment(node))
+    for key, node in inner.items():
+        yield from _lines(node, (*path, key), comment)
+
+
+def _behind(comment: str) -> str:
+    return "  # " + "".join(char if char.isprintable() else "?" for char in comment) if comment else ""
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _text(key)
+
+
+def _value(node: Node) -> str:
+    value = node.value
+    if isinstance(value, str):
+        return _text(value.replace("${", "$${"))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(_value(one) for one in value)}]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
+    return str(value)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError("text", text, "what UTF-8 can hold") from None
+    written = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in written) + '"'

@@ -1,0 +1,76 @@
+"""Settings: what a configuration file says, as the options that code would give, and the two ways to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from fixfast.engine.config_keys import keys_of
+from fixfast.engine.session_settings import SessionSettings
+from fixfast.engine.settings_run import Connection, Servers
+from fixfast.errors import ConfigError
+from fixfast.session.config import SessionConfig
+from fixfast.types import Role, SessionID
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a configuration file says: sessions by their names, in its order.
+
+    Attributes: sessions: {name: SessionSettings}.
+
+    Raises: ConfigError: two sessions have one identity and one role.
+    """
+
+    sessions: Mapping[str, SessionSettings]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sessions", MappingProxyType(dict(self.sessions)))
+        seen: dict[tuple[Role, SessionID], str] = {}
+        for name, one in self.sessions.items():
+            other = seen.setdefault((one.role, one.session_id), name)
+            if other != name:
+                raise ConfigError("sessions", name, f"{one.session_id} is that of {other}: give one a qualifier")
+
+    def __getitem__(self, name: str) -> SessionSettings:
+        """Return a session by its name. Raises: ConfigError: there is none of this name."""
+        found = self.sessions.get(name)
+        if found is None:
+            raise ConfigError("session", name, f"one of {', '.join(self.sessions) or 'none: the file has no session'}")
+        return found
+
+    def replace(self, name: str, **options: Any) -> Settings:
+        """Return Settings in which a session has other options: those of SessionConfig, hooks above all.
+
+        Raises: ConfigError: there is no such session, no such option, or its value is wrong.
+        """
+        chosen = self[name]
+        for option in options:
+            if option not in keys_of(SessionConfig):
+                raise ConfigError(option, "", "an option of SessionConfig")
+        changed = replace(chosen, config=replace(chosen.config, **options))
+        return Settings({**self.sessions, name: changed})
+
+    def connect(self, name: str, application: object | None = None) -> Connection:
+        """Connect an initiator: `async with settings.connect("orders", application) as session: ...`.
+
+        As connect(), with the store and the wire log that the file says; both are closed in the end.
+
+        Raises: ConfigError: there is no such session, or it is an acceptor's. On entering: what connect() raises,
+            StoreError, OSError: the wire log cannot be opened.
+        """
+        return Connection(self[name], application)
+
+    def serve(self, application: object | None = None) -> Servers:
+        """Wait for all sessions of the role acceptor: `async with settings.serve(application) as servers: ...`.
+
+        There is a Server for each address that the sessions name.
+
+        Raises: ConfigError: there is no acceptor; two sessions say different things of one address. On entering: what
+            serve() raises.
+        """
+        return Servers([one for one in self.sessions.values() if one.role is Role.ACCEPTOR], application)

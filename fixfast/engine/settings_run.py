@@ -1,0 +1,194 @@
+"""Running what a configuration file says: its stores and logs opened, given to connect() and serve(), closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+
+from fixfast.dictionary.load import load_dictionary
+from fixfast.engine.acceptor import Server, serve
+from fixfast.engine.initiator import connect
+from fixfast.engine.live import LiveSession
+from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.store_choice import SqliteChoice
+from fixfast.engine.wirelog import WireLog, WireTap
+from fixfast.errors import ConfigError
+from fixfast.session.config import SessionConfig
+from fixfast.store.base import Store
+from fixfast.store.sqlite import SqliteStore
+from fixfast.store.sqlitedb import SqliteDatabase
+from fixfast.types import Buffer, SessionID
+
+__all__ = ["Connection", "Servers"]
+
+
+class Connection:
+    """What Settings.connect() returns: an async context manager, for one use."""
+
+    def __init__(self, chosen: SessionSettings, application: object | None) -> None:
+        if chosen.connection is None:
+            raise ConfigError("session", chosen.name, "an initiator; this one is an acceptor: serve() waits for it")
+        self._chosen = chosen
+        self._connection = chosen.connection
+        self._application = application
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> LiveSession:
+        chosen = self._chosen
+        async with AsyncExitStack() as stack:
+            log = stack.enter_context(chosen.log.open()) if chosen.log is not None else None
+            store = await _opened(chosen)
+            opened = connect(chosen.config, self._connection, self._application, store, wire_log=log)
+            live = await stack.enter_async_context(opened)  # closes the store, whatever happens
+            self._stack = stack.pop_all()
+        return live
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+
+async def _opened(chosen: SessionSettings) -> Store:
+    """Open a store in a worker thread. One that is open when nobody wants it any more is closed."""
+    job = asyncio.get_running_loop().run_in_executor(None, chosen.store)
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        job.add_done_callback(_close_late)
+        raise
+
+
+def _close_late(job: asyncio.Future[Store]) -> None:
+    if not job.cancelled() and job.exception() is None:
+        job.result().close()
+
+
+class Servers:
+    """What Settings.serve() returns: an async context manager, for one use; a Server for each address.
+
+    Attributes:
+        servers: the Servers, in the order of the file.
+        sessions: {SessionID: LiveSession} of all of them, live and read-only.
+
+    Raises: ConfigError: there is no session; two sessions say different things of one address.
+    """
+
+    def __init__(self, chosen: Iterable[SessionSettings], application: object | None) -> None:
+        self._chosen = {one.session_id: one for one in chosen}
+        if not self._chosen:
+            raise ConfigError("role", "initiator", "acceptor, of at least one session")
+        self._application = application
+        self._stack = AsyncExitStack()
+        self._databases: dict[SqliteChoice, SqliteDatabase] = {}
+        self._places = list(_places(self._chosen.values()))
+        self.servers: tuple[Server, ...] = ()
+        self.sessions: Mapping[SessionID, LiveSession] = {}
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the first Server."""
+        return self.servers[0].port
+
+    async def __aenter__(self) -> Servers:
+        configs = await asyncio.to_thread(_with_dictionaries, [one.config for one in self._chosen.values()])
+        async with AsyncExitStack() as stack:
+            stack.callback(self._close_databases)
+            logs = {choice: stack.enter_context(choice.open()) for choice in self._logs()}
+            wire_log = _SessionLogs({i: logs[one.log] for i, one in self._chosen.items() if one.log is not None})
+            servers = []
+            for place in self._places:
+                here = [config for config in configs if self._chosen[config.session_id].listen == place]
+                opened = serve(
+                    self._application,
+                    here,
+                    host=place.host,
+                    port=place.port,
+                    stores=self._store,
+                    limits=place.limits,
+                    allow=place.allow,
+                    wire_log=wire_log if logs else None,
+                )
+                servers.append(await stack.enter_async_context(opened))
+            self.servers = tuple(servers)
+            self.sessions = ChainMap(*(server.sessions for server in servers))  # type: ignore[arg-type]
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    def _logs(self) -> list[LogConfig]:
+        return list(dict.fromkeys(one.log for one in self._chosen.values() if one.log is not None))
+
+    def _store(self, config: SessionConfig) -> Store:
+        """Open the store of a session; sessions with one SQLite file share the database. One thread at a time calls."""
+        chosen = self._chosen[config.session_id]
+        if not isinstance(chosen.stored, SqliteChoice):
+            return chosen.store()
+        database = self._databases.get(chosen.stored)
+        if database is None:
+            database = self._databases[chosen.stored] = chosen.stored.database()
+        return SqliteStore(database, session_id=config.session_id)
+
+    def _close_databases(self) -> None:
+        while self._databases:
+            self._databases.popitem()[1].close()
+
+
+def _places(chosen: Iterable[SessionSettings]) -> Iterable[ListenConfig]:
+    """Yield the addresses to listen on. Raises: ConfigError: two sessions say different things of one."""
+    found: dict[tuple[str | None, int], tuple[ListenConfig, str]] = {}
+    for one in chosen:
+        assert one.listen is not None
+        place, first = found.setdefault((one.listen.host, one.listen.port), (one.listen, one.name))
+        if place != one.listen:
+            raise ConfigError("listen", one.name, f"the same as for {first}, which listens on the same address")
+    return [place for place, _ in found.values()]
+
+
+def _with_dictionaries(configs: list[SessionConfig]) -> list[SessionConfig]:
+    """Return the configs with the dictionaries that they name: one that many name is read once."""
+    names = {config.dictionary for config in configs if isinstance(config.dictionary, str)}
+    loaded = {name: load_dictionary(name) for name in sorted(names)}
+    return [
+        replace(config, dictionary=loaded[config.dictionary]) if isinstance(config.dictionary, str) else config
+        for config in configs
+    ]
+
+
+class _SessionLogs(WireLog):
+    """The wire logs of the sessions of a server, each of which may have its own, or none."""
+
+    def __init__(self, logs: Mapping[SessionID, WireLog]) -> None:
+        self._logs = logs
+
+    def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
+        """Return the tap of one new connection."""
+        log = self._logs.get(session_id)
+        return log.tap(session_id, max_message_size) if log is not None else _NoTap(self, b"", max_message_size)
+
+    def note(self, session_id: SessionID, text: str) -> None:
+        """Write a note into the session's log, if it has one."""
+        log = self._logs.get(session_id)
+        if log is not None:
+            log.note(session_id, text)
+
+    def close(self) -> None:
+        """Do nothing: who opened the logs closes them."""
+
+
+class _NoTap(WireTap):
+    """Logs nothing."""
+
+    def inbound(self, data: Buffer) -> None:
+        """Let the bytes pass."""
+
+    def outbound(self, data: Buffer) -> None:
+        """Let the bytes pass."""
