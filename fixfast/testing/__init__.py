@@ -11,10 +11,27 @@ class TestMyStore(ff.testing.StoreContract):             # docs/stores.md
 
 from __future__ import annotations
 
+from fixfast.testing.counterparty import Counterparty
+from fixfast.testing.expectation import ScriptFailed
+from fixfast.testing.faults import FaultProxy
 from fixfast.testing.link import Passed
 from fixfast.testing.model import StoreModel
 from fixfast.testing.pairs import Pair, mirrored, pair
 from fixfast.testing.stores import StoreContract, fix_message
 from fixfast.testing.virtual import VirtualTime
+from fixfast.testing.world import World
 
-__all__ = ["Pair", "Passed", "StoreContract", "StoreModel", "VirtualTime", "fix_message", "mirrored", "pair"]
+__all__ = [
+    "Counterparty",
+    "FaultProxy",
+    "Pair",
+    "Passed",
+    "ScriptFailed",
+    "StoreContract",
+    "StoreModel",
+    "VirtualTime",
+    "World",
+    "fix_message",
+    "mirrored",
+    "pair",
+]

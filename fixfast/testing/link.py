@@ -62,8 +62,9 @@ class Network:
         wire: every message that was written, in order.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, elapsed_ns: Callable[[], int], rng: random.Random) -> None:
-        self.loop = loop
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, elapsed_ns: Callable[[], int], rng: random.Random) -> None:
         self.elapsed_ns = elapsed_ns
         self.rng = rng
         self.delay = 0.0
@@ -75,7 +76,8 @@ class Network:
         self._ports = 40_000
 
     def __enter__(self) -> Network:
-        loop: Any = self.loop
+        loop: Any = asyncio.get_running_loop()
+        self.loop = loop
         self._there = {name: vars(loop)[name] for name in _METHODS if name in vars(loop)}
         for name in _METHODS:
             setattr(loop, name, getattr(self, name))  # on the instance: other loops are as they were

@@ -14,13 +14,13 @@ from fixfast import clock
 from fixfast.engine import syncing
 from fixfast.types import Now
 
-__all__ = ["START_NS", "VirtualTime"]
+__all__ = ["LIMIT", "START_NS", "VirtualTime"]
 
 _SECOND = 1_000_000_000
 #: Monday 2026-01-05, 10:00 UTC: inside the hours of most schedules.
 START_NS = 1_767_607_200 * _SECOND
 #: Eight days: a whole week of a schedule, and one to come back.
-_LIMIT = 8 * 86_400.0
+LIMIT = 8 * 86_400.0
 
 
 class VirtualTime:
@@ -42,7 +42,7 @@ class VirtualTime:
         ValueError: start is a datetime without a zone.
     """
 
-    def __init__(self, start: int | datetime | None = None, *, limit: float = _LIMIT) -> None:
+    def __init__(self, start: int | datetime | None = None, *, limit: float = LIMIT) -> None:
         self._wall = START_NS if start is None else _ns(start)
         self._began = self._mono = _SECOND  # not the machine's: the same in every run
         self._end = self._mono + int(limit * _SECOND)

@@ -1,31 +1,33 @@
-"""Heartbeats over real time, once: the timers of session, pump and loop together."""
+"""Heartbeats of an engine: the timers of session, pump and loop together, to the nanosecond."""
 
 from __future__ import annotations
 
-import asyncio
-
 import fixfast as ff
-from tests.engine.harness import Notes, Peer, run, them, to, until, us
+from tests.engine.harness import Notes, run, them, us
+
+SECOND = 1_000_000_000
 
 
 def test_h01_h04_heartbeat_then_test_request_then_life_goes_on() -> None:
     async def main() -> None:
-        async with ff.serve(Notes(), [them(), them(target="QUIET")]) as server:
+        quiet = them(target="QUIET")
+        async with ff.testing.World() as world, ff.serve(Notes(), [them(), quiet]) as server:
             async with (
-                ff.connect(us(heart_bt_int=1), to(server)) as session,
-                await Peer.connect(server.port, "QUIET") as peer,
+                ff.connect(us(heart_bt_int=10), ff.ConnectionConfig("venue", server.port)) as session,
+                ff.testing.Counterparty(quiet, connect=("venue", server.port)) as peer,
             ):
-                began = asyncio.get_running_loop().time()
-                peer.logon(heart_bt_int=1)
+                peer.alive = False
+                peer.logon(heart_bt_int=10)
                 await peer.expect("A")
-                assert (await peer.expect("0")).get(112) is None
-                assert 0.8 < asyncio.get_running_loop().time() - began < 1.6
-                test = await peer.expect("1")  # it heard nothing from us
-                peer.write("0", [(112, test[112])])
-                await peer.expect("0")
+                assert (await peer.expect("0", timeout=60)).get(112) is None
+                assert world.elapsed_ns == 10 * SECOND
+                test = await peer.expect("1", timeout=60)  # it heard nothing from us
+                assert world.elapsed_ns == 12 * SECOND
+                peer.send("0", [(112, test[112])])
+                await world.advance(9)
+                assert server.sessions[quiet.session_id].active
                 # the two engines keep each other alive meanwhile
-                await until(lambda: session.next_in >= 3 and session.next_out >= 3)
+                assert (session.next_in, session.next_out) == (4, 4)
                 assert session.connections == 1
-                assert server.sessions[them(target="QUIET").session_id].active
 
-    run(main(), limit=8)
+    run(main())

@@ -306,7 +306,7 @@ def test_mistakes_are_named() -> None:
                 p.delay = -1
             with pytest.raises(ValueError, match="time does not go back"):
                 await p.advance(-1)
-        with pytest.raises(RuntimeError, match="one `async with`"):
+        with pytest.raises(RuntimeError, match="good for one"):
             async with p:
                 raise AssertionError("entered twice")
 
