@@ -1,7 +1,8 @@
 """Histograms of durations in ns: fixed memory, cheap to fill, exact enough to argue with. No I/O, no clock.
 
 A bucket is 1/64 of the power of two below it: values up to 127 ns have one each, above that a bucket is at most 1.6 %
-wide, and what is read from its middle is within 0.8 % of what was recorded. 2,368 buckets of 8 bytes reach to 73 minutes.
+wide, and what is read from its middle is within 0.8 % of what was recorded. 2,368 buckets of 8 bytes reach to 73
+minutes.
 """
 
 from __future__ import annotations
@@ -182,8 +183,8 @@ class Latency:
             `async for` that gave it. What waits behind a slow callback is in here.
         callback: how long the program was busy with a message: the run of on_message (of an async one to its end), or
             from one step of the iteration to the next.
-        send: from the call that sent a message to the moment it was written to the transport. What waits for the disk of
-            the store, or for a peer that does not read, is in here; what waits its turn by a Throttle is not.
+        send: from the call that sent a message to the moment it was written to the transport. What waits for the disk
+            of the store, or for a peer that does not read, is in here; what waits its turn by a Throttle is not.
     """
 
     __slots__ = ("callback", "receive", "send")

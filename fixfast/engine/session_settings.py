@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fixfast.engine.allow import AllowList
-from fixfast.engine.config import Limits
 from fixfast.engine.config_keys import FilePath
 from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.limits import Limits
 from fixfast.engine.store_choice import JournalChoice, StoreChoice
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError

@@ -16,7 +16,7 @@ from fixfast.codec.encode import encode
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.message import Message
 from fixfast.codec.parse import parse
-from fixfast.engine.config import ConnectionConfig, Reconnect
+from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.testing.breaking import reset

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from fixfast.engine.config import ConnectionConfig, Reconnect
+from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.errors import ConfigError
 from fixfast.testing.breaking import reset
 

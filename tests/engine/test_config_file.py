@@ -13,11 +13,11 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config import Limits
 from fixfast.engine.config_file import look_at_config
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.config_nodes import Node
 from fixfast.engine.config_write import dump, to_toml
+from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
 from tests.engine.harness import HOST, Notes, news, run, until
