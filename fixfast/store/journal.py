@@ -474,8 +474,15 @@ class JournalStore:
             segment = next((s for s in reversed(state.sealed) if s.base <= receipt.at < s.base + s.end), None)
             end = log.position - base
         if segment is not None:
-            return self._older.record_at(log, segment, receipt.at - segment.base).payload
-        return next(log.records(file, header, receipt.at - base, end)).payload
+            path = segment_path(self.path, header.epoch, segment.number)
+            record = self._older.record_at(log, segment, receipt.at - segment.base)
+        else:
+            path = self.path
+            record = next(log.records(file, header, receipt.at - base, end))
+        if record.kind != Kind.IN or (record.number, record.last) != (receipt.a, receipt.b):
+            # Whole, and another one: bytes before it went missing, or came.
+            raise StoreCorrupt(path, record.offset, f"this is not the receipt of {receipt.a} to {receipt.b}")
+        return record.payload
 
     def _let_go(self) -> None:
         log, self._log = self._log, None
