@@ -159,6 +159,28 @@ def test_B5_5_what_the_application_has_not_dealt_with_is_never_removed() -> None
     assert len(segments(disk)) <= 1
 
 
+def test_B5_11_receipts_that_changed_places_are_not_taken_for_each_other() -> None:
+    """Both are whole records, and stand where a receipt is expected."""
+    disk = SimDisk()
+    store = JournalStore(PATH, sync="none", segment_size=300, files=disk)
+    for n in (1, 2):
+        store.append_in(n, n, b"message %d" % n)
+    for n in range(1, 10):
+        store.append_out(n, b"message %d" % n, n)
+        store.sync()
+    disk.kill()
+    name = segments(disk)[0]
+    data = disk.names[name].cached
+    first, second = (data.index(b"message %d" % n) for n in (1, 2))
+    size = second - first
+    head = size - len(b"message 1") - 4
+    one, two = (bytes(data[at - head : at - head + size]) for at in (first, second))
+    data[first - head : first - head + 2 * size] = two + one
+    with pytest.raises(StoreCorrupt, match="not the receipt of 1 to 1") as caught:
+        take_up(disk, "none", 300).load()
+    assert caught.value.path == name
+
+
 def test_B5_7_all_of_the_state_goes_on_in_the_next_segment() -> None:
     disk = SimDisk()
     store = JournalStore(PATH, sync="none", segment_size=300, files=disk)
