@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
+    from fixfast.transport.tls import TlsConfig
     from fixfast.types import (
         Buffer,
         Garbled,
@@ -137,6 +138,7 @@ _HOME = {
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
+        "fixfast.transport.tls": "TlsConfig",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
     }.items()
     for name in names.split()
@@ -216,6 +218,7 @@ __all__ = [
     "Template",
     "Tenor",
     "Throttle",
+    "TlsConfig",
     "Validation",
     "__version__",
     "blank_secrets",

@@ -22,6 +22,8 @@ from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
+from fixfast.transport.tls import TlsConfig
+from fixfast.transport.tls_context import server_context
 from fixfast.types import Role, SessionID
 
 __all__ = ["Server", "serve"]
@@ -34,7 +36,7 @@ def serve(
     host: str | None = "127.0.0.1",
     port: int = 0,
     stores: Callable[[SessionConfig], Store] | None = None,
-    tls: tls_module.SSLContext | None = None,
+    tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
     allow: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
@@ -51,7 +53,7 @@ def serve(
         host: the address to listen on; None: all of this machine.
         port: the TCP port; 0: any free one, see `Server.port`.
         stores: gives each session its store, from a worker thread (opening may take a while). None: MemoryStores.
-        tls: a server-side context; None: plain TCP.
+        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
         limits: what strangers may cost before they are logged on.
         allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
             anywhere else is closed at once and not read (L05). None: all.
@@ -79,7 +81,7 @@ class Server:
         host: str | None,
         port: int,
         stores: Callable[[SessionConfig], Store] | None,
-        tls: tls_module.SSLContext | None,
+        tls: TlsConfig | tls_module.SSLContext | None,
         limits: Limits,
         wire_log: WireLog | None,
         allow: Iterable[str] | None = None,
@@ -95,7 +97,7 @@ class Server:
         self._stores = stores
         self._limits = limits
         allowed = AllowList(allow) if allow is not None else None
-        self._reception = Reception(limits, self._decide, tls=tls, allow=allowed)
+        self._reception = Reception(limits, self._decide, tls=server_context(tls), allow=allowed)
         self._wire_log = wire_log
         self._registry = Registry()
         self._server: asyncio.Server | None = None

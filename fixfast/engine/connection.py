@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fixfast.errors import ConfigError
+from fixfast.transport.tls import TlsConfig
 
 __all__ = ["ConnectionConfig", "Reconnect", "is_port", "positive"]
 
@@ -96,8 +97,8 @@ class ConnectionConfig:
     Args:
         host: name or address.
         port: TCP port, 1 to 65535.
-        tls: None for plain TCP, True for TLS with the system's authorities, SNI and host name check, or a context of
-            your own.
+        tls: None for plain TCP; True for TLS with the system's authorities, SNI and host name check; a TlsConfig to say
+            more; or a context of your own.
         alternatives: (host, port) of the same venue, tried in turn where no logon comes of the last attempt (I10). A
             connection that was logged on and is lost is first tried again where it was.
         connect_timeout: seconds for TCP (and TLS) to come up.
@@ -109,7 +110,7 @@ class ConnectionConfig:
 
     host: str
     port: int
-    tls: ssl.SSLContext | bool | None = None
+    tls: TlsConfig | ssl.SSLContext | bool | None = None
     connect_timeout: float = 10.0
     reconnect: Reconnect = field(default_factory=Reconnect)
     alternatives: tuple[tuple[str, int], ...] = ()
@@ -124,8 +125,8 @@ class ConnectionConfig:
             raise ConfigError("alternatives", given, "a tuple of (host, port)")
         if not all(isinstance(host, str) and host and is_port(port) for host, port in given):
             raise ConfigError("alternatives", given, "host names or addresses with ports from 1 to 65535")
-        if not (self.tls is None or isinstance(self.tls, (bool, ssl.SSLContext))):
-            raise ConfigError("tls", self.tls, "None, True or an ssl.SSLContext")
+        if not (self.tls is None or isinstance(self.tls, (bool, TlsConfig, ssl.SSLContext))):
+            raise ConfigError("tls", self.tls, "None, True, a TlsConfig or an ssl.SSLContext")
         positive("connect_timeout", self.connect_timeout)
         if not isinstance(self.reconnect, Reconnect):
             raise ConfigError("reconnect", self.reconnect, "a Reconnect")
@@ -134,9 +135,3 @@ class ConnectionConfig:
     def addresses(self) -> tuple[tuple[str, int], ...]:
         """All addresses, the first one first."""
         return ((self.host, self.port), *self.alternatives)
-
-    def context(self) -> ssl.SSLContext | None:
-        """Return the TLS context to connect with, None for plain TCP."""
-        if isinstance(self.tls, ssl.SSLContext):
-            return self.tls
-        return ssl.create_default_context() if self.tls else None

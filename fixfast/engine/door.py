@@ -15,6 +15,7 @@ from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
+from fixfast.transport.tls_context import reason_of, watch_handshake
 
 __all__ = ["Door", "House"]
 
@@ -143,17 +144,17 @@ class Door(asyncio.BufferedProtocol):
         transport = self._transport
         assert transport is not None
         limit = self._house.limits.handshake_timeout
+        watched = watch_handshake()
         try:
             secure = await asyncio.get_running_loop().start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=limit, ssl_shutdown_timeout=limit
             )
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError) as ended:
+            error = watched.error or ended
             # A port scan or a health check ends here, too: who did not say anything that is wrong has not failed.
             if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-                why = getattr(error, "reason", None) or type(error).__name__
-                self._house.failed(
-                    self, "no TLS handshake", f"connection from {self.address} closed: no TLS handshake ({why})"
-                )
+                what = f"connection from {self.address} closed: no TLS handshake ({reason_of(error)})"
+                self._house.failed(self, "no TLS handshake", what)
             transport.abort()
             self._leave()
             return

@@ -10,12 +10,28 @@ from fixfast.session.state import CloseReason
 
 __all__ = ["Failure"]
 
+#: How a peer goes that does not even answer a Logon.
+_HUNG_UP = (CloseReason.PEER_CLOSED.name.lower(), CloseReason.CONNECTION_LOST.name.lower())
+
 
 class Failure(NamedTuple):
     """Why a connection never was logged on; `refused`: one side said no, rather than the line being down."""
 
     error: LogonFailed
     refused: bool
+
+    def explained(self, lost: LogonFailed | None, *, tls: bool) -> Failure:
+        """Return it with what the transport knows: why TLS failed, or what a peer that hangs up may mean by it.
+
+        Args: lost: what the loss of the connection means, if anything. tls: it spoke TLS.
+        """
+        if lost is not None:
+            return Failure(lost, refused=False)
+        if self.error.reason not in _HUNG_UP:
+            return self
+        hint = "it may not know us" if tls else "it may not know us, or speak TLS on this port (tls=True)"
+        error = LogonFailed(self.error.reason, f"{self.error.text or 'closed'} before our Logon was answered: {hint}")
+        return Failure(error, self.refused)
 
     @classmethod
     def of(cls, event: LogonRefused | Disconnected) -> Failure:

@@ -18,6 +18,8 @@ from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
+from fixfast.transport.dial import Dialer
+from fixfast.transport.tls_context import ClientTls
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
@@ -56,7 +58,7 @@ def connect(
     Raises (on entering):
         LogonFailed: no logon: why, the peer's Text(58) and its SessionStatus(1409).
         GaveUp: with `retry_first`, when the attempts were used up.
-        ConfigError: an argument is of the wrong kind.
+        ConfigError: an argument is of the wrong kind; a file of `connection.tls` cannot be used.
         DictionaryError: the dictionary that `config` names cannot be loaded.
     """
     return Initiator(config, connection, application, store, wire_log=wire_log)
@@ -80,6 +82,8 @@ class Initiator:
             raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
         self._config = config
         self._connection = connection
+        self._tls = ClientTls(connection.tls) if connection.tls else None
+        self._dialer = Dialer(tls=self._tls, timeout=connection.connect_timeout)
         self._hooks = Hooks(application)
         self._store = store
         self._wire_log = wire_log
@@ -92,6 +96,7 @@ class Initiator:
             raise RuntimeError("a connect() is good for one `async with`; call it again")
         try:
             config = await with_dictionary(self._config)
+            await self._dialer.prepare()
             live = self._live = LiveSession(
                 config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
             )
@@ -195,33 +200,19 @@ class Initiator:
 
     async def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""
-        connection = self._connection
-        loop = asyncio.get_running_loop()
-        context = connection.context()
-        failure: Failure
         await live.syncing.prepare()
         pump = live.attach()
         try:
-            async with asyncio.timeout(connection.connect_timeout):
-                await loop.create_connection(
-                    lambda: pump,
-                    host,
-                    port,
-                    ssl=context,
-                    server_hostname=host if context is not None else None,
-                )
-        except TimeoutError as error:
-            failure = _unreachable("connect_timeout", f"no connection in {connection.connect_timeout:g} s", error)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
-            failure = _unreachable("connect", str(error), error)
+            await self._dialer.dial(pump, host, port)
+        except LogonFailed as error:
+            await live.cut(error.text)
+            return Failure(error, refused=False)
         except BaseException:
             await live.cut("cancelled")
             raise
-        else:
-            await asyncio.shield(pump.closed)
-            return live.take_failure()
-        await live.cut(failure.error.text)
-        return failure
+        await asyncio.shield(pump.closed)
+        failure = live.take_failure()
+        return failure and failure.explained(self._dialer.lost(pump.error, host), tls=self._tls is not None)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
@@ -231,9 +222,3 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         pass
-
-
-def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:
-    error = LogonFailed(reason, text)
-    error.__cause__ = cause
-    return Failure(error, refused=False)

@@ -97,6 +97,7 @@ class Pump(asyncio.BufferedProtocol):
         self._reading = True
         self._sipping = False  # reading paused, and the socket is looked at once
         self._reason = ""
+        self.error: Exception | None = None  # what the transport was lost with
         self.closed: asyncio.Future[str] = self._loop.create_future()
 
     # --- called by asyncio ---------------------------------------------------------------------------------
@@ -172,6 +173,7 @@ class Pump(asyncio.BufferedProtocol):
         if writable is not None and not writable.done():
             writable.set_result(None)
         made, self._transport = self._transport is not None, None
+        self.error = exc
         self._ending = True
         if not made:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import ssl
 from typing import Any
 
 import pytest
@@ -78,17 +77,6 @@ def test_wrong_connection_option_is_named(option: str, value: Any) -> None:
     with pytest.raises(ff.ConfigError) as caught:
         ff.ConnectionConfig(**{"host": "localhost", "port": 9, option: value})
     assert caught.value.name == option
-
-
-def test_tls_contexts() -> None:
-    own = ssl.create_default_context()
-    assert ff.ConnectionConfig("localhost", 9).context() is None
-    assert ff.ConnectionConfig("localhost", 9, tls=False).context() is None
-    assert ff.ConnectionConfig("localhost", 9, tls=own).context() is own
-    made = ff.ConnectionConfig("localhost", 9, tls=True).context()
-    assert made is not None
-    assert made.check_hostname
-    assert made.verify_mode is ssl.CERT_REQUIRED
 
 
 def waits(policy: ff.Reconnect, n: int = 10) -> list[float]:

@@ -194,14 +194,14 @@ def test_a_trouble_that_is_no_trouble_of_the_line_ends_the_session(caplog: pytes
     """What nobody foresaw must not leave a session that is neither up nor over."""
 
     class Broken:
-        def context(self) -> None:
+        async def dial(self, *args: object) -> None:
             raise RuntimeError("unforeseen")
 
     async def main() -> None:
         async with ff.serve(Notes(), [them()]) as server:
             connecting = ff.connect(us(), to(server))
             async with connecting as session:
-                connecting._connection = Broken()  # type: ignore[assignment]
+                connecting._dialer = Broken()  # type: ignore[assignment]
                 session.drop()
                 with pytest.raises((RuntimeError, AttributeError)):
                     async for _ in session:
