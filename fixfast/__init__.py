@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
+    import fixfast.engine.sync as sync
     import fixfast.testing  # noqa: F401
     from fixfast.codec.columns import decode_columns, index
     from fixfast.codec.encode import encode
@@ -235,17 +236,18 @@ __all__ = [
     "load_dictionary",
     "parse",
     "serve",
+    "sync",
     "testing",
 ]
 
 
-#: rooms that are public as they are: ff.testing.pair
-_ROOMS = ("testing",)
+#: rooms that are public as they are: ff.testing.pair, ff.sync.connect
+_ROOMS = {"sync": "fixfast.engine.sync", "testing": "fixfast.testing"}
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        return import_module(f"fixfast.{name}")
+        return import_module(_ROOMS[name])
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'fixfast' has no attribute {name!r}")

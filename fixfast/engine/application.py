@@ -93,6 +93,7 @@ class Hooks:
 
     Args:
         application: any object, or None.
+        plain: no callback may be async: there is no event loop.
 
     Raises:
         ConfigError: an attribute with a callback's name is not callable, or a sync-only callback is async.
@@ -111,15 +112,25 @@ class Hooks:
     to_send: Callable[..., Any] | None
     on_resend: Callable[..., Any] | None
 
-    def __init__(self, application: object | None) -> None:
+    def __init__(self, application: object | None, *, plain: bool = False) -> None:
         self.application = application
         for name in _MAYBE_ASYNC + _SYNC:
             method = _own(application, name)
             if method is not None and not callable(method):
                 raise ConfigError(f"application.{name}", method, "a callable")
-            if name in _SYNC and inspect.iscoroutinefunction(method):
-                raise ConfigError(f"application.{name}", method, "a plain function: the session cannot wait for it")
+            if inspect.iscoroutinefunction(method):
+                if name in _SYNC:
+                    raise ConfigError(f"application.{name}", method, "a plain function: the session cannot wait for it")
+                if plain:
+                    raise ConfigError(f"application.{name}", method, "a plain function: fixfast.sync awaits nothing")
             setattr(self, name, method)
+
+    @property
+    def calls_back(self) -> bool:
+        """There is a callback that tells of a session, and does not decide."""
+        return any(
+            getattr(self, name) is not None for name in _MAYBE_ASYNC if name not in ("authenticate", "on_give_up")
+        )
 
     def failed(self, name: str, error: BaseException, message: Message | None = None) -> CallbackFailed:
         """Log an exception of a callback and return the event that tells of it. The message's bytes are not logged."""

@@ -13,18 +13,18 @@ from fixfast.errors import BusinessReject, ConcurrencyError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
 from fixfast.session.wire import Message
 
-__all__ = ["Delivery", "Ended", "Stream"]
+__all__ = ["FULL", "GAPS", "MAX_EVENTS", "PATIENT", "ROOM", "Delivery", "Ended", "Stream"]
 
 #: messages waiting for the program above which reading from the peer stops, and below which it goes on
-_FULL, _ROOM = 1024, 256
+FULL, ROOM = 1024, 256
 #: ... and while the program waits for the answer to a request, which may be behind them
-_PATIENT = 64 * _FULL
+PATIENT = 64 * FULL
 #: seconds that async callbacks may still take when the program leaves in good order
 _LAST_CALLS = 3.0
 #: events kept for events() while nobody takes them; the oldest go first. Messages are never dropped.
-_MAX_EVENTS = 1024
+MAX_EVENTS = 1024
 
-_GAPS = (GapDetected, GapFilled, MessagesLost)
+GAPS = (GapDetected, GapFilled, MessagesLost)
 
 
 class Ended(NamedTuple):
@@ -117,7 +117,7 @@ class Delivery:
             if hooks.on_logout is not None:
                 self._call(_Call("on_logout", hooks.on_logout, (session, event.reason), None))
             return
-        elif isinstance(event, _GAPS) and hooks.on_gap is not None:
+        elif isinstance(event, GAPS) and hooks.on_gap is not None:
             self._call(_Call("on_gap", hooks.on_gap, (session, event), None))
         if hooks.on_event is not None:
             self._call(_Call("on_event", hooks.on_event, (session, event), None))
@@ -280,7 +280,7 @@ class Delivery:
     def _put(self, item: object) -> None:
         if isinstance(item, Message):
             self._count(1)
-        elif self._events < _MAX_EVENTS:
+        elif self._events < MAX_EVENTS:
             self._events += 1
         else:
             self._drop_an_event()
@@ -295,12 +295,12 @@ class Delivery:
 
     def _count(self, step: int) -> None:
         self._messages += step
-        if self.full or self._messages >= _FULL:
+        if self.full or self._messages >= FULL:
             self.review()
 
     def review(self) -> None:
         """Look whether reading should pause or go on: messages came or went, or a request began or ended."""
-        full, room = (_PATIENT, _PATIENT - _FULL) if self._patient() else (_FULL, _ROOM)
+        full, room = (PATIENT, PATIENT - FULL) if self._patient() else (FULL, ROOM)
         if not self.full and self._messages >= full:
             self.full = True
             self._pressure(True)

@@ -35,6 +35,9 @@ _DROP = 4096
 #: Reads after a write that failed.
 _LAST_READS = 64
 
+#: For one call that does not wait, on a socket that does; 0: the platform has no such thing.
+_DONT_WAIT: int = getattr(socket, "MSG_DONTWAIT", 0)
+
 _EOF = "closed by the peer"
 _SECOND = 1_000_000_000
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -66,7 +69,8 @@ class Tap(Protocol):
 class Line:
     """Moves bytes between one session and one connected socket, as long as the connection lasts.
 
-    It never blocks: TLS has shaken hands before, and the socket is made non-blocking here.
+    It never blocks: TLS has shaken hands before, and the socket is made non-blocking here (or every call says so, with
+    `patient`).
 
     Args:
         session: whose bytes they are.
@@ -75,20 +79,27 @@ class Line:
         tap: sees all bytes, for a wire log.
         slow_after: seconds in which the peer takes nothing of what is written after which the connection is dropped;
             what was not sent stays in the store.
+        patient: leave the socket blocking where the platform allows it, so that a thread may wait in lend(), recv_into
+            and filled(): one system call instead of two. See `patient` below whether it could be done.
 
     Attributes:
         sock: the socket, for select() and the like.
         unsent: the kernel did not take everything: flush() again when the socket is writable.
+        patient: the socket is blocking, `recv_into` waits.
+        recv_into: the socket's method.
+        lent: a thread waits in recv_into, outside of any lock: receive() leaves the reading to it.
         leaving: the session is over; what was sent last is still being delivered.
         over: why the connection is gone, and the session knows; "" while it is there. release() closes the socket.
         paused: receive() reads nothing: the program is behind.
+        users: threads that wait for the socket; kept by the owner, who must not release() while there are some.
     """
 
     __slots__ = (
         "_first",
+        "_flags",
         "_limit",
         "_reason",
-        "_recv_into",
+        "_recv_now",
         "_rest",
         "_said_end",
         "_send",
@@ -97,10 +108,14 @@ class Line:
         "_tap",
         "_view",
         "leaving",
+        "lent",
         "over",
+        "patient",
         "paused",
+        "recv_into",
         "sock",
         "unsent",
+        "users",
     )
 
     def __init__(
@@ -111,10 +126,15 @@ class Line:
         first: bytes = b"",
         tap: Tap | None = None,
         slow_after: float = 10.0,
+        patient: bool = False,
     ) -> None:
-        sock.setblocking(False)
+        # Two threads in one TLS object at once is more than OpenSSL allows.
+        self.patient = patient and _DONT_WAIT != 0 and not isinstance(sock, ssl.SSLSocket)
+        sock.setblocking(self.patient)
+        self._flags = _DONT_WAIT if self.patient else 0
         self.sock = sock
-        self.unsent = self.leaving = self.paused = False
+        self.unsent = self.leaving = self.paused = self.lent = False
+        self.users = 0
         self.over = ""
         self._session = session
         self._first = first
@@ -126,8 +146,11 @@ class Line:
         self._reason = ""
         self._said_end = False
         # PERF: kept, because to look a method up costs a fifth of its call
-        self._recv_into: Callable[[memoryview], int] = sock.recv_into
-        self._send: Callable[[Buffer], int] = sock.send
+        self.recv_into: Callable[[memoryview], int] = sock.recv_into
+        self._recv_now: Callable[[memoryview], int] = sock.recv_into
+        if self.patient:
+            self._recv_now = lambda view: sock.recv_into(view, 0, _DONT_WAIT)
+        self._send: Callable[[Buffer, int], int] = sock.send
         _set_options(sock)
 
     # --- in ------------------------------------------------------------------------------------------------
@@ -157,14 +180,39 @@ class Line:
         sock = self.sock
         return isinstance(sock, ssl.SSLSocket) and not self.over and not self.leaving and sock.pending() > 0
 
+    def lend(self) -> memoryview:
+        """Return where recv_into() may write, in a thread that waits; then call filled(). Only if `patient`."""
+        self.lent = True
+        view, self._view = self._view, None
+        return view if view is not None else self._session.get_buffer()
+
+    def filled(self, view: memoryview, n: int) -> None:
+        """Take what recv_into() gave; take the events and flush() then."""
+        self.lent = False
+        if self.over:
+            return
+        if self.leaving:
+            if n == 0:
+                self._lose(self._reason)
+            return
+        self._take(view, n)
+
+    def failed(self, error: OSError) -> None:
+        """Know that recv_into() raised; take the events then."""
+        self.lent = False
+        if not isinstance(error, _NOT_NOW) and not self.over:
+            self._lose(self._reason or _lost(error))
+
     def _read(self) -> bool:
+        if self.lent:
+            return False
         if self.leaving or self.over:
             return self._drop()
         view = self._view
         if view is None:
             view = self._session.get_buffer()
         try:
-            n = self._recv_into(view)
+            n = self._recv_now(view)
         except _NOT_NOW:
             # PERF: kept for the next try: a busy poll asks a thousand times for each message
             self._view = view
@@ -174,22 +222,24 @@ class Line:
             self._lose(_lost(error))
             return True
         self._view = None
+        self._take(view, n)
+        return True
+
+    def _take(self, view: memoryview, n: int) -> None:
         if n == 0:
-            self._reason = _EOF
+            self._reason = self._reason or _EOF
             self._session.receive_eof(clock.now())
-            return True
+            return
         if self._tap is not None:
             self._tap.inbound(view[:n])
-        del view  # kept past this call it would keep the chunk from being used again
         self._session.buffer_updated(n, clock.now())
-        return True
 
     def _drop(self) -> bool:
         """Read and drop, while lingering (F13)."""
         if self.over:
             return False
         try:
-            more = socket.socket.recv(self.sock, _DROP)
+            more = socket.socket.recv(self.sock, _DROP, self._flags)
         except _NOT_NOW:
             return False
         except OSError:
@@ -227,8 +277,12 @@ class Line:
 
     # --- out -----------------------------------------------------------------------------------------------
 
-    def flush(self) -> None:
-        """Write what may go on the wire, and end the connection when the session asks for that."""
+    def flush(self) -> bool:
+        """Write what may go on the wire, and end the connection when the session asks for that.
+
+        Returns: whether the session had anything to write.
+        """
+        wrote = False
         if self.unsent:
             self._write(self._rest)
         session = self._session
@@ -237,22 +291,24 @@ class Line:
             data = session.data_to_send()
             if not data:
                 break
+            wrote = True
             raw = data[0] if len(data) == 1 else b"".join(data)
             if self._tap is not None:
                 self._tap.outbound(raw)
             self._write(raw)
         if self.over:
-            return
+            return wrote
         if not self.leaving:
             reason = session.close_requested
             if reason is not None:
                 self._leave(str(getattr(reason, "value", reason)))
         elif not (self.unsent or self._said_end):
             self._say_end()
+        return wrote
 
     def _write(self, data: Buffer) -> None:
         try:
-            n = self._send(data)
+            n = self._send(data, self._flags)
         except _NOT_NOW:
             n = 0
         except OSError as error:
@@ -327,6 +383,10 @@ class Line:
 
     def _fail(self, error: OSError) -> None:
         """Writing failed: what the peer said last may still be there to read (O12)."""
+        if self.lent:
+            self._reason = self._reason or _lost(error)
+            self.wake()  # whoever waits there reads it, and then the end
+            return
         for _ in range(_LAST_READS):
             if self.leaving or self.over or self._reason or not self._read():
                 break

@@ -1,0 +1,226 @@
+"""sync.connect(): an initiator that keeps its session up, for programs without an event loop."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from threading import Thread, current_thread
+from types import TracebackType
+
+from fixfast import clock
+from fixfast.dictionary.load import load_dictionary
+from fixfast.engine.application import Hooks
+from fixfast.engine.attempts import Attempts, Wait
+from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.failure import Failure
+from fixfast.engine.sync.live import LiveSession
+from fixfast.engine.wirelog import WireLog
+from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
+from fixfast.session.config import SessionConfig
+from fixfast.store.base import Store
+from fixfast.transport.blocking import Interrupted, dial, shake_hands, wait_for
+from fixfast.types import Role
+
+__all__ = ["Initiator", "connect"]
+
+_log = logging.getLogger("fixfast.engine")
+
+#: Seconds that callbacks may still take when the program leaves.
+_LAST_CALLS = 3.0
+#: Seconds for the keeper to come to its end; only a name server that hangs makes it take any.
+_LAST_STEP = 5.0
+
+
+def connect(
+    config: SessionConfig,
+    connection: ConnectionConfig,
+    application: object | None = None,
+    store: Store | None = None,
+    *,
+    wire_log: WireLog | None = None,
+) -> Initiator:
+    """Connect as initiator: `with connect(config, connection) as session: ...`, without an event loop.
+
+    The blocking twin of `fixfast.connect`: see there. Any thread may use the session. A background thread makes the
+    connection and keeps it up; where `application` has callbacks, another one calls them.
+
+    Args:
+        config: the session's options.
+        connection: where to, and how to come back.
+        application: callbacks, see Application, none of them async; None: use `for message in session`.
+        store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
+        wire_log: every message goes there; it stays open.
+
+    Returns: a context manager, for one use.
+
+    Raises (on entering):
+        LogonFailed: no logon: why, the peer's Text(58) and its SessionStatus(1409).
+        GaveUp: with `retry_first`, when the attempts were used up.
+        ConfigError: an argument is of the wrong kind, or a callback is async.
+        DictionaryError: the dictionary that `config` names cannot be loaded.
+    """
+    return Initiator(config, connection, application, store, wire_log=wire_log)
+
+
+class Initiator:
+    """What sync.connect() returns. One thread makes and remakes the connection while the session lives."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        connection: ConnectionConfig,
+        application: object | None,
+        store: Store | None,
+        *,
+        wire_log: WireLog | None,
+    ) -> None:
+        if not isinstance(config, SessionConfig):
+            raise ConfigError("config", type(config).__name__, "a SessionConfig")
+        if not isinstance(connection, ConnectionConfig):
+            raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
+        self._config = config
+        self._connection = connection
+        self._hooks = Hooks(application, plain=True)
+        self._store = store
+        self._wire_log = wire_log
+        self._live: LiveSession | None = None
+        self._threads: list[tuple[Thread, float]] = []
+
+    def __enter__(self) -> LiveSession:
+        if self._live is not None:
+            raise RuntimeError("a connect() is good for one `with`; call it again")
+        try:
+            config = self._config
+            if isinstance(config.dictionary, str):
+                config = replace(config, dictionary=load_dictionary(config.dictionary))
+            live = self._live = LiveSession(
+                config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+            )
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            raise
+        try:
+            keeper = Thread(target=self._keep_up, args=(live,), name=f"fixfast {live.id}", daemon=True)
+            self._threads.append((keeper, _LAST_STEP))
+            keeper.start()
+            if self._hooks.calls_back:
+                caller = Thread(target=live.call_back, name=f"fixfast {live.id} callbacks", daemon=True)
+                self._threads.append((caller, _LAST_CALLS))
+                caller.start()
+            live.wait_active()
+            return live
+        except BaseException as error:
+            self._end(error)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        live = self._live
+        assert live is not None
+        try:
+            if error is None:
+                live.close()
+            elif live.active:
+                live.say_goodbye()
+        except BaseException as again:
+            self._end(again)
+            raise
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Leave no thread, no socket and no open store, whatever happened."""
+        live = self._live
+        assert live is not None
+        live.stop()
+        live.cut("ended")
+        live.give_up(error if isinstance(error, (LogonFailed, GaveUp)) else None)
+        for thread, seconds in self._threads:
+            if thread is not current_thread() and thread.ident is not None:
+                thread.join(seconds)
+                if thread.is_alive():
+                    _log.warning("%s: thread %r did not end in %g s and is left alone", live.id, thread.name, seconds)
+        live.release(acknowledge=error is None)
+
+    # --- the keeper's thread -------------------------------------------------------------------------------
+
+    def _keep_up(self, live: LiveSession) -> None:
+        """Connect, and connect again, until told to stop or there is no hope: then the session ends with the reason."""
+        try:
+            self._connections(live)
+        except Exception as error:
+            if not isinstance(error, (LogonFailed, GaveUp)):
+                _log.exception("%s: the connection cannot be kept up", live.id)
+            try:
+                if self._hooks.on_give_up is not None and not live.stopping.is_set():
+                    self._hooks.on_give_up(live, error)
+            except Exception as failed:
+                self._hooks.failed("on_give_up", failed)
+            finally:
+                live.give_up(error)
+
+    def _connections(self, live: LiveSession) -> None:
+        """Make one connection after the other.
+
+        Raises: LogonFailed, GaveUp.
+        """
+        attempts = Attempts(self._connection.addresses, self._connection.reconnect, self._config.schedule)
+        while not live.stopping.is_set():
+            step = attempts.next(clock.now())
+            if isinstance(step, Wait):
+                if step.note:
+                    _log.info("%s: %s", live.id, step.note)
+                wait_for(None, live.waker, seconds=step.seconds)
+                continue
+            before = live.connections
+            failure = self._one_connection(live, *step.address)
+            if live.stopping.is_set():
+                return
+            if failure is not None and failure.error.reason != "schedule":
+                _log.warning("%s: %s", live.id, failure.error)
+            attempts.ended(
+                clock.now(),
+                failure,
+                logged_on=live.connections > before,
+                store_error=live.store_error,
+                held_back=live.held_back,
+            )
+
+    def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
+        """Make one connection and see it through. Return why it came to no logon, None if it did."""
+        connection = self._connection
+        seconds = connection.connect_timeout
+        live.prepare()
+        end = clock.now().mono_ns + int(seconds * 1e9)
+        try:
+            sock = dial(host, port, seconds=seconds, waker=live.waker, cancelled=live.stopping.is_set)
+            context = connection.context()
+            if context is not None:
+                sock = shake_hands(
+                    sock,
+                    context,
+                    server_hostname=host,
+                    seconds=(end - clock.now().mono_ns) / 1e9,
+                    waker=live.waker,
+                    cancelled=live.stopping.is_set,
+                )
+        except TimeoutError as error:
+            return _unreachable("connect_timeout", f"no connection in {seconds:g} s", error)
+        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
+            return _unreachable("connect", str(error), error)
+        except Interrupted:
+            return None
+        try:
+            live.attach(sock)
+        except ConcurrencyError:  # told to stop meanwhile
+            sock.close()
+            return None
+        live.look_after()
+        return live.take_failure()
+
+
+def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:
+    error = LogonFailed(reason, text)
+    error.__cause__ = cause
+    return Failure(error, refused=False)

@@ -1,0 +1,210 @@
+"""Kept: what a background thread does for a session: connections, timers, and reading while nobody waits."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from threading import get_ident
+
+from fixfast import clock
+from fixfast.engine.sync.line import Line
+from fixfast.engine.sync.shared import Shared
+from fixfast.errors import ConcurrencyError, NotActive, StoreError
+from fixfast.session.state import State
+from fixfast.transport.blocking import wait_for
+
+__all__ = ["Kept"]
+
+_log = logging.getLogger("fixfast.engine")
+
+_SECOND = 1_000_000_000
+#: The keeper reads when no thread has done so for this long, seconds: to wake it for each message would cost more than
+#: the message.
+_AWAY = 0.1
+#: How often it looks while a thread waits for the peer, seconds.
+_LED = 1.0
+#: How often while that thread has not yet read what is there.
+_NAP = 0.002
+
+
+class Kept(Shared):
+    """The half of a LiveSession that connect() and serve() call."""
+
+    def attach(self, sock: socket.socket, *, first: bytes = b"", text: str = "", status: int | None = None) -> None:
+        """Begin on a new connection.
+
+        Args: first: what was read from it already. text, status: Text(58) and SessionStatus(1409) of our Logon, where
+            that is the answer to the peer's.
+
+        Raises: ConcurrencyError: there is a connection, or the session is to end; the socket is the caller's still.
+        """
+        with self._lock:
+            if self._line is not None or self.stopping.is_set():
+                raise ConcurrencyError(f"{self.id} is connected already")
+            config = self.config
+            self._failure = None
+            self._session.poll(clock.now())  # D07: a new window's epoch begins before there is a connection
+            self._session.answer_with([(58, text)] if text else [], status=status)
+            tap = self._witness.tap(config.max_message_size)
+            line = Line(
+                self._session, sock, first=first, tap=tap, slow_after=config.slow_consumer_timeout, patient=True
+            )
+            self._line = line
+            self._turning = get_ident()
+            try:
+                line.open()
+            except BaseException:
+                self._turning = 0
+                self._tear("internal error")
+                raise
+            self._turning = 0
+            self.turn()
+        if self._unsafe:
+            self.mind_store()
+
+    def prepare(self) -> None:
+        """Before a connection: get the store a lease, which its first message would otherwise wait for."""
+        with self._lock:
+            work = None if self._at_store or self.store_error is not None else self._chores.lease()
+            if work is None:
+                return
+            self._at_store = True
+        try:
+            work()
+        except StoreError as error:
+            with self._lock:
+                self._store_failed(error)
+        finally:
+            with self._lock:
+                self._at_store = False
+
+    def look_after(self) -> None:
+        """Do what is due, and read while nobody else does, until the connection is gone. One thread, the keeper's."""
+        seen = -1
+        while True:
+            try:
+                line, seconds = self._step(seen)
+                if line is None:
+                    return
+                seen = self.leads
+                reads = self.kept
+                self.mind_store(everything=True)
+                ready = wait_for(line.sock, self.waker, read=reads, write=line.unsent, seconds=seconds)
+                with self._lock:
+                    self.unuse(line)
+                    self._look(line, ready, reads)
+            except Exception:  # a hook of the program's, or our own fault: the connection was dropped for it
+                _log.exception("%s: the keeper goes on", self.id)
+
+    def _step(self, seen: int) -> tuple[Line | None, float | None]:
+        """Do what is due. Return the line to wait for, in use from now on, and how long; None: it is gone."""
+        with self._lock:
+            line = self._line
+            if line is None:
+                return None, 0
+            napping = False
+            due = line.deadline()
+            if due is not None and due <= clock.now().mono_ns:
+                # H08: who waits for the peer reads what is there before we judge it silent.
+                napping = line.lent and wait_for(line.sock, None, read=True, seconds=0)
+                if not napping:
+                    self._tick(line)
+                    line = self._line
+                    if line is None:
+                        return None, 0
+                    due = line.deadline()
+            line.users += 1
+            self.kept = not self.led and not line.paused and (seen == self.leads or line.leaving)
+            return line, self._patience(line, due, napping)
+
+    def _patience(self, line: Line, due: int | None, napping: bool) -> float | None:
+        if napping:
+            return _NAP
+        limits = [] if due is None else [max(0, due - clock.now().mono_ns) / _SECOND]
+        if self.led:
+            limits.append(_LED)
+        elif not self.kept and not line.paused:
+            limits.append(_AWAY)
+        if self._chores.interval_ns:
+            limits.append(self._chores.interval_ns / (2 * _SECOND))
+        return min(limits) if limits else None
+
+    def _tick(self, line: Line) -> None:
+        try:
+            line.tick()
+        except BaseException:
+            self._tear("internal error")
+            raise
+        self.turn()
+
+    def _look(self, line: Line, ready: bool, reads: bool) -> None:
+        """Read and write, after the wait. With the lock held."""
+        self.kept = False
+        if line is not self._line or not ready:
+            return
+        if reads and not self.led:
+            try:
+                more = line.receive()
+                while more and not line.over:
+                    self.turn()
+                    more = line.pending and line.receive()
+            except BaseException:
+                self._tear("internal error")
+                raise
+        if line is self._line:
+            was = line.unsent
+            self.turn()
+            if was and not line.unsent and self._followers:
+                self._changed.notify_all()  # who waits to send may go on
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Let the session end for good when its connection does."""
+        with self._lock:
+            self.stopping.set()
+            self._wake()
+        self.waker.wake()
+
+    def cut(self, reason: str) -> None:
+        """End the connection at once."""
+        with self._lock:
+            if self._line is not None:
+                self._line.abort(reason)
+                self.turn()
+
+    def say_goodbye(self) -> None:
+        """Send a Logout and do not wait for the answer: what can be done for the peer when the program fails."""
+        with self._lock:
+            if self._session.state.active and self._line is not None:
+                self._session.logout("", clock.now())
+                self.turn()
+        if self._unsafe:
+            self.mind_store()
+
+    def give_up(self, error: BaseException | None) -> None:
+        """End the iteration and all waiting, with an exception if there is one."""
+        with self._lock:
+            self.error = self.error or error
+            self.stopping.set()
+            self._requests.fail(error or NotActive("closed"))
+            self._delivery.finish(error)
+            self._wake()
+        self.waker.wake()
+
+    def release(self, *, acknowledge: bool) -> None:
+        """Close the store and all that is left: no thread uses the session any more.
+
+        Args: acknowledge: all is in good order: the message handed out last was dealt with.
+
+        Raises: StoreError: that failed.
+        """
+        with self._lock:
+            if acknowledge:
+                self._delivery.settle()
+            self._delivery.forget()
+        self.waker.close()
+        self._store.close()
+
+    def _is_leaving(self) -> bool:
+        return self._session.state in (State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING)

@@ -1,0 +1,382 @@
+"""LiveSession of the threaded front end: what a program calls, from any thread."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from threading import get_ident
+from typing import Any
+
+from fixfast import clock
+from fixfast.engine.requests import match_by_id
+from fixfast.engine.sync.handing import Call
+from fixfast.engine.sync.kept import Kept
+from fixfast.errors import BusinessReject, ConcurrencyError, NotActive
+from fixfast.session.wire import Message, Template
+
+__all__ = ["LiveSession"]
+
+_log = logging.getLogger("fixfast.engine")
+
+_SECOND = 1_000_000_000
+#: Seconds after which the thread of the callbacks looks by itself.
+_LOOK_AGAIN = 1.0
+#: seconds more than the session's own limit that close() waits before it cuts the connection
+_GRACE = 3.0
+
+
+class LiveSession(Kept):
+    """A FIX session that is, or will be again, connected. Any thread may call it.
+
+    Made by `fixfast.sync.connect` and `fixfast.sync.serve`, not by hand.
+
+    Attributes:
+        id: the session's identity as seen from our side.
+        config: its options.
+        connections: how often it was logged on.
+        error: why it ended for good, where that was not asked for (GaveUp).
+        store_error: what the store failed with; the session can never be used again then (O10).
+    """
+
+    @property
+    def peer(self) -> str:
+        """The peer's address while connected, else empty."""
+        line = self._line
+        return line.peername if line is not None else ""
+
+    # --- sending -------------------------------------------------------------------------------------------
+
+    def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Number, store and write a message; what the kernel does not take at once is written later.
+
+        `to_send` of the application is called before the lock is taken.
+
+        Args:
+            msg_type: MsgType(35).
+            fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
+
+        Returns: its MsgSeqNum.
+
+        Raises:
+            NotActive: not logged on (with offline="store" it is stored instead).
+            EncodeError: names the tag. No number was used.
+            StoreError: the store failed; the session ends.
+        """
+        if self._hooks.to_send is not None:
+            fields = list(fields)
+            changed = self._hooks.to_send(self, msg_type, fields)
+            fields = fields if changed is None else changed
+        elif not isinstance(fields, (list, tuple)):
+            fields = list(fields)  # the program's own code does not run under the lock
+        with self._lock:
+            try:
+                seq = self._session.send(msg_type, fields, clock.now())
+            except BaseException as error:
+                self._not_sent(error)
+                raise
+            self._soon()
+        if self._unsafe:
+            self.mind_store()
+        return seq
+
+    def send(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Do send_nowait(), then wait while the peer does not read what was written before; never for an answer."""
+        seq = self.send_nowait(msg_type, fields)
+        line = self._line
+        if line is not None and line.unsent:
+            self._drain()
+        return seq
+
+    def send_template(self, template: Template, *values: Any) -> int:
+        """Do what send_nowait() does, with a template of this session and the values of its slots."""
+        with self._lock:
+            try:
+                seq = self._session.send_template(template, *values, clock.now())
+            except BaseException as error:
+                self._not_sent(error)
+                raise
+            self._soon()
+        if self._unsafe:
+            self.mind_store()
+        return seq
+
+    def request(
+        self,
+        msg_type: str,
+        fields: Iterable[Any],
+        *,
+        match: Callable[[Message], object] | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message and wait for its answer, which is then not delivered anywhere else.
+
+        Args:
+            msg_type, fields: as for send_nowait().
+            match: tells the answer from other messages. Without it: the next message with the same request id (262 for
+                V, 11 for D and H, 923 for BE ...). A Reject or BusinessMessageReject of the request is always taken.
+            timeout: seconds to wait; None: for ever.
+
+        Returns: the answer, or the reject: look at `msg_type`.
+
+        Raises:
+            TimeoutError: no answer in time.
+            NotActive, EncodeError, StoreError: as send_nowait().
+            GaveUp: reconnecting ended while waiting.
+            ValueError: match is needed: nothing is known of how this type is answered.
+        """
+        fields = list(fields)
+        if match is None:
+            match = match_by_id(msg_type, fields)
+        until = _until(timeout)
+        answer: Future[Message] = Future()
+        with self._lock:
+            self._requests.add(match, self.send_nowait(msg_type, fields), answer)
+            self._delivery.review()
+        message = None
+        try:
+            if not self.wait_until(answer.done, until):
+                raise TimeoutError(f"no answer to 35={msg_type} in {timeout} s")
+            message = answer.result()
+        finally:
+            with self._lock:
+                self._requests.forget(answer)
+                if message is not None:
+                    self._delivery.dealt_with(message)
+                elif answer.done() and answer.exception() is None:
+                    self._delivery.message(answer.result(), again=True)  # not lost
+                self._delivery.review()
+        return message
+
+    def reject(self, message: Message, reason: int, text: str = "", ref_id: str = "") -> int:
+        """Answer a message with BusinessMessageReject (j).
+
+        Args:
+            message: what is rejected.
+            reason: BusinessRejectReason(380).
+            text: Text(58).
+            ref_id: BusinessRejectRefID(379).
+
+        Raises: NotActive, StoreError; LocalProtocolError: the message is a reject itself.
+        """
+        with self._lock:
+            seq = super().reject(message, reason, text, ref_id)
+        if self._unsafe:
+            self.mind_store()
+        return seq
+
+    # --- receiving -----------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Message]:
+        """Iterate over application messages, Rejects and BusinessMessageRejects, across reconnects.
+
+        Taking the next message acknowledges the last: after a crash, what was not acknowledged comes again with
+        `redelivered` set. Ends when the session is closed. One thread at a time.
+
+        Raises: GaveUp: reconnecting ended for good. ConcurrencyError: the messages go to callbacks, or events().
+        """
+        self._delivery.claim("messages")
+        return iter(self._next, None)
+
+    def events(self) -> Iterator[Any]:
+        """Iterate over everything: messages and the events of `fixfast.session.events`. One thread at a time."""
+        self._delivery.claim("events")
+        return iter(self._next, None)
+
+    def receive(self, timeout: float | None = None) -> Message | None:
+        """Return the next message, as iteration gives it.
+
+        Args: timeout: seconds to wait for it; 0: only what is there; None: for ever.
+
+        Returns: None: the session was closed.
+
+        Raises: TimeoutError: none in time. GaveUp, ConcurrencyError: as iteration.
+        """
+        self._delivery.claim("messages")
+        message: Message | None = self._next(_until(timeout))
+        return message
+
+    def wait_active(self, timeout: float | None = None) -> None:
+        """Wait until the session is logged on.
+
+        Raises: GaveUp; NotActive: the session was closed; TimeoutError.
+        """
+        if not self.wait_until(lambda: self._logged_on or self.stopping.is_set(), _until(timeout), on=self._moved):
+            raise TimeoutError(f"not logged on in {timeout} s")
+        if not self._logged_on:
+            raise self.error if self.error is not None else NotActive("closed")
+
+    # --- ending --------------------------------------------------------------------------------------------
+
+    def close(self, text: str = "", *, timeout: float | None = None, status: int | None = None) -> None:
+        """Log out, wait for the peer's answer, close the connection, and do not come back.
+
+        Args:
+            text: Text(58) of the Logout.
+            timeout: seconds for all of it; then the connection is cut. None: the session's own limits.
+            status: SessionStatus(1409) of the Logout, FIXT.1.1 only; None for none.
+        """
+        self.stop()
+        try:
+            self.logout(text, timeout=timeout, status=status)
+        finally:
+            self.give_up(None)
+
+    def logout(self, text: str = "", *, timeout: float | None = None, status: int | None = None) -> None:
+        """Log out and close this connection. An initiator will come back, an acceptor will let the peer come back.
+
+        Args: text, timeout, status: as for close().
+        """
+        with self._lock:
+            line = self._line
+            if line is None:
+                return
+            if self.active:
+                self._goodbye = text
+                self._session.logout(text, clock.now(), status=status)
+                self.turn()
+            elif not self._is_leaving():
+                line.abort("closed before logon")
+                self.turn()
+        if self._unsafe:
+            self.mind_store()
+        steps = 2 if self.config.logout_test_request else 1
+        limit = timeout if timeout is not None else steps * self.config.logout_timeout + _GRACE
+        self.waker.wake()  # there are new deadlines
+        if not self.wait_until(lambda: self._line is not line, _until(limit)):
+            self.cut("no end of the connection in time")
+
+    def drop(self, *, reset: bool = False) -> None:
+        """Cut the connection this instant, without Logout: what was sent and not yet written stays unwritten.
+
+        Numbers and store are kept; what the peer misses it will ask for after the next logon. For programs that must
+        stop at once, and to try what happens then.
+
+        Args: reset: throw away what the kernel has not delivered, too (TCP RST).
+        """
+        with self._lock:
+            if self._line is not None:
+                self._line.abort("dropped by us", reset=reset)
+                self.turn()
+
+    # --- commands of a person ------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Begin both sequence numbers at 1: see the asyncio LiveSession."""
+        with self._lock:
+            super().reset()
+            self.turn()
+        self.waker.wake()
+
+    def set_next_out(self, n: int) -> None:
+        """Continue with MsgSeqNum n: see the asyncio LiveSession."""
+        with self._lock:
+            super().set_next_out(n)
+
+    def send_sequence_reset(self, new_seq_no: int) -> None:
+        """Skip outbound numbers: see the asyncio LiveSession."""
+        with self._lock:
+            super().send_sequence_reset(new_seq_no)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _next(self, until: int | None = None) -> Any:
+        """Return the next item of the iteration, None at its end."""
+        if self._turning == get_ident():
+            raise ConcurrencyError("a hook that the session calls cannot wait for that session")
+        delivery = self._delivery
+        with self._lock:
+            if self._taking:
+                raise ConcurrencyError("another thread waits for this session's next message: one consumer only")
+            delivery.settle()
+            item = delivery.take()
+            if item is not None:
+                return item
+            self._taking = True
+        try:
+            return self._wait_for_item(until)
+        finally:
+            self._taking = False
+
+    def _wait_for_item(self, until: int | None) -> Any:
+        delivery = self._delivery
+        tried = False
+        while True:
+            with self._lock:
+                item = delivery.take()
+                if item is not None:
+                    return item
+                if delivery.ended:
+                    error, delivery.error = delivery.error, None
+                    if error is not None:
+                        raise error
+                    return None
+                if tried and until is not None and clock.now().mono_ns >= until:
+                    raise TimeoutError("no message in time")
+                tried = True
+                line = self.claim()
+                if line is None:
+                    self._follow(until)
+                    continue
+            self.lead(line, until)
+
+    def _not_sent(self, error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self._soon()  # a store that failed ends the connection
+        else:
+            self._tear("interrupted while sending")
+
+    def _drain(self) -> None:
+        """Wait while the line has something that the kernel did not take; slow consumers are dropped in the end."""
+        line = self._line
+        with self._lock:
+            while line is not None and line is self._line and line.unsent:
+                self._follow(None)
+
+    # --- callbacks -----------------------------------------------------------------------------------------
+
+    def call_back(self) -> None:
+        """Call the application's callbacks, one after the other, until the session ended. One thread of its own."""
+        leads = self._hooks.on_message is not None
+        while True:
+            with self._lock:
+                call = self._delivery.take_call()
+                if call is None:
+                    if self._delivery.ended:
+                        return
+                    line = self.claim() if leads else None
+                    if line is None:
+                        self._resting = True
+                        self._calling.wait(_LOOK_AGAIN)
+                        self._resting = False
+                        continue
+            try:
+                if call is not None:
+                    self._call(call)
+                elif line is not None:
+                    self.lead(line, None)
+            except Exception:
+                _log.exception("%s: the connection was dropped", self.id)
+
+    def _call(self, call: Call) -> None:
+        message = call.message
+        try:
+            result = call.hook(*call.args)
+            if result is not None and inspect.isawaitable(result):
+                if inspect.iscoroutine(result):
+                    result.close()
+                raise TypeError(f"application.{call.name} returned an awaitable: fixfast.sync awaits nothing")
+        except BaseException as error:
+            if isinstance(error, BusinessReject) and message is not None:
+                self._business_reject(message, error)
+            else:
+                with self._lock:
+                    self._delivery.failed(call, error)
+        if message is not None:
+            with self._lock:
+                self._delivery.dealt_with(message)
+
+
+def _until(seconds: float | None) -> int | None:
+    return None if seconds is None else clock.now().mono_ns + max(0, int(seconds * _SECOND))
