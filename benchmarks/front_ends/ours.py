@@ -16,10 +16,10 @@ from benchmarks.front_ends.base import BURST, LAST, Meter, Outcome, Plan, order_
 from benchmarks.front_ends.raw import HOST, accept, dial, run_loop
 from fixfast import clock
 
-__all__ = ["Desk", "Orders", "bot", "config", "open_store", "venue"]
+__all__ = ["Desk", "Orders", "bot", "config", "open_store", "read_report", "venue"]
 
 _read_order = ff.getter((11, "str"), (55, "str"), (54, "str"), (38, "int"), (44, "scaled:5"))
-_read_report = ff.getter((11, "str"), (39, "str"), (32, "int"), (31, "scaled:5"), (14, "int"))
+read_report = ff.getter((11, "str"), (39, "str"), (32, "int"), (31, "scaled:5"), (14, "int"))
 
 
 def config(side: str) -> ff.SessionConfig:
@@ -134,7 +134,7 @@ class _Bot:
         session.send_template(self.orders.template, *self.orders.values(self._meter.name()))
 
     def on_message(self, session: ff.LiveSession, message: ff.Message) -> None:
-        *_, total = _read_report(message)
+        *_, total = read_report(message)
         if self.trips_done.is_set():
             self.counted.set_result(total)
         elif self._meter.replied():
@@ -163,7 +163,7 @@ async def _iterate(session: ff.LiveSession, meter: Meter) -> Outcome:
     send, template, values = session.send_template, orders.template, orders.values
     send(template, *values(meter.name()))
     async for message in session:
-        _read_report(message)
+        read_report(message)
         if not meter.replied():
             break
         send(template, *values(meter.name()))
@@ -256,7 +256,7 @@ def _bot_by_hand(plan: Plan, port: int) -> Outcome:
         while True:
             send(template, *values(meter.name()))
             flush()
-            _read_report(next(messages))
+            read_report(next(messages))
             if not meter.replied():
                 break
         meter.start_burst()

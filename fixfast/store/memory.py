@@ -65,26 +65,22 @@ class MemoryStore(MemoryRecords):
         """The lowest outbound number whose message was not dropped (see `max_messages`)."""
         if self._max_messages < 0 or self._next_out - 1 <= 2 * self._max_messages:
             return 1
-        return self._out[0][0] if self._out else self._next_out
+        return self._out_n[0] if self._out_n else self._next_out
 
     def read_out(self, a: int, b: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield (n, wall_ns, bytes) of a..b; StoreError when reset() comes in between (see Store.read_out)."""
         epoch = self._epoch
         while a <= b:
             # Looked up anew each time: the list may have been trimmed or grown meanwhile.
-            i = bisect_left(self._out, a, key=_number)
-            if i == len(self._out) or self._out[i][0] > b:
+            i = bisect_left(self._out_n, a)
+            if i == len(self._out_n) or self._out_n[i] > b:
                 return
-            item = self._out[i]
-            yield item
+            n: int = self._out_n[i]
+            yield n, self._out_ns[i], self._out_raw[i]
             if self._epoch != epoch:
                 raise StoreError("the store was reset while messages were read from it")
-            a = item[0] + 1
+            a = n + 1
 
     def close(self) -> None:
         """Note a clean stop. The contents stay, for the next session on this store."""
         self._clean = True
-
-
-def _number(item: tuple[int, int, bytes]) -> int:
-    return item[0]

@@ -7,7 +7,9 @@ class MemoryRecords:
     _next_in: int
     _received: int
     _fills: list[tuple[int, int]]
-    _out: list[tuple[int, int, bytes]]
+    _out_n: list[int]
+    _out_ns: list[int]
+    _out_raw: list[bytes]
     _created_ns: int | None
     _max_messages: int
     _position: int

@@ -50,6 +50,11 @@ class Beside:
                 self._running = pool.run(work)
         return ended
 
+    @property
+    def busy(self) -> bool:
+        """Something runs: check() will tell when it came to its end."""
+        return self._running is not None
+
     def prepare(self) -> None:
         """Before a connection: wait for the disk now, so that the first message of it need not."""
         self._settle()

@@ -1,0 +1,395 @@
+"""Driven: what a Poller does with a session: connect, read, acknowledge, look after its store, end."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from threading import get_ident
+from typing import Any, Protocol
+
+from fixfast import clock
+from fixfast.engine.application import Hooks
+from fixfast.engine.attempts import Attempts, Wait
+from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.sync.beside import Beside
+from fixfast.engine.sync.calling import Calling
+from fixfast.engine.sync.dialing import Dialing, open_socket, unreachable
+from fixfast.engine.sync.line import Line
+from fixfast.engine.telling import Telling
+from fixfast.engine.wirelog import WireLog
+from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, StoreError
+from fixfast.session.config import SessionConfig
+from fixfast.session.events import (
+    Disconnected,
+)
+from fixfast.session.state import State
+from fixfast.session.wire import Message
+from fixfast.store.base import Store
+from fixfast.transport.busy import sharpen
+from fixfast.types import Now, Role
+
+__all__ = ["Driven", "Driver", "Listen"]
+
+_log = logging.getLogger("fixfast.engine")
+
+#: while it connects or a disk is at work, it is looked at this often, ns; and at least once a second
+_SOON, _SECOND = 2_000_000, 1_000_000_000
+_LEAVING = frozenset({State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING})
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Wait for the peer of one session, instead of connecting to it: the acceptor's side of a polled session.
+
+    One connection at a time; another one waits until the first is over. For a peer on a line of your own; where
+    strangers can come, or many sessions, use `fixfast.serve`.
+
+    Args:
+        host: the address to listen on.
+        port: the TCP port; 0: any free one, see `PolledSession.port`.
+
+    Raises: ConfigError: a value is out of range.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.host, str) or not self.host:
+            raise ConfigError("host", self.host, "an address of this machine")
+        if type(self.port) is not int or not 0 <= self.port <= 65535:
+            raise ConfigError("port", self.port, "a whole number from 0 to 65535")
+
+
+class Driver(Protocol):
+    """The part of a Poller that its sessions use."""
+
+    def watch(self, sock: socket.socket, session: Any) -> None: ...
+    def forget(self, sock: socket.socket) -> None: ...
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]: ...
+    @property
+    def owner(self) -> int: ...
+
+
+class Driven(Telling):
+    """The half of a PolledSession that the Poller calls; a program uses the other one."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        connection: ConnectionConfig | Listen,
+        application: object | None = None,
+        store: Store | None = None,
+        *,
+        wire_log: WireLog | None = None,
+        busy_poll_us: int = 0,
+    ) -> None:
+        if not isinstance(config, SessionConfig):
+            raise ConfigError("config", type(config).__name__, "a SessionConfig")
+        if not isinstance(connection, (ConnectionConfig, Listen)):
+            raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig or a Listen")
+        role = Role.ACCEPTOR if isinstance(connection, Listen) else Role.INITIATOR
+        super().__init__(config, role, hooks=Hooks(application), store=store, wire_log=wire_log)
+        self.ended = False
+        self.events: Callable[[], Iterator[Any]] = self._session.events
+        #: taken from the session before there was anybody to take them
+        self.pending: deque[Message] = deque()
+        #: the message that the program was given last, and the last one that it has dealt with
+        self.given: Message | None = None
+        self.passed: Message | None = None
+        self._delivery: Calling = Calling(self, self._hooks, answer=self._business_reject, restarted=self._forget_given)
+        self._wire_log = wire_log
+        #: poll() can give messages out without asking: no callback takes them, nothing is noted of them
+        self.plain = not self._delivery.takes_messages and wire_log is None
+        self._connection = connection
+        self._busy_poll_us = busy_poll_us
+        self._beside = Beside(self._store)
+        self._driver: Driver | None = None
+        self._line: Line | None = None
+        self._attempts: Attempts | None = None
+        self._dialing: Dialing | None = None
+        self._listener: socket.socket | None = None
+        self._not_before = 0
+        self._before = 0  # `connections` when the attempt that runs began
+        self._together = False
+
+    # --- for the Poller ------------------------------------------------------------------------------------
+
+    def begin(self, driver: Driver) -> None:
+        """Start to connect, or listen.
+
+        Raises: ConcurrencyError: another Poller has it. OSError: that address cannot be listened on.
+        """
+        if self._driver is not None:
+            raise ConcurrencyError(f"{self.id} belongs to a Poller already")
+        self._driver = driver
+        connection = self._connection
+        if isinstance(connection, Listen):
+            family = socket.AF_INET6 if ":" in connection.host else socket.AF_INET
+            self._listener = socket.create_server((connection.host, connection.port), family=family)
+            self._listener.setblocking(False)
+            driver.watch(self._listener, self)
+        else:
+            self._attempts = Attempts(connection.addresses, connection.reconnect, self.config.schedule)
+
+    def receive(self, fd: int) -> bool:
+        """Read what is there. Whether events may have come of it."""
+        line = self._line
+        if line is not None and fd == line.sock.fileno():
+            return line.receive()
+        return self._listener is not None and fd == self._listener.fileno() and self._accept()
+
+    def takes(self, message: Message) -> bool:
+        """Give a message to the callbacks. False: it is for who polls."""
+        if self._wire_log is not None and message.fault is not None:
+            self._witness.fault(message, message.fault)
+        if not self._delivery.takes(message):
+            return False
+        self.given = self.passed = message  # also after an exception: no poison loop
+        return True
+
+    def hear(self, event: object) -> None:
+        """Deal with an event that is not a message."""
+        self._on_event(event)
+        if isinstance(event, Disconnected) and not self.ended:
+            self._over()
+
+    def finish_turn(self) -> bool:
+        """Acknowledge, write what came of the events, see to the store, and notice the end of the connection.
+
+        Returns: whether there may be more events: take them, and come again.
+        """
+        if self.passed is not None:
+            self._pass()
+        line = self._line
+        if line is None:
+            return False
+        line.flush()
+        if line.over:
+            self._close_line(line)
+            return True
+        self._look_after_store(clock.now().mono_ns)
+        return line.pending and line.receive()
+
+    def service(self, now: Now) -> bool:
+        """Do what is due: timers of the session, syncs of its store, the next step of connecting.
+
+        Returns: whether events may have come of it.
+
+        Raises: GaveUp, LogonFailed: it will not connect again; told once.
+        """
+        line = self._line
+        if line is None:
+            return self._advance(now)
+        due = line.deadline()
+        if line.over or (due is not None and now.mono_ns >= due):
+            line.tick()
+            return True
+        if line.unsent:
+            line.flush()
+        self._look_after_store(now.mono_ns)
+        return False
+
+    def due_ns(self, now: Now) -> int:
+        """Return in how many ns, at most, service() is to be called again."""
+        line = self._line
+        if line is None or self._beside.busy:
+            return _SOON
+        due = line.deadline()
+        return _SECOND if due is None else min(_SECOND, max(0, due - now.mono_ns))
+
+    def stop(self) -> None:
+        """Connect no more."""
+        self.ended = True
+        if self._dialing is not None:
+            self._dialing.drop()
+            self._dialing = None
+        if self._listener is not None and self._driver is not None:
+            self._driver.forget(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def leave(self, text: str, *, acknowledge: bool) -> None:
+        """Connect no more, and log out.
+
+        Args: acknowledge: the program has dealt with the message that it was given last.
+        """
+        if acknowledge:
+            self.passed = self.given
+        self.stop()
+        if self.passed is not None:
+            self._pass()
+        if self.active:
+            self._log_out(text, None)
+        elif self._line is not None and self.state not in _LEAVING:
+            self._line.abort("closed before logon")
+
+    def _pause(self, pause: bool) -> None:
+        """Who does not poll does not read."""
+
+    def _wake(self) -> None:
+        """Nobody waits."""
+
+    @property
+    def connected(self) -> bool:
+        """There is a connection, logged on or not."""
+        return self._line is not None
+
+    def finish(self) -> None:
+        """End for good: cut what is left of the connection, close the store.
+
+        Raises: StoreError: that failed.
+        """
+        self.stop()
+        line = self._line
+        if line is not None:
+            line.abort("ended")
+            self._close_line(line)
+        for event in self.events():
+            if type(event) is not Message:
+                self.hear(event)
+        self._beside.close()
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _soon(self) -> None:
+        """Write at once."""
+        line = self._line
+        if line is not None and not self._together:
+            line.flush()
+            if self._session.sync_needed:
+                self._look_after_store(clock.now().mono_ns)
+
+    def _log_out(self, text: str, status: int | None) -> None:
+        self._goodbye = text
+        self._session.logout(text, clock.now(), status=status)
+        self._soon()
+
+    def _check_thread(self) -> None:
+        driver = self._driver
+        if driver is not None and driver.owner != get_ident() and driver.owner:
+            raise ConcurrencyError(f"{self.id} is polled by another thread: use post()")
+
+    def _pass(self) -> None:
+        """Acknowledge everything up to `passed`."""
+        message = self.passed
+        assert message is not None
+        if message is self.given:
+            self.given = None
+        self.passed = None
+        try:
+            self._session.done(message.msg_seq_num)
+        except StoreError as error:
+            self.store_error = error
+            _log.error("%s: the store failed: %s", self.id, error)
+
+    def _forget_given(self) -> None:
+        """The numbers began anew: what was given out is of the old epoch."""
+        self.given = self.passed = None
+
+    def _look_after_store(self, mono_ns: int) -> None:
+        beside, line = self._beside, self._line
+        if beside.check(self._session, mono_ns) and line is not None:
+            if beside.error is not None:
+                # The store is poisoned: not even a Logout can be numbered any more (O10).
+                self.store_error = beside.error
+                line.abort("the store could not be synced")
+            else:
+                line.flush()
+
+    def _advance(self, now: Now) -> bool:
+        """Take the next step towards a connection."""
+        dialing, connection, attempts = self._dialing, self._connection, self._attempts
+        if self.ended or attempts is None or not isinstance(connection, ConnectionConfig):
+            return False
+        if dialing is not None:
+            if not dialing.done:
+                return False
+            self._dialing = None
+            try:
+                sock = dialing.result()
+            except Exception as error:
+                self._failure = unreachable(connection, error)
+                self._over()
+                return True
+            self._attach(sock)
+            return True
+        if now.mono_ns < self._not_before:
+            return False
+        try:
+            step = attempts.next(now)
+        except GaveUp as error:
+            self._give_up(error)
+            return False
+        if isinstance(step, Wait):
+            if step.note:
+                _log.info("%s: %s", self.id, step.note)
+            self._not_before = now.mono_ns + int(step.seconds * 1e9)
+            return False
+        self._failure, self._before = None, self.connections
+        self._session.poll(now)  # D07: a new window's epoch begins before there is a connection
+        self._dialing = Dialing(self._beside.prepare, partial(open_socket, connection, *step.address))
+        return True
+
+    def _accept(self) -> bool:
+        assert self._listener is not None
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return False  # it went again
+        assert self._driver is not None
+        self._driver.forget(
+            self._listener
+        )  # a peer that comes back before the end of its old connection was seen waits
+        now = clock.now()
+        self._before = self.connections
+        self._session.poll(now)
+        self._attach(sock)
+        return True
+
+    def _attach(self, sock: socket.socket) -> None:
+        assert self._driver is not None
+        tap = self._witness.tap(self.config.max_message_size)
+        line = Line(self._session, sock, tap=tap, slow_after=self.config.slow_consumer_timeout)
+        sharpen(sock, busy_poll_us=self._busy_poll_us)
+        self._line = line
+        self._driver.watch(sock, self)
+        line.open()
+
+    def _close_line(self, line: Line) -> None:
+        self._line = None
+        if self._driver is not None:
+            self._driver.forget(line.sock)
+            if self._listener is not None:
+                self._driver.watch(self._listener, self)
+        line.release()
+        self._witness.note(line.over)
+
+    def _over(self) -> None:
+        """Learn from the end of a connection, or from one that was never made."""
+        failure = self.take_failure()
+        if failure is not None and failure.error.reason != "schedule":
+            _log.warning("%s: %s", self.id, failure.error)
+        if self._attempts is None:
+            return
+        try:
+            self._attempts.ended(
+                clock.now(),
+                failure,
+                logged_on=self.connections > self._before,
+                store_error=self.store_error,
+                held_back=self.held_back,
+            )
+        except (GaveUp, LogonFailed) as error:
+            self._give_up(error)
+        self._not_before = 0
+
+    def _give_up(self, error: Exception) -> None:
+        self.error = error
+        self.stop()
+        self._delivery.tell("on_give_up", error)

@@ -1,0 +1,137 @@
+"""PolledSession: a session that a Poller drives, on the one thread that owns both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+from fixfast import clock
+from fixfast.engine.sync.driven import Driven, Driver, Listen
+from fixfast.errors import NotActive
+from fixfast.session.wire import Template, parse
+
+__all__ = ["Driver", "Listen", "PolledSession"]
+
+
+class PolledSession(Driven):
+    """A FIX session for a Poller: given to it, and what its poll() gives back with each message.
+
+    The thread that polls owns it: every method but post() is for that thread.
+
+    Args:
+        config: the session's options.
+        connection: where to connect and how to come back; or a Listen, to be the acceptor.
+        application: callbacks, all of them plain functions: see Application. With on_message the messages go there, and
+            poll() does not return them.
+        store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
+        wire_log: every message goes there; it stays open.
+        busy_poll_us: see `fixfast.transport.busy.sharpen`.
+
+    Attributes:
+        id: the session's identity as seen from our side.
+        connections: how often it was logged on.
+        error: why it ended for good, where that was not asked for (GaveUp, LogonFailed).
+        store_error: what the store failed with; the session can never be used again then (O10).
+        ended: it will not connect again.
+
+    Raises: ConfigError: an argument is of the wrong kind, or a callback is async. StoreError: the store cannot be read.
+    """
+
+    # --- for the program -----------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 for one that connects, or has not begun."""
+        return int(self._listener.getsockname()[1]) if self._listener is not None else 0
+
+    @property
+    def peer(self) -> str:
+        """The peer's address while connected, else empty."""
+        return self._line.peername if self._line is not None else ""
+
+    def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Do what send() does."""
+        self._check_thread()
+        return super().send_nowait(msg_type, fields)
+
+    def send(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Number, store, queue and write a message: what the kernel takes is on its way when this returns.
+
+        Args:
+            msg_type: MsgType(35).
+            fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
+
+        Returns: its MsgSeqNum.
+
+        Raises:
+            NotActive: not logged on (with offline="store" it is stored instead).
+            EncodeError: names the tag. No number was used.
+            StoreError: the store failed; the session ends.
+            ConcurrencyError: another thread polls this session: use post().
+        """
+        return self.send_nowait(msg_type, fields)
+
+    def send_template(self, template: Template, *values: Any) -> int:
+        """Do what send() does, with a template or encoder of this session and the values of its slots."""
+        self._check_thread()
+        try:
+            return self._session.send_template(template, *values, clock.now())
+        finally:
+            self._soon()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write what is sent in this `with` block by one system call at its end."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+            self._soon()
+
+    def post(self, msg_type: str, fields: Iterable[Any]) -> Future[int]:
+        """Have a message sent by the thread that polls, soon. Any thread may call this; it does not wait.
+
+        Returns: a future of the MsgSeqNum, or of what send() raises. `fields` must not be changed meanwhile.
+
+        Raises: NotActive: no Poller drives this session.
+        """
+        driver = self._driver
+        if driver is None:
+            raise NotActive("not polled")
+        return driver.call(self.send, msg_type, fields)
+
+    def warm(self, template: Template, *values: Any, times: int = 2000) -> None:
+        """Walk the way of an order without sending one: no number is used, nothing is stored or written.
+
+        The message is encoded as the next one would be, parsed as one that was received, and the connection is asked
+        whether there is something to write: caches and branch predictors know the code then. For the time before the
+        first order, and for quiet times.
+
+        Args: template, values: as for send_template(). times: how often.
+
+        Raises: EncodeError: a value cannot be written.
+        """
+        line = self._line
+        for _ in range(times):
+            raw = template.encode(self._session.next_out, clock.now().wall_ns, *values)
+            parse(raw).get(35)
+            if line is not None:
+                line.flush()
+
+    def logout(self, text: str = "", *, status: int | None = None) -> None:
+        """Log out, and close this connection when the peer has answered. An initiator will come back.
+
+        Args: text: Text(58). status: SessionStatus(1409), FIXT.1.1 only.
+        """
+        self._log_out(text, status)
+
+    def drop(self, *, reset: bool = False) -> None:
+        """Cut the connection this instant, without Logout. Numbers and store are kept.
+
+        Args: reset: throw away what the kernel has not delivered, too (TCP RST).
+        """
+        if self._line is not None:
+            self._line.abort("dropped by us", reset=reset)
