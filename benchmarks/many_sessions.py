@@ -2,13 +2,16 @@
 
 An acceptor with all its stores runs in this process, the initiators (on MemoryStores) in another; real sockets over
 loopback, HeartBtInt 1 s, and beside the heartbeats some messages of the acceptor. What is looked at: does every
-session stay up, and how late is the loop (a timer every 5 ms: p50, p99 and worst of its delays).
+session stay up, how late is the loop (a timer every 5 ms: p50, p99 and worst of its delays), and what memory does a
+session take: what the process has more, divided, once it has settled; buffers and the store's memory are in it. Each
+kind of store runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import fixfast as ff
+from benchmarks.storms import OPEN, resident
 
 __all__ = ["STORES", "Outcome", "main", "measure"]
 
@@ -51,7 +55,7 @@ def _config(sender: str, target: str) -> ff.SessionConfig:
 @dataclass
 class Outcome:
     """What one run saw. Delays are in ns; `lost` counts connections that ended (`lost_before`: while
-    others still logged on), `cpu` is seconds of this process."""
+    others still logged on), `cpu` is seconds of this process, `memory` bytes."""
 
     kind: str
     sessions: int
@@ -62,6 +66,7 @@ class Outcome:
     messages_in: int = 0
     messages_out: int = 0
     cpu: float = 0.0
+    memory: int = 0
     delays: list[int] = field(default_factory=list)
 
     def delay_ms(self, part: float) -> float:
@@ -81,12 +86,13 @@ class Outcome:
             *per_second,
             *delays,
         ]
-        return "| " + " | ".join([*cells, f"{100 * self.cpu / self.seconds:.0f} %"]) + " |"
+        cells += [f"{100 * self.cpu / self.seconds:.0f} %", f"{self.memory / self.sessions / 1024:.1f}"]
+        return "| " + " | ".join(cells) + " |"
 
 
 HEAD = (
-    "| stores | sessions | logons, s | lost (logging on + after) | in /s | out /s | p50, ms | p99 | worst | CPU |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "| stores | sessions | logons, s | lost (logon + on) | in /s | out /s | p50, ms | p99 | worst | CPU | KiB each |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
 
@@ -133,8 +139,12 @@ def _numbers(sessions: Sequence[ff.LiveSession]) -> tuple[int, int]:
 async def _accept(kind: str, count: int, seconds: float, folder: Path) -> Outcome:
     outcome, app = Outcome(kind, count), _Counting()
     stores, end = _stores(kind, folder)
+    async with ff.serve(app, [_config("VENUE", "ME")]):  # what is loaded and made once is not a session's
+        pass
+    gc.collect()
+    memory = resident()
     configs = [_config("VENUE", f"BOT{i}") for i in range(count)]
-    async with ff.serve(app, configs, stores=stores) as server:
+    async with ff.serve(app, configs, stores=stores, limits=OPEN) as server:
         began = time.monotonic()
         command = [sys.executable, "-m", "benchmarks.many_sessions", "--peers", str(server.port), str(count)]
         peers = subprocess.Popen(command, stdin=subprocess.PIPE)
@@ -151,6 +161,8 @@ async def _accept(kind: str, count: int, seconds: float, folder: Path) -> Outcom
             outcome.seconds, outcome.cpu = time.monotonic() - began, time.process_time() - cpu
             outcome.lost, outcome.lost_before = app.lost - lost, lost
             after = _numbers(sessions)
+            gc.collect()
+            outcome.memory = resident() - memory
             outcome.messages_in, outcome.messages_out = after[0] - before[0], after[1] - before[1]
             for task in tasks:
                 task.cancel()
@@ -199,20 +211,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each kind of store runs (default 15)")
     parser.add_argument("--folder", type=Path, help="where the stores go (default: a temporary folder)")
     parser.add_argument("--peers", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--row", choices=STORES, help=argparse.SUPPRESS)
     parser.add_argument("stores", nargs="*", default=STORES, help=f"which (default {' '.join(STORES)})")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)
     if options.peers:
         asyncio.run(_initiate(*options.peers))
         return 0
-    lost = 0
-    print(HEAD)
-    for kind in options.stores:
+    if options.row:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            outcome = measure(kind, options.sessions, options.seconds, Path(folder))
+            outcome = measure(options.row, options.sessions, options.seconds, Path(folder))
         print(outcome.row(), flush=True)
-        lost += outcome.lost
-    return 1 if lost else 0
+        return 1 if outcome.lost else 0
+    print(HEAD, flush=True)
+    command = [sys.executable, "-m", "benchmarks.many_sessions", "--sessions", str(options.sessions)]
+    command += ["--seconds", str(options.seconds), *(["--folder", str(options.folder)] if options.folder else [])]
+    return max(subprocess.run([*command, "--row", kind], check=False).returncode for kind in options.stores)
 
 
 if __name__ == "__main__":

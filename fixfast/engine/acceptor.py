@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl as tls_module
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -12,8 +15,9 @@ from fixfast.engine.allow import AllowList
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
 from fixfast.engine.config import with_dictionary
-from fixfast.engine.door import Door
+from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
+from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
 from fixfast.engine.live import LiveSession
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
@@ -29,16 +33,26 @@ from fixfast.types import Role, SessionID
 __all__ = ["Server", "serve"]
 
 
+#: Connections accepted in one pass of the event loop: in a storm, live sessions get their turn in between.
+_AT_ONCE = 32
+
+
 def serve(
     application: object | None,
     configs: Iterable[SessionConfig] = (),
     *,
-    host: str | None = "127.0.0.1",
-    port: int = 0,
+    host: str | Iterable[str] | None = "127.0.0.1",
+    port: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    path_mode: int = 0o600,
+    sock: socket.socket | Iterable[socket.socket] | str | None = None,
+    reuse_port: bool = False,
+    backlog: int = 1024,
     stores: Callable[[SessionConfig], Store] | None = None,
     tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
     allow: Iterable[str] | None = None,
+    proxies: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
 ) -> Server:
     """Accept FIX sessions: `server = await serve(...)`, or `async with serve(...) as server: ...`.
@@ -50,13 +64,24 @@ def serve(
             name alone, and anybody else is dropped silently (L05).
         configs: sessions that exist from the start (sender is us, target the peer). They can be sent to before the
             peer's first logon where `offline="store"`.
-        host: the address to listen on; None: all of this machine.
-        port: the TCP port; 0: any free one, see `Server.port`.
+        host: the address to listen on, or several; None: all of this machine, IPv4 and IPv6.
+        port: the TCP port; 0: any free one, see `Server.port`; None: the same, or no TCP where `path` or `sock` say
+            where to listen.
+        path: a Unix socket to listen on. One that is there and that nobody listens on is replaced; it goes in the end.
+        path_mode: its permissions.
+        sock: sockets that are bound already, one or several, which are closed in the end; "systemd": those that the
+            service manager passed.
+        reuse_port: let several processes listen on the port: the kernel spreads new connections over them.
+        backlog: connections that the kernel keeps until they are accepted.
         stores: gives each session its store, from a worker thread (opening may take a while). None: MemoryStores.
         tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
         limits: what strangers may cost before they are logged on.
         allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
-            anywhere else is closed at once and not read (L05). None: all.
+            anywhere else is closed at once and not read (L05). None: all. Unix sockets are for `path_mode` to guard.
+        proxies: addresses and networks, "unix" for `path`, of proxies and load balancers that begin each connection
+            with a PROXY header, version 1 or 2. From them it is required, and tells the address that `allow`, `limits`,
+            logs and LogonRequest go by; from anybody else it is garbage (C22). With `tls` it comes before the
+            handshake.
         wire_log: every message of every session goes there; it stays open.
 
     Returns: a Server: await it, or use it as an async context manager.
@@ -64,11 +89,20 @@ def serve(
     Raises: ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
         DictionaryError: a dictionary that `configs` name cannot be loaded.
     """
-    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log, allow)
+    listening = Listening(
+        host=host, port=port, path=path, path_mode=path_mode, sock=sock, reuse_port=reuse_port, backlog=backlog
+    )
+    limits = limits if limits is not None else Limits()
+    if not isinstance(limits, Limits):
+        raise ConfigError("limits", type(limits).__name__, "a Limits")
+    allowed = AllowList(allow) if allow is not None else None
+    listed = AllowList(proxies, "proxies") if proxies is not None else None
+    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed)
+    return Server(application, configs, stores, wire_log, listening, reception)
 
 
 class Server:
-    """An acceptor. One event loop owns it.
+    """An acceptor. One event loop owns it. Made by `fixfast.serve`, not by hand.
 
     Attributes:
         sessions: SessionID -> LiveSession, live and read-only.
@@ -78,30 +112,21 @@ class Server:
         self,
         application: object | None,
         configs: Iterable[SessionConfig],
-        host: str | None,
-        port: int,
         stores: Callable[[SessionConfig], Store] | None,
-        tls: TlsConfig | tls_module.SSLContext | None,
-        limits: Limits,
         wire_log: WireLog | None,
-        allow: Iterable[str] | None = None,
+        listening: Listening,
+        reception: Callable[[Decide], Reception],
     ) -> None:
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-            raise ConfigError("port", port, "a whole number from 0 to 65535")
-        if not isinstance(limits, Limits):
-            raise ConfigError("limits", type(limits).__name__, "a Limits")
         self._hooks = Hooks(application)
         self._configs = list(configs)
-        self._host = host
-        self._port = port
+        self._listening = listening
         self._stores = stores
-        self._limits = limits
-        allowed = AllowList(allow) if allow is not None else None
-        self._reception = Reception(limits, self._decide, tls=server_context(tls), allow=allowed)
         self._wire_log = wire_log
         self._registry = Registry()
-        self._server: asyncio.Server | None = None
-        self._closed = False
+        self._reception = reception(self._decide)
+        self._limits = self._reception.limits
+        self._listeners: list[asyncio.Server] = []
+        self._begun = self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -122,25 +147,70 @@ class Server:
         await self.close(timeout=None if error is None else 0)
 
     async def _start(self) -> Server:
-        if self._server is not None or self._closed:
+        if self._begun or self._closed:
             raise RuntimeError("a server is good for one run, and this one has begun")
-        loop = asyncio.get_running_loop()
+        self._begun = True
         try:
             for config in self._configs:
                 await self.add(config)
-            self._server = await loop.create_server(self._reception.door, self._host, self._port, backlog=1024)
+            await self._listen()
         except BaseException:
             await self.close(timeout=0)
             raise
         return self
 
+    async def _listen(self) -> None:
+        loop, there, door = asyncio.get_running_loop(), self._listening, self._reception.door
+        one = there.one_address
+        if one is not None:
+            listener = await loop.create_server(door, *one, backlog=_AT_ONCE, reuse_port=there.reuse_port or None)
+            self._listeners.append(listener)
+        else:
+            job = loop.run_in_executor(None, there.open)  # host names are looked up
+            try:
+                waiting = await asyncio.shield(job)
+            except asyncio.CancelledError:
+                job.add_done_callback(_close_sockets)
+                raise
+            try:
+                while waiting:
+                    unix = waiting[0].family == getattr(socket, "AF_UNIX", None)
+                    create = loop.create_unix_server if unix else loop.create_server
+                    self._listeners.append(await create(door, sock=waiting[0], backlog=_AT_ONCE))
+                    del waiting[0]
+            finally:
+                for sock in waiting:
+                    sock.close()
+        set_backlog(self._sockets(), there.backlog)
+
     @property
     def port(self) -> int:
-        """The TCP port it listens on."""
-        if self._server is None or not self._server.sockets:
-            raise RuntimeError("the server does not listen")
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        """The TCP port it listens on, the same at all addresses unless they came with `sock`."""
+        for sock in self._sockets():
+            name = sock.getsockname()
+            if isinstance(name, tuple):
+                return int(name[1])
+        raise RuntimeError("the server does not listen on TCP" if self._listeners else "the server does not listen")
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where it listens: "127.0.0.1:9878", "[::1]:9878", "/run/fix.sock"; empty when it does not."""
+        return [address_text(sock.getsockname()) for sock in self._sockets()]
+
+    def drain(self) -> None:
+        """Stop listening, let nobody in any more; sessions stay as they are, and may be sent to, until close().
+
+        For a change of processes without a gap: the next one takes the new connections, and peers that come back.
+        """
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
+        if self._listening.path is not None and listeners:
+            remove_path(os.fspath(self._listening.path))
+        self._reception.shut()
+
+    def _sockets(self) -> Iterator[Any]:
+        return (sock for listener in self._listeners for sock in listener.sockets)
 
     async def close(self, text: str = "", *, timeout: float | None = 5.0) -> None:
         """Stop listening, log out all sessions, wait for their answers, close connections and stores.
@@ -152,8 +222,7 @@ class Server:
         Raises: StoreError: a store could not be closed well; everything else was done.
         """
         self._closed = True
-        if self._server is not None:
-            self._server.close()
+        self.drain()
         sessions: list[LiveSession] = []
         try:
             await self._reception.close()
@@ -167,8 +236,6 @@ class Server:
             for session in sessions:
                 if session.id in self._registry:
                     self._registry.take(session.id)
-            if self._server is not None:
-                await self._server.wait_closed()
         for error in ended:
             if error is not None:
                 raise error
@@ -295,6 +362,7 @@ class Server:
             username=message.get(553) or "",
             password=message.get(554) or "",
             certificate=door.certificate,
+            proxy=door.proxy,
             new_password=message.get(925) or "",
         )
         return await ask(self._hooks.authenticate, request, self._limits.authenticate_timeout, self._failed)
@@ -304,6 +372,12 @@ class Server:
         kind = "answers of application.authenticate that are none"
         if self._reception.note(kind, f"application.authenticate {what}") and error is not None:
             self._hooks.failed("authenticate", error)
+
+
+def _close_sockets(job: asyncio.Future[list[socket.socket]]) -> None:
+    if not job.cancelled() and job.exception() is None:
+        for sock in job.result():
+            sock.close()
 
 
 def _close_late(job: asyncio.Future[Store]) -> None:

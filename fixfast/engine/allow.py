@@ -1,4 +1,4 @@
-"""Which addresses may connect to an acceptor (L05)."""
+"""Lists of addresses: which may connect to an acceptor (L05), which are proxies (C22)."""
 
 from __future__ import annotations
 
@@ -13,26 +13,34 @@ __all__ = ["AllowList"]
 class AllowList:
     """Addresses and networks; `address in list` asks.
 
-    Args: entries: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32".
+    Args:
+        entries: "192.0.2.7", "10.0.0.0/8", "2001:db8::/32"; "unix": peers at a Unix socket, whose address is "".
+        name: of the option, for errors.
 
     Raises: ConfigError: an entry is none of these.
     """
 
-    __slots__ = ("_networks",)
+    __slots__ = ("_networks", "_unix")
 
-    def __init__(self, entries: Iterable[str]) -> None:
+    def __init__(self, entries: Iterable[str], name: str = "allow") -> None:
         if isinstance(entries, str) or not isinstance(entries, Iterable):
-            raise ConfigError("allow", entries, "a list of addresses and networks")
+            raise ConfigError(name, entries, "a list of addresses and networks")
         self._networks = []
+        self._unix = False
         for entry in entries:
+            if entry == "unix":
+                self._unix = True
+                continue
             try:
                 if not isinstance(entry, str):  # ip_network() takes numbers, too
                     raise ValueError
                 self._networks.append(ip_network(entry, strict=False))
             except ValueError:
-                raise ConfigError("allow", entry, "addresses and networks, such as '10.0.0.0/8'") from None
+                raise ConfigError(name, entry, "addresses and networks, such as '10.0.0.0/8'") from None
 
     def __contains__(self, address: str) -> bool:
+        if not address:
+            return self._unix
         try:
             peer = ip_address(address.partition("%")[0])  # without the zone of a link-local address
         except ValueError:

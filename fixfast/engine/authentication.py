@@ -29,10 +29,11 @@ class LogonRequest:
         session_id: the identity asked for, as seen from our side.
         message: the Logon. Do not log it whole: it may hold a password.
         config: the options of the session with this identity that was added before; None: there is none.
-        address: the peer's address and port.
+        address: the peer's address and port, as the proxy told it if there is one; "unix" at a Unix socket.
         username, password, new_password: 553, 554 and 925, empty where absent (L20). Encrypted ones (1400 to 1404) are
             in the message (L22).
         certificate: the peer's TLS certificate as `ssl.SSLSocket.getpeercert()` gives it, None without one.
+        proxy: the address and port of the listed proxy that the connection came through, "" for none.
     """
 
     session_id: SessionID
@@ -43,6 +44,7 @@ class LogonRequest:
     password: str = field(repr=False)
     certificate: Mapping[str, Any] | None = field(default=None, repr=False)
     new_password: str = field(default="", repr=False)
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,26 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from fixfast import clock
 from fixfast.engine.crowd import Guest
 from fixfast.engine.limits import Limits
+from fixfast.engine.listening import address_text
 from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
 from fixfast.transport.tls_context import reason_of, watch_handshake
+from fixfast.transport.proxy_protocol import ProxyHeader
 
-__all__ = ["Door", "House"]
+__all__ = ["Decide", "Door", "House"]
 
 _log = logging.getLogger("fixfast.engine")
+
+
+#: Has hand_over() called, or returns to have the connection closed.
+Decide: TypeAlias = "Callable[[Door, LogonAttempt], Awaitable[None]]"
 
 
 class House(Protocol):
@@ -28,11 +34,16 @@ class House(Protocol):
     limits: Limits
     tls: ssl.SSLContext | None
     scratch: bytearray
-    #: has hand_over() called, or returns to have the connection closed
-    decide: Callable[[Door, LogonAttempt], Awaitable[None]]
+    decide: Decide
 
     def admit(self, door: Door) -> bool:
         """Say whether there is room."""
+
+    def through_proxy(self, door: Door) -> bool:
+        """Say whether a proxy is to tell first who it is."""
+
+    def identify(self, door: Door) -> bool:
+        """Say whether there is room for whom the proxy told."""
 
     def leave(self, door: Door, *, logged_on: bool = False) -> None:
         """Know that the door is shut."""
@@ -48,11 +59,13 @@ class Door(asyncio.BufferedProtocol):
     """Reads one Logon, no more than `limits.logon_bytes`, and then nothing until it is decided on.
 
     A stranger costs a few kilobytes and one timer: no session, no store, no dictionary. TLS begins here, not in the
-    listening socket: who is refused costs no handshake, and handshakes under way are counted.
+    listening socket: who is refused costs no handshake, handshakes under way are counted, and a PROXY header comes
+    before.
     """
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._header: ProxyHeader | None = None  # while it is read
         self._gate: LogonGate | None = None  # from the moment that a Logon may come
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -61,7 +74,8 @@ class Door(asyncio.BufferedProtocol):
         self._heard = False
         self._shut = False
         self.guest: Guest | None = None  # set by admit()
-        self.address = self.host = ""
+        self.host, self.address = "", "unix"  # a Unix socket has no address
+        self.proxy = ""  # the address of the proxy that told the peer's
         self.certificate: Mapping[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,23 +83,32 @@ class Door(asyncio.BufferedProtocol):
         # uvloop's transports are no asyncio.Transport by class
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
-        self.host, self.address = address_of(transport)
+        self._is_from(transport.get_extra_info("peername"))
         if not self._house.admit(self):
             transport.abort()
-            return
-        self._begin()
+        elif self._house.through_proxy(self):
+            self._header = ProxyHeader()
+            self._timer = asyncio.get_running_loop().call_later(
+                self._house.limits.handshake_timeout, self._turn_away, "no PROXY header in time"
+            )
+        else:
+            self._begin()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the next bytes go."""
-        return self._house.scratch
+        scratch = memoryview(self._house.scratch)
+        # Not a byte beyond a header: what follows is for TLS.
+        return scratch if self._header is None else scratch[: self._header.wanted]
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Look for the Logon."""
+        """Look for a header, then for the Logon."""
         if self._shut:
             return
         self._heard = True
         data = bytes(memoryview(self._house.scratch)[:nbytes])
-        if self._gate is None:
+        if self._header is not None:
+            self._read_header(self._header, data)
+        elif self._gate is None:
             self._early += data
             if len(self._early) > self._house.limits.logon_bytes:
                 self._turn_away(CloseReason.TOO_LARGE.value)
@@ -109,6 +132,7 @@ class Door(asyncio.BufferedProtocol):
         transport = self._transport
         assert transport is not None
         self._leave(logged_on=True)
+        pump.peer = self.address
         transport.set_protocol(pump)
         pump.connection_made(transport)
         if not transport.is_closing():
@@ -131,6 +155,25 @@ class Door(asyncio.BufferedProtocol):
             await asyncio.sleep(0)  # abort() takes effect in the next pass of the loop
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _is_from(self, name: Any) -> None:
+        if isinstance(name, tuple):
+            self.host, self.address = str(name[0]), address_text(name)
+
+    def _read_header(self, header: ProxyHeader, data: bytes) -> None:
+        header.feed(data)
+        if header.error:
+            self._turn_away(header.error)
+        elif header.whole:
+            self._header = None
+            self._stop_timer()
+            self.proxy = self.address
+            if header.source is not None:
+                self._is_from(header.source)
+            if self._house.identify(self):
+                self._begin()
+            else:
+                self._refuse()
 
     def _begin(self) -> None:
         if self._house.tls is None:
@@ -238,12 +281,3 @@ class Door(asyncio.BufferedProtocol):
             self._turn_away(gate.close_requested.value)
         else:
             self._arm(gate)
-
-
-def address_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
-    """Return a peer's host, and host and port as text. Both are empty for a Unix socket."""
-    name = transport.get_extra_info("peername")
-    if not isinstance(name, tuple):
-        return "", ""
-    host = str(name[0])
-    return host, f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
 
 from fixfast import clock
 from fixfast.engine.allow import AllowList
 from fixfast.engine.crowd import Crowd, ip_of
-from fixfast.engine.door import Door
+from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
 from fixfast.engine.quiet import Quiet
-from fixfast.session.gate import LogonAttempt
 
 __all__ = ["Reception"]
 
@@ -28,15 +26,17 @@ class Reception:
         decide: called with a door and the Logon that came through it.
         tls: the context of the server, None for plain TCP.
         allow: who may connect; None: everybody.
+        proxies: those that say first for whom they connect; None: none does.
     """
 
     def __init__(
         self,
         limits: Limits,
-        decide: Callable[[Door, LogonAttempt], Awaitable[None]],
+        decide: Decide,
         *,
         tls: ssl.SSLContext | None = None,
         allow: AllowList | None = None,
+        proxies: AllowList | None = None,
     ) -> None:
         self.limits = limits
         self.tls = tls
@@ -46,6 +46,7 @@ class Reception:
         self.crowd = Crowd(limits)
         self.doors: set[Door] = set()
         self._allow = allow
+        self._proxies = proxies
         self._quiet = Quiet()
         self._timer: asyncio.TimerHandle | None = None
         self._shut = False
@@ -58,16 +59,39 @@ class Reception:
         """Say whether there is room for one more stranger."""
         if self._shut:
             return False  # accepted in the moment it was closed
-        if self._allow is not None and door.host not in self._allow:
-            self.refused("not on the allow-list", door)
+        proxied = self.through_proxy(door)
+        if not proxied and not self._allowed(door):
             return False
-        guest = self.crowd.admit(ip_of(door.host), clock.now().mono_ns)
+        guest = self.crowd.admit(None if proxied else ip_of(door.host), clock.now().mono_ns)
         if isinstance(guest, str):
             self.refused(guest, door)
             return False
         door.guest = guest
         self.doors.add(door)
         return True
+
+    def through_proxy(self, door: Door) -> bool:
+        """Say whether a connection is from a listed proxy: nothing else may tell another address than its own (C22)."""
+        return self._proxies is not None and door.host in self._proxies
+
+    def identify(self, door: Door) -> bool:
+        """Say whether there is room for the one that a proxy connects for."""
+        assert door.guest is not None
+        if door.address == door.proxy:
+            return True  # the proxy's own connection: it looks whether we are there
+        if not self._allowed(door):
+            return False
+        why = self.crowd.identify(door.guest, ip_of(door.host), clock.now().mono_ns)
+        if why:
+            self.refused(why, door)
+        return not why
+
+    def _allowed(self, door: Door) -> bool:
+        # Who may reach a Unix socket is for the permissions of its file to say.
+        if self._allow is None or not door.host or door.host in self._allow:
+            return True
+        self.refused("not on the allow-list", door)
+        return False
 
     def leave(self, door: Door, *, logged_on: bool = False) -> None:
         """Know that a door is shut: the connection has ended, or is a session's now."""

@@ -98,6 +98,7 @@ class Pump(asyncio.BufferedProtocol):
         self._sipping = False  # reading paused, and the socket is looked at once
         self._reason = ""
         self.error: Exception | None = None  # what the transport was lost with
+        self.peer = ""  # the peer's address, where the transport does not know it: behind a proxy
         self.closed: asyncio.Future[str] = self._loop.create_future()
 
     # --- called by asyncio ---------------------------------------------------------------------------------
@@ -251,8 +252,12 @@ class Pump(asyncio.BufferedProtocol):
     @property
     def peername(self) -> str:
         """The peer's address as text, for logs."""
-        name = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name or "")
+        if self.peer or self._transport is None:
+            return self.peer
+        name = self._transport.get_extra_info("peername")
+        if not isinstance(name, tuple):
+            return str(name or "")
+        return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
 
     # --- inside --------------------------------------------------------------------------------------------
 
