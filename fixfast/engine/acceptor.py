@@ -17,6 +17,7 @@ from fixfast.engine.limits import Limits
 from fixfast.engine.live import LiveSession
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
@@ -38,6 +39,8 @@ def serve(
     limits: Limits | None = None,
     allow: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
+    throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
+    latency: bool = False,
 ) -> Server:
     """Accept FIX sessions: `server = await serve(...)`, or `async with serve(...) as server: ...`.
 
@@ -56,13 +59,15 @@ def serve(
         allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
             anywhere else is closed at once and not read (L05). None: all.
         wire_log: every message of every session goes there; it stays open.
+        throttle: how fast each session may send application messages; or a function that says so for one session.
+        latency: measure how long messages take through fixfast, see `session.latency`.
 
     Returns: a Server: await it, or use it as an async context manager.
 
     Raises: ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
         DictionaryError: a dictionary that `configs` name cannot be loaded.
     """
-    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log, allow)
+    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log, allow, throttle, latency)
 
 
 class Server:
@@ -83,6 +88,8 @@ class Server:
         limits: Limits,
         wire_log: WireLog | None,
         allow: Iterable[str] | None = None,
+        throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
+        latency: bool = False,
     ) -> None:
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
             raise ConfigError("port", port, "a whole number from 0 to 65535")
@@ -97,6 +104,8 @@ class Server:
         allowed = AllowList(allow) if allow is not None else None
         self._reception = Reception(limits, self._decide, tls=tls, allow=allowed)
         self._wire_log = wire_log
+        self._throttle = throttle
+        self._latency = latency
         self._registry = Registry()
         self._server: asyncio.Server | None = None
         self._closed = False
@@ -224,7 +233,16 @@ class Server:
                 job.add_done_callback(_close_late)  # it will be opened all the same, and must not stay locked
                 raise
         try:
-            session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
+            throttle = self._throttle
+            session = LiveSession(
+                config,
+                Role.ACCEPTOR,
+                hooks=self._hooks,
+                store=store,
+                wire_log=self._wire_log,
+                throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
+                latency=self._latency,
+            )
             self._registry.put(session, made=made)
         except BaseException:
             if store is not None:
