@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
+    from fixfast.engine.throttled import Released, Unsent
     from fixfast.errors import (
         BusinessReject,
         ConcurrencyError,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         StoreCorrupt,
         StoreError,
         StoreLocked,
+        Throttled,
     )
     from fixfast.session.config import LogonContext, SessionConfig
     from fixfast.session.events import Alarm, Rejected
@@ -122,10 +124,11 @@ _HOME = {
         "fixfast.engine.session_settings": "SessionSettings",
         "fixfast.engine.settings": "Settings",
         "fixfast.engine.throttle": "RateLimit Throttle",
+        "fixfast.engine.throttled": "Released Unsent",
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
-            "NotActive RemoteProtocolError StoreCorrupt StoreError StoreLocked"
+            "NotActive RemoteProtocolError StoreCorrupt StoreError StoreLocked Throttled"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
@@ -195,6 +198,7 @@ __all__ = [
     "Reconnect",
     "Refuse",
     "Rejected",
+    "Released",
     "RemoteProtocolError",
     "Role",
     "Scaled",
@@ -219,7 +223,9 @@ __all__ = [
     "Template",
     "Tenor",
     "Throttle",
+    "Throttled",
     "TlsConfig",
+    "Unsent",
     "Validation",
     "__version__",
     "blank_secrets",

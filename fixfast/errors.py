@@ -10,6 +10,7 @@
     |       +-- EncodeTypeError       (TypeError)  ... because of its Python type (float, list ...)
     +-- LocalProtocolError            you called a session wrongly
     |   +-- NotActive                 send() while not logged on
+    |   +-- Throttled                 send() faster than the session's Throttle allows; says when to try again
     |   +-- ConcurrencyError          a second consumer of one event stream, a second owner
     +-- RemoteProtocolError           the peer broke the protocol
     |   +-- LogonFailed               no session came of a connection; says why
@@ -49,6 +50,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreLocked",
+    "Throttled",
 ]
 
 
@@ -135,6 +137,20 @@ class NotActive(LocalProtocolError):
 
     def __reduce__(self) -> tuple[type, tuple[str]]:
         return type(self), (self.state,)
+
+
+class Throttled(LocalProtocolError):
+    """Sending would be faster than the session's Throttle allows: nothing was sent, and no number was used.
+
+    `retry_after_ns`: in how many ns it may work, if nothing else is sent or waits by then.
+    """
+
+    def __init__(self, retry_after_ns: int) -> None:
+        super().__init__(f"throttled: nothing was sent and no number was used; again in {retry_after_ns / 1e6:.3f} ms")
+        self.retry_after_ns = retry_after_ns
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return type(self), (self.retry_after_ns,)
 
 
 class ConcurrencyError(LocalProtocolError):

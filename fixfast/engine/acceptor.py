@@ -21,6 +21,7 @@ from fixfast.engine.listening import Listening, address_text, remove_path, set_b
 from fixfast.engine.live import LiveSession
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
@@ -54,6 +55,8 @@ def serve(
     allow: Iterable[str] | None = None,
     proxies: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
+    throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
+    latency: bool = False,
 ) -> Server:
     """Accept FIX sessions: `server = await serve(...)`, or `async with serve(...) as server: ...`.
 
@@ -83,6 +86,8 @@ def serve(
             logs and LogonRequest go by; from anybody else it is garbage (C22). With `tls` it comes before the
             handshake.
         wire_log: every message of every session goes there; it stays open.
+        throttle: how fast each session may send application messages; or a function that says so for one session.
+        latency: measure how long messages take through fixfast, see `session.latency`.
 
     Returns: a Server: await it, or use it as an async context manager.
 
@@ -98,7 +103,7 @@ def serve(
     allowed = AllowList(allow) if allow is not None else None
     listed = AllowList(proxies, "proxies") if proxies is not None else None
     reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed)
-    return Server(application, configs, stores, wire_log, listening, reception)
+    return Server(application, configs, stores, wire_log, listening, reception, throttle, latency)
 
 
 class Server:
@@ -116,12 +121,16 @@ class Server:
         wire_log: WireLog | None,
         listening: Listening,
         reception: Callable[[Decide], Reception],
+        throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
+        latency: bool = False,
     ) -> None:
         self._hooks = Hooks(application)
         self._configs = list(configs)
         self._listening = listening
         self._stores = stores
         self._wire_log = wire_log
+        self._throttle = throttle
+        self._latency = latency
         self._registry = Registry()
         self._reception = reception(self._decide)
         self._limits = self._reception.limits
@@ -293,7 +302,16 @@ class Server:
                 job.add_done_callback(_close_late)  # it will be opened all the same, and must not stay locked
                 raise
         try:
-            session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
+            throttle = self._throttle
+            session = LiveSession(
+                config,
+                Role.ACCEPTOR,
+                hooks=self._hooks,
+                store=store,
+                wire_log=self._wire_log,
+                throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
+                latency=self._latency,
+            )
             self._registry.put(session, made=made)
         except BaseException:
             if store is not None:

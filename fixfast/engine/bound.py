@@ -8,8 +8,11 @@ import logging
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.delivery import Delivery
+from fixfast.engine.metered import delivery_for
 from fixfast.engine.syncing import Syncing
 from fixfast.engine.telling import Telling
+from fixfast.engine.throttle import Throttle
+from fixfast.engine.turns import turns_of
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.config import SessionConfig
@@ -35,9 +38,12 @@ class Bound(Telling):
         hooks: Hooks,
         store: Store | None = None,
         wire_log: WireLog | None = None,
+        throttle: Throttle | None = None,
+        latency: bool = False,
     ) -> None:
-        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log)
-        self._delivery = Delivery(
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, throttle=throttle, latency=latency)
+        self._turns = turns_of(self._session, self._soon)
+        self._delivery = delivery_for(self._session)(
             self,
             hooks,
             acknowledge=self._acknowledge,

@@ -16,8 +16,8 @@ from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
-from fixfast.transport.tls_context import reason_of, watch_handshake
 from fixfast.transport.proxy_protocol import ProxyHeader
+from fixfast.transport.tls_context import reason_of, watch_handshake
 
 __all__ = ["Decide", "Door", "House"]
 

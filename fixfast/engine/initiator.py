@@ -14,6 +14,7 @@ from fixfast.engine.config import with_dictionary
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.live import LiveSession
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
@@ -37,6 +38,8 @@ def connect(
     store: Store | None = None,
     *,
     wire_log: WireLog | None = None,
+    throttle: Throttle | None = None,
+    latency: bool = False,
 ) -> Initiator:
     """Connect as initiator: `async with connect(config, connection) as session: ...`.
 
@@ -52,6 +55,8 @@ def connect(
         application: callbacks, see Application; None: use `async for message in session`.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
+        throttle: how fast application messages may go out, and what happens to more of them.
+        latency: measure how long messages take through fixfast, see `session.latency`.
 
     Returns: an async context manager, for one use.
 
@@ -61,7 +66,7 @@ def connect(
         ConfigError: an argument is of the wrong kind; a file of `connection.tls` cannot be used.
         DictionaryError: the dictionary that `config` names cannot be loaded.
     """
-    return Initiator(config, connection, application, store, wire_log=wire_log)
+    return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
 class Initiator:
@@ -75,6 +80,8 @@ class Initiator:
         store: Store | None,
         *,
         wire_log: WireLog | None,
+        throttle: Throttle | None,
+        latency: bool,
     ) -> None:
         if not isinstance(config, SessionConfig):
             raise ConfigError("config", type(config).__name__, "a SessionConfig")
@@ -87,6 +94,8 @@ class Initiator:
         self._hooks = Hooks(application)
         self._store = store
         self._wire_log = wire_log
+        self._throttle = throttle
+        self._latency = latency
         self._live: LiveSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._alerting = False  # on_give_up was called
@@ -98,7 +107,13 @@ class Initiator:
             config = await with_dictionary(self._config)
             await self._dialer.prepare()
             live = self._live = LiveSession(
-                config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+                config,
+                Role.INITIATOR,
+                hooks=self._hooks,
+                store=self._store,
+                wire_log=self._wire_log,
+                throttle=self._throttle,
+                latency=self._latency,
             )
         except BaseException:
             if self._store is not None:

@@ -41,8 +41,15 @@ class LiveSession(Bound):
     # --- sending -------------------------------------------------------------------------------------------
 
     async def send(self, msg_type: str, fields: Iterable[Any]) -> int:
-        """Do send_nowait(), then wait while the send buffer is full, never for an answer of the peer."""
-        seq = self.send_nowait(msg_type, fields)
+        """Do send_nowait(), then wait while the send buffer is full, never for an answer of the peer.
+
+        With a Throttle that says when_full="wait" it waits for its turn first, and raises NotActive when the session
+        ends meanwhile. Cancelled while it waits, nothing was sent and no number was used.
+        """
+        if self._turns is None:
+            seq = self.send_nowait(msg_type, fields)
+        else:
+            seq = await self._turns.send(self.send_nowait, msg_type, fields)
         if self._pump is not None:
             await self._pump.drain()
         return seq
@@ -61,21 +68,25 @@ class LiveSession(Bound):
             msg_type, fields: as for send_nowait().
             match: tells the answer from other messages. Without it: the next message with the same request id (262 for
                 V, 11 for D and H, 923 for BE ...). A Reject or BusinessMessageReject of the request is always taken.
-            timeout: seconds to wait; None: for ever.
+            timeout: seconds to wait, for the turn a Throttle gives and for the answer; None: for ever.
 
         Returns: the answer, or the reject: look at `msg_type`.
 
         Raises:
             TimeoutError: no answer in time.
-            NotActive, EncodeError, StoreError: as send_nowait().
+            NotActive, Throttled, EncodeError, StoreError: as send_nowait().
             GaveUp: reconnecting ended while waiting.
             ValueError: match is needed: nothing is known of how this type is answered.
         """
         fields = list(fields)
         if match is None:
             match = match_by_id(msg_type, fields)
+        if self._turns is None:
+            seq = self.send_nowait(msg_type, fields)
+        else:
+            seq, timeout = await self._turns.request(self.send_nowait, msg_type, fields, timeout)
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._requests.add(match, self.send_nowait(msg_type, fields), answer)
+        self._requests.add(match, seq, answer)
         return await self._requests.wait(answer, self._delivery, timeout)
 
     # --- receiving -----------------------------------------------------------------------------------------

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.commands import Commands
+from fixfast.engine.latency import Latency
+from fixfast.engine.metered import Metered
 from fixfast.errors import BusinessReject, FixfastError
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
 from fixfast.session.state import State
+from fixfast.session.stats import SessionStats
 from fixfast.session.wire import Message, Template
 from fixfast.types import SessionID
 
@@ -29,8 +33,11 @@ class Sending(Commands):
 
     id: SessionID
     config: SessionConfig
+    connections: int
     _session: Session
     _hooks: Hooks
+    _rejects_in = 0
+    _faults = 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.state.value}>"
@@ -57,9 +64,15 @@ class Sending(Commands):
         """The MsgSeqNum our next message gets."""
         return self._session.next_out
 
-    def stats(self) -> Any:
-        """Return the session's counters."""
-        return self._session.stats()
+    @property
+    def latency(self) -> Latency | None:
+        """What was measured, where the session was made with `latency=True`."""
+        session = self._session
+        return session.arrivals.latency if isinstance(session, Metered) else None
+
+    def stats(self) -> SessionStats:
+        """Return the session's numbers as they are now."""
+        return replace(self._session.stats(), logons=self.connections, rejects_in=self._rejects_in, faults=self._faults)
 
     # --- sending -------------------------------------------------------------------------------------------
 
@@ -70,10 +83,11 @@ class Sending(Commands):
             msg_type: MsgType(35).
             fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
 
-        Returns: its MsgSeqNum.
+        Returns: its MsgSeqNum; 0 where a Throttle has queued it: it has no number yet, see `Released` and `Unsent`.
 
         Raises:
             NotActive: not logged on (with offline="store" it is stored instead).
+            Throttled: faster than the session's Throttle allows. No number was used.
             EncodeError: names the tag. No number was used.
             StoreError: the store failed; the session ends.
         """

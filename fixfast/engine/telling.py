@@ -11,12 +11,14 @@ from fixfast.engine.delivery import Ended
 from fixfast.engine.failure import Failure
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending
+from fixfast.engine.throttle import Throttle
+from fixfast.engine.turns import session_for
 from fixfast.engine.wirelog import WireLog
 from fixfast.engine.witness import Witness
 from fixfast.errors import ConfigError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset
-from fixfast.session.session import Session
+from fixfast.session.reject import REJECTS
 from fixfast.session.state import CloseReason
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
@@ -45,7 +47,15 @@ class Telling(Sending):
     _delivery: Recipient
 
     def __init__(
-        self, config: SessionConfig, role: Role, *, hooks: Hooks, store: Store | None, wire_log: WireLog | None
+        self,
+        config: SessionConfig,
+        role: Role,
+        *,
+        hooks: Hooks,
+        store: Store | None,
+        wire_log: WireLog | None,
+        throttle: Throttle | None = None,
+        latency: bool = False,
     ) -> None:
         if config.manual_logon:
             raise ConfigError("manual_logon", True, "False: an engine's sessions are decided on by authenticate()")
@@ -59,7 +69,7 @@ class Telling(Sending):
         self._hooks = hooks
         self._store: Store = store if store is not None else MemoryStore()
         # The program acknowledges by taking the next message, later than the session could know of it.
-        self._session = Session(replace(config, manual_done=True), self._store, role=role)
+        self._session = session_for(replace(config, manual_done=True), self._store, role, throttle, latency)
         self._requests = Requests()
         self._witness = Witness(self.id, wire_log)
         self._pressed = False
@@ -83,7 +93,10 @@ class Telling(Sending):
         for event in self._session.events():
             if isinstance(event, Message):
                 if event.fault is not None:
+                    self._faults += 1
                     self._witness.fault(event, event.fault)
+                if event.msg_type in REJECTS:
+                    self._rejects_in += 1
                 if not (self._requests and self._answers(event)):
                     self._delivery.message(event)
             else:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 from fixfast.errors import ConfigError
+from fixfast.session.wire import Message
 
 __all__ = ["CANCELS_FIRST", "Limiter", "Line", "Place", "RateLimit", "Throttle"]
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 _Kind = Literal["window", "bucket"]
 _Unit = Literal["messages", "bytes"]
 _WhenFull = Literal["wait", "reject", "queue"]
-_Priority = Mapping[str, int] | Callable[[str, Sequence[Any]], int]
+_Priority = Mapping[str, int] | Callable[[Message], int]
 
 _SECOND = 1_000_000_000
 #: seconds; a limit for a longer time is one for an accountant
@@ -117,8 +118,8 @@ class Throttle:
         when_full: "wait": `await session.send()` waits for its turn, send_nowait() raises Throttled. "reject": both
             raise Throttled. "queue": both return at once, with 0 for a number, and what is queued is sent when it may.
         priority: who goes first among those that wait: the smaller number, equal ones in the order they came. A mapping
-            of MsgType -> number (0 for those that are not in it), or a function of (msg_type, fields). A message is
-            never sent before the one whose ClOrdID(11) is its OrigClOrdID(41), whatever their numbers say.
+            of MsgType -> number (0 for those that are not in it), or a function of the message. A message is never sent
+            before the one whose ClOrdID(11) is its OrigClOrdID(41), whatever their numbers say.
         queue_limit: how many may wait at one time; the next one gets Throttled.
         count_session_messages: the session's own messages use up the limits, too.
 
@@ -149,24 +150,19 @@ class Throttle:
                     raise ConfigError("priority", priority, f"no number for {msg_type!r}: session messages never wait")
             object.__setattr__(self, "priority", dict(priority))
         elif not callable(priority):
-            raise ConfigError("priority", priority, "a mapping of MsgType -> int, or a function of (msg_type, fields)")
+            raise ConfigError("priority", priority, "a mapping of MsgType -> int, or a function of a message")
 
-    @property
-    def counts_bytes(self) -> bool:
-        """One of the limits is in bytes: the size of a message must be known before it is sent."""
-        return any(limit.unit == "bytes" for limit in self.limits)
-
-    def priority_of(self, msg_type: str, fields: Sequence[Any]) -> int:
+    def priority_of(self, message: Message) -> int:
         """Return the number that says when a message that must wait goes; the smaller one first.
 
         Raises: TypeError: the function given as `priority` returned something else than an int.
         """
         priority = self.priority
         if isinstance(priority, Mapping):
-            return priority.get(msg_type, 0)
-        number = priority(msg_type, fields)
+            return priority.get(message.msg_type, 0)
+        number = priority(message)
         if not isinstance(number, int):
-            raise TypeError(f"Throttle.priority returned {type(number).__name__} for {msg_type!r}, not an int")
+            raise TypeError(f"Throttle.priority returned {type(number).__name__} for {message.msg_type!r}, not an int")
         return number
 
 

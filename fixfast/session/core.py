@@ -101,8 +101,10 @@ class SessionCore:
     __slots__ = (
         "_answer_fields",
         "_asked",
+        "_bytes_in",
         "_check",
         "_clock_offset",
+        "_connected_at",
         "_counters",
         "_deadline",
         "_decoder",
@@ -120,6 +122,7 @@ class SessionCore:
         "_hours",
         "_inbox",
         "_jumped_to",
+        "_last_in_ns",
         "_live",
         "_logged_on",
         "_logon",
@@ -189,7 +192,11 @@ class SessionCore:
         self._answer_fields: list[tuple[int, Any]] = []
         #: wall clock less monotonic clock, ns, when they were last compared; None: not yet (C11)
         self._clock_offset: int | None = None
-        self._begin_connection(Now(0, 0))
+        self._bytes_in = 0
+        self._last_in_ns = 0  # of earlier connections: wall clock when the last message came
+        self._connected_at = Now(0, 0)
+        self._live = Liveness(0, self._connected_at)
+        self._begin_connection(self._connected_at)
         if state.lost_out is not None:
             first, last = state.lost_out
             self._alarm(f"outbound messages {first}..{last} may have been sent before a power loss and are not stored")
@@ -206,7 +213,10 @@ class SessionCore:
         self._repeats.begin_connection()
         self._garbled_share.clear()
         self._send_watch.clear()
-        self._live = Liveness(0, now)
+        if self._live.last is not self._connected_at:
+            self._last_in_ns = self._live.last.wall_ns
+        self._connected_at = Now(*now)  # not `now` itself: what comes with the connection may have the same
+        self._live = Liveness(0, self._connected_at)
         self._gap: Gap | None = None
         self._reset: ResetInProgress | None = None
         self._round_trip: RoundTrip | None = None

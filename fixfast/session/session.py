@@ -96,6 +96,7 @@ class Session(Deciding):
     def buffer_updated(self, n: int, now: Now) -> None:
         """Take the `n` bytes that were received into the buffer of get_buffer()."""
         if not self._scratch:
+            self._bytes_in += n
             self._decoder.buffer_updated(n)
             if self._state is _LOGON_RECEIVED:
                 self._bound_waiting(n)
@@ -291,10 +292,10 @@ class Session(Deciding):
         if not self._state.active:
             self._check_offline(now)
         outbox = self._outbox
-        raw = outbox.encode(msg_type, fields, now.wall_ns)
+        n = self._commit(outbox.encode(msg_type, fields, now.wall_ns), now)
         if msg_type == "BE":
-            outbox.withheld.add(outbox.next_out)  # it has a password (C8)
-        return self._commit(raw, now)
+            outbox.withheld.add(n)  # it has a password (C8)
+        return n
 
     def template(self, msg_type: str, fields: Iterable[Any]) -> Template:
         """Return a Template for send_template(); the session's own fields are added in front.
@@ -435,11 +436,13 @@ class Session(Deciding):
     def stats(self) -> SessionStats:
         """Return a snapshot of the session's numbers."""
         inbox, outbox, hold = self._inbox, self._outbox, self._hold
+        last = self._live.last
         return SessionStats(
             state=self._state,
             next_in=inbox.next_in,
             next_out=outbox.next_out,
             messages_in=inbox.messages_in,
+            bytes_in=self._bytes_in,
             messages_out=outbox.messages_out,
             bytes_out=outbox.bytes_out,
             held=len(hold),
@@ -448,6 +451,8 @@ class Session(Deciding):
             queued=outbox.behind,
             queued_bytes=outbox.queued_bytes,
             unacknowledged=len(inbox.events),
+            last_in_ns=self._last_in_ns if last is self._connected_at else last.wall_ns,
+            last_out_ns=outbox.last_sent and outbox.last_sent + self._now.wall_ns - self._now.mono_ns,
             peer_processed=self._peer_processed,
             **self._counters,
         )

@@ -17,7 +17,8 @@ class SessionStats:
         state: the main state.
         next_in, next_out: sequence numbers.
         messages_in: messages delivered to the application.
-        messages_out, bytes_out: handed to the transport, resent ones included.
+        bytes_in: received through buffer_updated(), as engines do; whatever they were.
+        messages_out, bytes_out: handed to the transport, resent ones and the session's own included.
         resent: messages resent on request.
         duplicates: inbound messages with PossDupFlag that were here already.
         garbled: garbled stretches received.
@@ -28,14 +29,24 @@ class SessionStats:
         queued: outbound messages that wait behind a replay or a Logon.
         queued_bytes: of them and of all others that the transport has not taken yet.
         unacknowledged: events that were not taken yet.
+        last_in_ns: when the last whole message came, wall clock, ns since 1970; 0: none yet.
+        last_out_ns: when the last message was queued for sending, likewise.
         peer_processed: LastMsgSeqNumProcessed(369) of the peer's latest Logon or Heartbeat: how far it is with our
             messages (C12). None where it does not say.
+        logons: how often the session was logged on. This and what follows is counted by an engine; a Session of your
+            own has 0 there.
+        rejects_in: Reject(3) and BusinessMessageReject(j) received.
+        faults: messages delivered although the dictionary finds a fault in them.
+        backlog: messages that wait for the program, and events of a session that is iterated over.
+        throttled: messages that were refused or had to wait because of a Throttle.
+        waiting: of those, how many wait now.
     """
 
     state: State
     next_in: int
     next_out: int
     messages_in: int
+    bytes_in: int
     messages_out: int
     bytes_out: int
     resent: int
@@ -49,4 +60,12 @@ class SessionStats:
     queued: int
     queued_bytes: int
     unacknowledged: int
+    last_in_ns: int = 0
+    last_out_ns: int = 0
     peer_processed: int | None = None
+    logons: int = 0
+    rejects_in: int = 0
+    faults: int = 0
+    backlog: int = 0
+    throttled: int = 0
+    waiting: int = 0

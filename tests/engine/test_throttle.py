@@ -24,6 +24,10 @@ counts = st.integers(1, 7)
 widths = st.integers(1000, 20_011)
 
 
+def message(msg_type: str, *fields: tuple[int, str]) -> ff.Message:
+    return ff.parse(ff.encode("FIX.4.4", msg_type, [(49, "A"), (56, "B"), (34, 1), (52, 0), *fields]))
+
+
 def per(ns: int) -> float:
     return ns / SECOND
 
@@ -292,20 +296,20 @@ def test_a_throttle_keeps_its_own_priorities() -> None:
     mine = {"F": -5}
     throttle = ff.Throttle((ff.RateLimit(5),), priority=mine)
     mine["D"] = -9
-    assert throttle.priority_of("D", []) == 0
-    assert throttle.priority_of("F", []) == -5
+    assert throttle.priority_of(message("D")) == 0
+    assert throttle.priority_of(message("F")) == -5
     assert ff.Throttle((ff.RateLimit(5),)).priority == CANCELS_FIRST
 
 
 def test_priority_may_be_a_function() -> None:
-    def urgent(msg_type: str, fields: Any) -> int:
-        return -1 if (59, "3") in fields else 0
+    def urgent(message: ff.Message) -> int:
+        return -1 if message.get(59) == "3" else 0
 
     throttle = ff.Throttle((ff.RateLimit(5),), priority=urgent)
-    assert throttle.priority_of("D", [(59, "3")]) == -1
-    bad = ff.Throttle((ff.RateLimit(5),), priority=lambda msg_type, fields: None)  # type: ignore[arg-type, return-value]
+    assert throttle.priority_of(message("D", (59, "3"))) == -1
+    bad = ff.Throttle((ff.RateLimit(5),), priority=lambda message: None)  # type: ignore[arg-type, return-value]
     with pytest.raises(TypeError, match="NoneType for 'D'"):
-        bad.priority_of("D", [])
+        bad.priority_of(message("D"))
 
 
 def test_throttles_are_values() -> None:

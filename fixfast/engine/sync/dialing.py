@@ -9,6 +9,7 @@ from collections.abc import Callable
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.errors import LogonFailed
+from fixfast.transport.tls_context import ClientTls
 
 __all__ = ["Dialing", "open_socket", "unreachable"]
 
@@ -80,11 +81,12 @@ def open_socket(connection: ConnectionConfig, host: str, port: int) -> socket.so
     Raises: OSError (TimeoutError, ssl.SSLError); UnicodeError: no host can have such a name.
     """
     sock = socket.create_connection((host, port), timeout=connection.connect_timeout)
-    context = connection.context()
-    if context is None:
+    if not connection.tls:
         return sock
     try:
-        return context.wrap_socket(sock, server_hostname=host)
+        tls = ClientTls(connection.tls)
+        shaken: socket.socket = tls.context().wrap_socket(sock, server_hostname=tls.server_name(host))
+        return shaken
     except BaseException:
         sock.close()
         raise

@@ -19,6 +19,7 @@ from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.blocking import Interrupted, dial, shake_hands, wait_for
+from fixfast.transport.tls_context import ClientTls
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
@@ -195,12 +196,12 @@ class Initiator:
         end = clock.now().mono_ns + int(seconds * 1e9)
         try:
             sock = dial(host, port, seconds=seconds, waker=live.waker, cancelled=live.stopping.is_set)
-            context = connection.context()
-            if context is not None:
+            if connection.tls:
+                tls = ClientTls(connection.tls)
                 sock = shake_hands(
                     sock,
-                    context,
-                    server_hostname=host,
+                    tls.context(),
+                    server_hostname=tls.server_name(host),
                     seconds=(end - clock.now().mono_ns) / 1e9,
                     waker=live.waker,
                     cancelled=live.stopping.is_set,
