@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
+    from fixfast.engine.wirelog import WireLog
     from fixfast.errors import (
         BusinessReject,
         ConcurrencyError,
@@ -119,6 +120,7 @@ _HOME = {
         "fixfast.engine.live": "LiveSession",
         "fixfast.engine.session_settings": "SessionSettings",
         "fixfast.engine.settings": "Settings",
+        "fixfast.engine.wirelog": "WireLog",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
@@ -217,6 +219,7 @@ __all__ = [
     "Tenor",
     "Throttle",
     "Validation",
+    "WireLog",
     "__version__",
     "blank_secrets",
     "connect",
