@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.records import HideCompIDs, JsonFormatter
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
@@ -118,6 +119,7 @@ _HOME = {
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
+        "fixfast.engine.records": "HideCompIDs JsonFormatter",
         "fixfast.engine.session_settings": "SessionSettings",
         "fixfast.engine.settings": "Settings",
         "fixfast.engine.wirelog": "WireLog",
@@ -173,9 +175,11 @@ __all__ = [
     "GarbledReason",
     "GarbledSpans",
     "GaveUp",
+    "HideCompIDs",
     "Index",
     "InvalidMessage",
     "JournalStore",
+    "JsonFormatter",
     "Limits",
     "LiveSession",
     "LocalProtocolError",

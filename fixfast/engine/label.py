@@ -9,7 +9,7 @@ from fixfast.session.wire import parse
 from fixfast.store.files import identity_hash
 from fixfast.types import SessionID
 
-__all__ = ["hashed", "hide_comp_ids", "label"]
+__all__ = ["hashed", "hide_comp_ids", "label", "printable"]
 
 #: header fields that hold a CompID, our own or a third party's
 _COMP_ID_TAGS = frozenset({49, 56, 115, 128})
@@ -25,6 +25,11 @@ def label(session_id: SessionID, *, secret: bool = False) -> str:
 def hashed(comp_id: str) -> str:
     """Return what stands for a secret CompID: the same for the same, and nothing to guess it by but trying."""
     return "#" + hashlib.sha256(b"fixfast:" + comp_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def printable(text: str) -> str:
+    """Return text of a peer as one line that moves no cursor (C9)."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def hide_comp_ids(raw: bytes, comp_ids: Collection[str]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.commands import Commands
+from fixfast.engine.records import about
 from fixfast.errors import BusinessReject, FixfastError
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
@@ -126,4 +127,5 @@ class Sending(Commands):
         try:
             self.reject(message, error.reason, error.text, error.ref_id)
         except FixfastError as refused:  # not logged on, a text that cannot be written, the store
-            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused)
+            extra = about("not_rejected", self.id, msg_seq_num=message.msg_seq_num, msg_type=message.msg_type)
+            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused, extra=extra)
