@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.records import HideCompIDs, JsonFormatter
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.engine.throttled import Released, Unsent
+    from fixfast.engine.wirelog import WireLog
     from fixfast.errors import (
         BusinessReject,
         ConcurrencyError,
@@ -121,8 +123,10 @@ _HOME = {
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
+        "fixfast.engine.records": "HideCompIDs JsonFormatter",
         "fixfast.engine.session_settings": "SessionSettings",
         "fixfast.engine.settings": "Settings",
+        "fixfast.engine.wirelog": "WireLog",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.engine.throttled": "Released Unsent",
         "fixfast.errors": (
@@ -177,9 +181,11 @@ __all__ = [
     "GarbledReason",
     "GarbledSpans",
     "GaveUp",
+    "HideCompIDs",
     "Index",
     "InvalidMessage",
     "JournalStore",
+    "JsonFormatter",
     "Limits",
     "LiveSession",
     "LocalProtocolError",
@@ -227,6 +233,7 @@ __all__ = [
     "TlsConfig",
     "Unsent",
     "Validation",
+    "WireLog",
     "__version__",
     "blank_secrets",
     "connect",

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fixfast.engine.records import about
 from fixfast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ class Hooks:
     def failed(self, name: str, error: BaseException, message: Message | None = None) -> CallbackFailed:
         """Log an exception of a callback and return the event that tells of it. The message's bytes are not logged."""
         what = f" for 35={message.msg_type}" if message is not None else ""
-        _log.error("application.%s failed%s: %s", name, what, type(error).__name__, exc_info=error)
+        kind, seq = (message.msg_type, message.msg_seq_num) if message is not None else (None, None)
+        extra = about("callback_failed", msg_type=kind, msg_seq_num=seq, callback=name)
+        _log.error("application.%s failed%s: %s", name, what, type(error).__name__, exc_info=error, extra=extra)
         return CallbackFailed(name, error, message)
 
 

@@ -14,6 +14,7 @@ from fixfast.engine.config import with_dictionary
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.live import LiveSession
+from fixfast.engine.records import about
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError, GaveUp, LogonFailed
@@ -166,7 +167,7 @@ class Initiator:
             await self._connections(live)
         except Exception as error:
             if not isinstance(error, (LogonFailed, GaveUp)):
-                _log.exception("%s: the connection cannot be kept up", live.id)
+                _log.exception("%s: the connection cannot be kept up", live.id, extra=about("failed", live.id))
             try:
                 await self._alert(live, error)
             finally:  # whatever the program's hook did
@@ -182,7 +183,7 @@ class Initiator:
             step = attempts.next(clock.now())
             if isinstance(step, Wait):
                 if step.note:
-                    _log.info("%s: %s", live.id, step.note)
+                    _log.info("%s: %s", live.id, step.note, extra=about("waiting", live.id))
                 await _wait(live.stopping, step.seconds)
                 continue
             before = live.connections
@@ -190,7 +191,8 @@ class Initiator:
             if live.stopping.is_set():
                 return
             if failure is not None and failure.error.reason != "schedule":
-                _log.warning("%s: %s", live.id, failure.error)
+                extra = about("no_logon", live.id, reason=failure.error.reason)
+                _log.warning("%s: %s", live.id, failure.error, extra=extra)
             attempts.ended(
                 clock.now(),
                 failure,

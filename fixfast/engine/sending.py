@@ -12,6 +12,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.commands import Commands
 from fixfast.engine.latency import Latency
 from fixfast.engine.metered import Metered
+from fixfast.engine.records import about
 from fixfast.errors import BusinessReject, FixfastError
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
@@ -140,4 +141,5 @@ class Sending(Commands):
         try:
             self.reject(message, error.reason, error.text, error.ref_id)
         except FixfastError as refused:  # not logged on, a text that cannot be written, the store
-            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused)
+            extra = about("not_rejected", self.id, msg_seq_num=message.msg_seq_num, msg_type=message.msg_type)
+            _log.warning("%s: no BusinessMessageReject for %d: %s", self.id, message.msg_seq_num, refused, extra=extra)

@@ -172,7 +172,7 @@ class _SessionLogs(WireLog):
     def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
         """Return the tap of one new connection."""
         log = self._logs.get(session_id)
-        return log.tap(session_id, max_message_size) if log is not None else _NoTap(self, b"", max_message_size)
+        return log.tap(session_id, max_message_size) if log is not None else _NoTap()
 
     def note(self, session_id: SessionID, text: str) -> None:
         """Write a note into the session's log, if it has one."""
@@ -186,6 +186,9 @@ class _SessionLogs(WireLog):
 
 class _NoTap(WireTap):
     """Logs nothing."""
+
+    def __init__(self) -> None:
+        """Know of no log."""
 
     def inbound(self, data: Buffer) -> None:
         """Let the bytes pass."""

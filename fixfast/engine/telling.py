@@ -9,6 +9,7 @@ from typing import Protocol
 from fixfast.engine.application import Hooks
 from fixfast.engine.delivery import Ended
 from fixfast.engine.failure import Failure
+from fixfast.engine.records import about
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending
 from fixfast.engine.throttle import Throttle
@@ -158,12 +159,13 @@ class Telling(Sending):
             self._session.done(n)
         except StoreError as error:
             self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error)
+            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
         self._soon()  # a failed store ends the session, and a record may want a sync
 
     def _on_pressure(self, full: bool) -> None:
         if full is not self._pressed and self.connected:
             self._pressed = full
             if full:
-                _log.warning("%s: too many messages wait for the program; reading from the peer pauses", self.id)
+                text = "too many messages wait for the program; reading from the peer pauses"
+                _log.warning("%s: %s", self.id, text, extra=about("reading_paused", self.id))
             self._pause(full)

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable
+from typing import Any
 
 from fixfast.dictionary.validation import Fault
+from fixfast.engine.label import printable
+from fixfast.engine.records import about
 from fixfast.engine.wirelog import WireLog, WireTap
-from fixfast.session.events import Alarm, Rejected, StateChanged
+from fixfast.session.events import (
+    Alarm,
+    Disconnected,
+    GapDetected,
+    GapFilled,
+    LoggedOn,
+    LoggedOut,
+    LogonRefused,
+    MessagesLost,
+    Rejected,
+    Resent,
+    SequenceReset,
+    StateChanged,
+)
 from fixfast.session.wire import Message
 from fixfast.types import SessionID
 
@@ -18,7 +36,10 @@ _log = logging.getLogger("fixfast.engine")
 class Witness:
     """Notes what happens to one session: never a value of a message, which may be a secret (C8).
 
-    Args: wire_log: None: only alarms and rejects are written down, as warnings of the logger.
+    Changes of state, and what is a warning, stand in the wire log; everything is a record of the logger, with fields
+    for machines.
+
+    Args: wire_log: None: only the logger is told.
     """
 
     __slots__ = ("_id", "_wire_log")
@@ -42,14 +63,94 @@ class Witness:
 
     def event(self, event: object) -> None:
         """Note what changed, what was rejected, and what a person should look at."""
-        if isinstance(event, StateChanged):
-            self.note(f"{event.old.value} -> {event.new.value}: {event.reason}")
-        elif isinstance(event, Alarm):
-            self._warn(event.text)
-        elif isinstance(event, Rejected):
-            what = str(Fault(event.reason, event.ref_tag, event.text))
-            self._warn(f"message {event.message.get(34)} (35={event.message.get(35)!r}) rejected: {what}")
+        told = _TOLD.get(type(event))
+        if told is not None:
+            level, text, fields = told(event)
+            text = printable(text)
+            if level >= logging.WARNING or isinstance(event, StateChanged):
+                self.note(text)
+            if _log.isEnabledFor(level):
+                _log.log(level, "%s: %s", self._id, text, extra=about(_NAMES[type(event)], self._id, **fields))
 
-    def _warn(self, text: str) -> None:
-        self.note(text)
-        _log.warning("%s: %s", self._id, text)
+
+#: level, text, and fields for machines
+_Told = tuple[int, str, dict[str, object]]
+
+
+def _state_changed(event: StateChanged) -> _Told:
+    return logging.DEBUG, f"{event.old.value} -> {event.new.value}: {event.reason}", {"state": event.new.value}
+
+
+def _logged_on(event: LoggedOn) -> _Told:
+    text = f"logged on, HeartBtInt {event.heart_bt_int}{', numbers begin again' if event.reset else ''}"
+    return logging.INFO, text, {"msg_seq_num": event.message.msg_seq_num, "msg_type": "A"}
+
+
+def _logged_out(event: LoggedOut) -> _Told:
+    who = "us" if event.initiated_by_us else "the peer"
+    return logging.INFO, f"logged out by {who}{': ' + event.text if event.text else ''}", {"reason": event.text}
+
+
+def _disconnected(event: Disconnected) -> _Told:
+    text = f"disconnected: {event.detail or event.reason.value}"
+    return logging.INFO, text, {"reason": event.reason.value}
+
+
+def _logon_refused(event: LogonRefused) -> _Told:
+    whose = "the peer's Logon" if event.by_us else "our Logon"
+    return logging.INFO, f"{whose} was refused: {event.text or event.reason.value}", {"reason": event.reason.value}
+
+
+def _gap_detected(event: GapDetected) -> _Told:
+    return logging.INFO, f"messages {event.begin} to {event.end} are missing", {"msg_seq_num": event.begin}
+
+
+def _gap_filled(event: GapFilled) -> _Told:
+    return logging.INFO, f"messages {event.begin} to {event.end} have come", {"msg_seq_num": event.begin}
+
+
+def _messages_lost(event: MessagesLost) -> _Told:
+    text = f"messages {event.begin} to {event.end or '?'} are lost: {event.why}"
+    return logging.WARNING, text, {"msg_seq_num": event.begin, "reason": event.why}
+
+
+def _resent(event: Resent) -> _Told:
+    text = f"messages {event.begin} to {event.end} were resent: {event.messages}, the others gap-filled"
+    return logging.INFO, text, {"msg_seq_num": event.begin}
+
+
+def _sequence_reset(event: SequenceReset) -> _Told:
+    text = f"numbers begin again ({event.why}); they were {event.old_next_in} in, {event.old_next_out} out"
+    return logging.INFO, text, {"reason": event.why}
+
+
+def _rejected(event: Rejected) -> _Told:
+    message = event.message
+    what = str(Fault(event.reason, event.ref_tag, event.text))
+    text = f"message {message.get(34)} (35={message.get(35)!r}) rejected: {what}"
+    fields = {"msg_seq_num": message.msg_seq_num, "msg_type": message.msg_type, "reason": event.reason}
+    return logging.WARNING, text, {**fields, "ref_tag": event.ref_tag}
+
+
+def _alarm(event: Alarm) -> _Told:
+    return logging.WARNING, event.text, {"reason": event.text}
+
+
+_TOLD: dict[type, Callable[[Any], _Told]] = {
+    StateChanged: _state_changed,
+    LoggedOn: _logged_on,
+    LoggedOut: _logged_out,
+    Disconnected: _disconnected,
+    LogonRefused: _logon_refused,
+    GapDetected: _gap_detected,
+    GapFilled: _gap_filled,
+    MessagesLost: _messages_lost,
+    Resent: _resent,
+    SequenceReset: _sequence_reset,
+    Rejected: _rejected,
+    Alarm: _alarm,
+}
+
+
+#: what a kind of event is called in a record: LoggedOn is logged_on
+_NAMES = {kind: re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower() for kind in _TOLD}

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.wirelog import WireLog
 from tests.engine.harness import Notes, Peer, Venue, run, them, to, until, us
 
 STRICT = ff.Validation("reject")
@@ -73,7 +72,7 @@ def test_rejects_and_alarms_are_logged_and_no_value_is(tmp_path: Path, caplog: p
     caplog.set_level(logging.WARNING, "fixfast.engine")
 
     async def main() -> None:
-        with WireLog(path) as log:
+        with ff.WireLog(path) as log:
             config = them(validation=ff.Validation("warn"), session_validation=STRICT)
             async with ff.serve(notes, [config], wire_log=log) as server, ff.connect(us(), to(server)) as session:
                 session.send_nowait("F", STRANGE)
@@ -96,7 +95,7 @@ def test_a_reject_is_logged_with_number_and_type(tmp_path: Path, caplog: pytest.
     caplog.set_level(logging.WARNING, "fixfast.engine")
 
     async def main() -> None:
-        with WireLog(path) as log:
+        with ff.WireLog(path) as log:
             server = ff.serve(Notes(), [them(validation=STRICT)], wire_log=log)
             async with server as house, ff.connect(us(), to(house)) as session:
                 session.send_nowait("F", STRANGE)

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.engine.wirelog import WireLog
 from tests.engine.harness import Notes, Peer, news, run, them, to, until, us
 
-LINE = re.compile(rb"(\d{8}-\d\d:\d\d:\d\d\.\d{6}) (\S+) ([<>=!]) (.*)")
+LINE = re.compile(rb"(\d{8}-\d\d:\d\d:\d\d\.\d{9}) (\S+) ([<>=!]) (.*)")
 
 
 def parsed(path: Path) -> list[tuple[bytes, bytes]]:
@@ -29,7 +28,7 @@ def test_c8_every_message_is_logged_and_the_password_is_not(tmp_path: Path) -> N
     path = tmp_path / "wire.log"
 
     async def main() -> None:
-        with WireLog(path) as log:
+        with ff.WireLog(path) as log:
             async with ff.serve(Notes(), [them()]) as server:
                 config = us(username="ann", password="hunter2")
                 async with ff.connect(config, to(server), wire_log=log) as session:
@@ -57,7 +56,7 @@ def test_bytes_that_are_no_message_are_counted_not_shown(tmp_path: Path) -> None
     path = tmp_path / "wire.log"
 
     async def main() -> None:
-        with WireLog(path) as log:
+        with ff.WireLog(path) as log:
             async with ff.serve(Notes(), [them()], wire_log=log) as server, await Peer.connect(server.port) as peer:
                 peer.logon((554, "hunter2"))
                 await peer.expect("A")
@@ -79,7 +78,7 @@ def test_a_log_that_cannot_be_written_ends_no_session(tmp_path: Path, caplog: py
 
     async def main() -> None:
         notes = Notes()
-        with WireLog(full) as log:
+        with ff.WireLog(full) as log:
             async with ff.serve(notes, [them()]) as server, ff.connect(us(), to(server), wire_log=log) as session:
                 session.send_nowait(*news("gets through"))
                 await until(lambda: notes.headlines == ["gets through"])
@@ -89,8 +88,10 @@ def test_a_log_that_cannot_be_written_ends_no_session(tmp_path: Path, caplog: py
 
 
 def test_a_closed_log_is_quiet(tmp_path: Path) -> None:
-    log = WireLog(tmp_path / "wire.log")
+    log = ff.WireLog(tmp_path / "wire.log")
     log.note(us().session_id, "one")
+    assert log.flush()
+    assert [raw for _, raw in parsed(log.path)] == [b"one"]
     log.close()
     log.close()
     log.note(us().session_id, "two")
@@ -98,5 +99,9 @@ def test_a_closed_log_is_quiet(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
-        WireLog(tmp_path / "no" / "such" / "directory")
+        ff.WireLog(tmp_path / "file" / "wire.log")
+    (tmp_path / "link.log").symlink_to(tmp_path / "file")
+    with pytest.raises(OSError):
+        ff.WireLog(tmp_path / "link.log")

@@ -1,0 +1,48 @@
+"""What a session is called in logs, where its CompIDs are secrets, and messages without them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+
+from fixfast.session.wire import parse
+from fixfast.store.files import identity_hash
+from fixfast.types import SessionID
+
+__all__ = ["hashed", "hide_comp_ids", "label", "printable"]
+
+#: header fields that hold a CompID, our own or a third party's
+_COMP_ID_TAGS = frozenset({49, 56, 115, 128})
+
+
+def label(session_id: SessionID, *, secret: bool = False) -> str:
+    """Return the name of a session for people; with `secret` one from which its CompIDs cannot be read (C8)."""
+    if not secret:
+        return str(session_id)
+    return f"{session_id.begin_string}:#{identity_hash(session_id).hex()[:16]}"
+
+
+def hashed(comp_id: str) -> str:
+    """Return what stands for a secret CompID: the same for the same, and nothing to guess it by but trying."""
+    return "#" + hashlib.sha256(b"fixfast:" + comp_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def printable(text: str) -> str:
+    """Return text of a peer as one line that moves no cursor (C9)."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def hide_comp_ids(raw: bytes, comp_ids: Collection[str]) -> bytes:
+    """Return a whole message with these CompIDs replaced, BodyLength and CheckSum made right again."""
+    body = b""
+    begin = b""
+    for tag, value in parse(raw):
+        data = value.encode("utf-8", "surrogateescape")
+        if tag in _COMP_ID_TAGS and value in comp_ids:
+            data = hashed(value).encode()
+        if tag == 8:
+            begin = data
+        elif tag not in (9, 10):
+            body += b"%d=%s\x01" % (tag, data)
+    message = b"8=%s\x019=%d\x01%s" % (begin, len(body), body)
+    return message + b"10=%03d\x01" % (sum(message) % 256)
