@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from fixfast.engine.config_file import load_config
     from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
     from fixfast.engine.connection import ConnectionConfig, Reconnect
+    from fixfast.engine.control import control
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
@@ -120,6 +121,7 @@ _HOME = {
         "fixfast.engine.config_file": "load_config",
         "fixfast.engine.config_remarks": "ConfigFileError ConfigRemark",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
+        "fixfast.engine.control": "control",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
@@ -237,6 +239,7 @@ __all__ = [
     "__version__",
     "blank_secrets",
     "connect",
+    "control",
     "decode_columns",
     "encode",
     "encoder",

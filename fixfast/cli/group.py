@@ -14,6 +14,7 @@ __all__ = ["LazyGroup", "build"]
 
 #: sub-command -> (its module, whose build() returns the click.Command; one line of help)
 _COMMANDS = {
+    "ctl": ("fixfast.cli.ctl", "Look at the live sessions of a running program, and give them commands."),
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
     "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),
     "dictionary": ("fixfast.cli.dictionary", "Look into a data dictionary, compare two, judge a broker's."),

@@ -1,4 +1,4 @@
-"""What a person may ask of a live session: to begin its numbers again, or to go on from others."""
+"""What a person may ask of a live session: to begin its numbers again, to go on from others, to send messages again."""
 
 from __future__ import annotations
 
@@ -48,6 +48,18 @@ class Commands:
         """
         try:
             self._session.send_sequence_reset(new_seq_no, clock.now())
+        finally:
+            self._soon()
+
+    def resend(self, begin: int, end: int = 0) -> None:
+        """Send stored messages again, as if the peer had asked for them. See Session.resend.
+
+        Args: begin, end: the numbers, both included; end 0: all from `begin` on.
+
+        Raises: LocalProtocolError: not logged on, or numbers that were not used. StoreError: the session ends.
+        """
+        try:
+            self._session.resend(begin, end, clock.now())
         finally:
             self._soon()
 

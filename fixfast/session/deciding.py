@@ -111,6 +111,28 @@ class Deciding(Pipeline):
             self._jumped_to = new_seq_no
             self._lows = 0
 
+    def resend(self, begin: int, end: int, now: Now) -> None:
+        """Send stored messages again, as if the peer had asked for them: behind what is queued, with PossDupFlag.
+
+        What is not resent (session messages, orders by default) is gap-filled. A peer that has these numbers drops
+        them; this is for one that lost them, and cannot or does not ask.
+
+        Args: begin, end: the numbers, both included; end 0: all from `begin` on.
+
+        Raises: LocalProtocolError: not logged on, or numbers that were not used.
+        """
+        self._now = now
+        last = self._outbox.next_out - 1
+        if not self._state.active:
+            raise LocalProtocolError(f"no resend while {self._state.value}")
+        if not (1 <= begin <= (end or last) <= last):
+            raise LocalProtocolError(f"resend({begin}, {end}): numbers from 1 to {last} were used")
+        try:
+            self._start_replay(begin, end or last, now)
+        except StoreError as error:
+            self._store_failed(error)
+            raise
+
     # --- Logons of the peer ---------------------------------------------------------------------------------
 
     def answer_with(self, fields: Iterable[tuple[int, Any]], *, status: int | None = None) -> None:
