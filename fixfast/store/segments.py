@@ -44,6 +44,8 @@ _FILL = struct.Struct("<QQ")
 _PENDING = struct.Struct("<QQQB")
 _SEALED = struct.Struct("<I16sQQQQ")
 _VERSION = 1
+#: no more segments in an epoch: their numbers are written with 4 bytes
+_LAST = (1 << 32) - 2
 _CLEAN, _CREATED, _LOST = 1, 2, 4
 _ID_SIZE = 16
 
@@ -114,6 +116,8 @@ def load_state(state: JournalState, record: Record) -> bytes:
         )
         if version != _VERSION:
             raise ValueError(f"segment version {version}, this fixfast reads version {_VERSION}")
+        if record.number > _LAST:
+            raise ValueError(f"segment {record.number} of an epoch: nobody wrote so many")
         rest = memoryview(data)[_STATE.size :]
         parts = []
         for layout, count in zip((_FILL, _PENDING, _SEALED), counts, strict=True):
