@@ -91,7 +91,9 @@ class Initiator:
         self._config = config
         self._connection = connection
         self._tls = ClientTls(connection.tls) if connection.tls else None
-        self._dialer = Dialer(tls=self._tls, timeout=connection.connect_timeout)
+        proxy = connection.proxy
+        assert not isinstance(proxy, str)  # ConnectionConfig has parsed it
+        self._dialer = Dialer(tls=self._tls, proxy=proxy, source=connection.source, timeout=connection.connect_timeout)
         self._hooks = Hooks(application)
         self._store = store
         self._wire_log = wire_log
