@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fixfast.errors import ConfigError
-from fixfast.transport.dial import is_address, is_path
 from fixfast.transport.proxy import ProxyConfig
+from fixfast.transport.route import is_address, is_path
 from fixfast.transport.tls import TlsConfig
+from fixfast.transport.tls_context import ClientTls
 
 __all__ = ["ConnectionConfig", "Reconnect", "is_port", "positive"]
 
@@ -163,6 +164,14 @@ class ConnectionConfig:
         if not isinstance(name, str) or not name:
             raise ConfigError("path", path, "the path of a Unix socket")
         return cls(name if is_path(name) else f"./{name}", 0, **options)
+
+    def route(self) -> dict[str, Any]:
+        """Return the options of a Dialer or a BlockingDialer.
+
+        Raises: ConfigError: an option of `tls` is for acceptors.
+        """
+        tls = ClientTls(self.tls) if self.tls else None
+        return {"tls": tls, "proxy": self.proxy, "source": self.source, "timeout": self.connect_timeout}
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:

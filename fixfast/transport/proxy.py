@@ -1,6 +1,6 @@
 """Connections through a proxy, SOCKS5 or HTTP CONNECT: what to say to it and what it answers, without I/O.
 
-The same handshake is driven by an event loop (transport.dial) and by a blocking socket (`tunnel` below). Neither reads
+The same handshake is driven on an event loop (transport.dial) and on a thread (transport.dial_blocking). Neither reads
 a byte more than the handshake asks for: what follows the proxy's answer is the peer's.
 """
 
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import socket
 import struct
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-from fixfast import clock
 from fixfast.errors import ConfigError, LogonFailed
 
-__all__ = ["ProxyConfig", "ProxyHandshake", "tunnel"]
+__all__ = ["ProxyConfig", "ProxyHandshake"]
 
 _KINDS = ("socks5", "http")
 #: A status line and headers are some hundred bytes; what is longer is no answer to a CONNECT.
@@ -160,26 +158,6 @@ class ProxyHandshake:
             self._out, self.wanted = self._talk.send(part)
         except StopIteration:
             self.done = True
-
-
-def tunnel(sock: socket.socket, handshake: ProxyHandshake, deadline_ns: int) -> None:
-    """See a handshake through, on a blocking socket that is connected to the proxy.
-
-    Args: deadline_ns: monotonic; a proxy that drips bytes does not move it.
-
-    Raises: LogonFailed: the proxy does not connect us. TimeoutError. OSError: the connection was lost.
-    """
-    while True:
-        left = deadline_ns - clock.now().mono_ns
-        if left <= 0:
-            raise TimeoutError("the proxy did not answer in time")
-        sock.settimeout(left / 1e9)
-        data = handshake.data_to_send()
-        if data:
-            sock.sendall(data)
-        handshake.receive(sock.recv(handshake.wanted))
-        if handshake.done:
-            return
 
 
 # --- SOCKS5: RFC 1928, RFC 1929 ------------------------------------------------------------------------------

@@ -1,16 +1,12 @@
-"""ProxyConfig and its handshake without I/O: options, URLs, any split of the bytes; and on a blocking socket."""
+"""ProxyConfig and its handshake without I/O: options, URLs, any split of the bytes."""
 
 from __future__ import annotations
 
-import socket
-import threading
 from typing import Any
 
 import pytest
 
 import fixfast as ff
-from fixfast import clock
-from fixfast.transport.proxy import tunnel
 
 
 @pytest.mark.parametrize(
@@ -175,39 +171,3 @@ def test_reading_more_than_was_wanted_is_a_mistake_of_the_caller() -> None:
     handshake = ff.ProxyConfig("socks5", "proxy", 1).handshake("venue", 443)
     with pytest.raises(ValueError, match="may be the peer's"):
         handshake.receive(b"\x05\x00\x05")
-
-
-# --- on a blocking socket ------------------------------------------------------------------------------------
-
-
-def far(seconds: float = 10) -> int:
-    return clock.now().mono_ns + int(seconds * 1e9)
-
-
-def test_a_blocking_socket_goes_through_and_has_the_peers_bytes_next() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(SOCKS + b"8=FIX.4.4")
-        proxy = ff.ProxyConfig("socks5", "proxy", 1, "u", "p")
-        tunnel(ours, proxy.handshake("venue", 443), far())
-        assert ours.recv(100) == b"8=FIX.4.4"
-
-
-def test_a_proxy_that_drips_for_ever_does_not_hold_a_blocking_socket() -> None:
-    ours, theirs = socket.socketpair()
-    stop = threading.Event()
-
-    def drip() -> None:
-        theirs.sendall(b"HTTP/1.1 200 ")
-        while not stop.wait(0.005):
-            theirs.sendall(b"x")
-
-    with ours, theirs:
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            with pytest.raises(TimeoutError):
-                tunnel(ours, ff.ProxyConfig("http", "proxy", 1).handshake("venue", 443), far(0.05))
-        finally:
-            stop.set()
-            thread.join()
