@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
+    from fixfast.transport.proxy import ProxyConfig
     from fixfast.transport.tls import TlsConfig
     from fixfast.types import (
         Buffer,
@@ -148,6 +149,7 @@ _HOME = {
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
+        "fixfast.transport.proxy": "ProxyConfig",
         "fixfast.transport.tls": "TlsConfig",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
     }.items()
@@ -202,6 +204,7 @@ __all__ = [
     "MonthYear",
     "NotActive",
     "Now",
+    "ProxyConfig",
     "RateLimit",
     "Reconnect",
     "Refuse",

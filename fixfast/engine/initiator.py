@@ -21,7 +21,6 @@ from fixfast.errors import ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.dial import Dialer
-from fixfast.transport.tls_context import ClientTls
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
@@ -90,8 +89,7 @@ class Initiator:
             raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
         self._config = config
         self._connection = connection
-        self._tls = ClientTls(connection.tls) if connection.tls else None
-        self._dialer = Dialer(tls=self._tls, timeout=connection.connect_timeout)
+        self._dialer = Dialer(**connection.route())
         self._hooks = Hooks(application)
         self._store = store
         self._wire_log = wire_log
@@ -229,7 +227,7 @@ class Initiator:
             raise
         await asyncio.shield(pump.closed)
         failure = live.take_failure()
-        return failure and failure.explained(self._dialer.lost(pump.error, host), tls=self._tls is not None)
+        return failure and failure.explained(self._dialer.lost(pump.error, host), tls=self._dialer.tls is not None)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

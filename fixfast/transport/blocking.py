@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-__all__ = ["Interrupted", "Waker", "dial", "shake_hands", "wait_for"]
+__all__ = ["Interrupted", "Waker", "dial", "shake_hands", "wait_for", "wait_until"]
 
 _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS))
 
@@ -93,7 +93,13 @@ def _poll(sock: socket.socket | None, waker: Waker | None, read: bool, write: bo
 
 
 def dial(
-    host: str, port: int, *, seconds: float, waker: Waker | None = None, cancelled: Callable[[], bool]
+    host: str,
+    port: int,
+    *,
+    seconds: float,
+    waker: Waker | None = None,
+    cancelled: Callable[[], bool],
+    source: str | None = None,
 ) -> socket.socket:
     """Connect over TCP, to one address of a host after the other.
 
@@ -102,6 +108,7 @@ def dial(
         seconds: for all of it; a name server that hangs may take longer.
         waker: ends the waiting, so that `cancelled` is looked at.
         cancelled: says that the connection is not wanted any more.
+        source: the address to connect from; None: the system's choice.
 
     Returns: a non-blocking, connected socket.
 
@@ -117,6 +124,8 @@ def dial(
             failure = error
             continue
         try:
+            if source is not None:
+                sock.bind((source, 0))
             _connect(sock, address, end, waker, cancelled)
         except (Interrupted, TimeoutError):
             sock.close()
@@ -138,7 +147,7 @@ def _connect(
     sock.setblocking(False)
     code = sock.connect_ex(address)  # type: ignore[arg-type]
     while code in _UNDER_WAY:
-        _wait_until(sock, waker, end, cancelled, write=True)
+        wait_until(sock, waker, end, cancelled, write=True)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code == 0:
             break
@@ -174,9 +183,9 @@ def shake_hands(
             try:
                 tls.do_handshake()
             except ssl.SSLWantReadError:
-                _wait_until(tls, waker, end, cancelled, read=True)
+                wait_until(tls, waker, end, cancelled, read=True)
             except ssl.SSLWantWriteError:
-                _wait_until(tls, waker, end, cancelled, write=True)
+                wait_until(tls, waker, end, cancelled, write=True)
             else:
                 return tls
     except BaseException:
@@ -184,7 +193,7 @@ def shake_hands(
         raise
 
 
-def _wait_until(
+def wait_until(
     sock: socket.socket,
     waker: Waker | None,
     end: float,
@@ -193,6 +202,10 @@ def _wait_until(
     read: bool = False,
     write: bool = False,
 ) -> None:
+    """Wait until a socket is ready.
+
+    Raises: TimeoutError: the monotonic time `end`, in seconds, is over. Interrupted: cancelled.
+    """
     while True:
         if cancelled():
             raise Interrupted
