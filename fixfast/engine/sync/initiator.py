@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from threading import Thread, current_thread
 from types import TracebackType
 
 from fixfast import clock
@@ -13,6 +12,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
@@ -25,11 +25,6 @@ from fixfast.types import Role
 __all__ = ["Initiator", "connect"]
 
 _log = logging.getLogger("fixfast.engine")
-
-#: Seconds that callbacks may still take when the program leaves.
-_LAST_CALLS = 3.0
-#: Seconds for the keeper to come to its end; only a name server that hangs makes it take any.
-_LAST_STEP = 5.0
 
 
 def connect(
@@ -85,7 +80,6 @@ class Initiator:
         self._store = store
         self._wire_log = wire_log
         self._live: LiveSession | None = None
-        self._threads: list[tuple[Thread, float]] = []
 
     def __enter__(self) -> LiveSession:
         if self._live is not None:
@@ -102,13 +96,7 @@ class Initiator:
                 self._store.close()
             raise
         try:
-            keeper = Thread(target=self._keep_up, args=(live,), name=f"fixfast {live.id}", daemon=True)
-            self._threads.append((keeper, _LAST_STEP))
-            keeper.start()
-            if self._hooks.calls_back:
-                caller = Thread(target=live.call_back, name=f"fixfast {live.id} callbacks", daemon=True)
-                self._threads.append((caller, _LAST_CALLS))
-                caller.start()
+            live.start(lambda: self._keep_up(live), "", LAST_STEP)
             live.wait_active()
             return live
         except BaseException as error:
@@ -134,15 +122,7 @@ class Initiator:
         """Leave no thread, no socket and no open store, whatever happened."""
         live = self._live
         assert live is not None
-        live.stop()
-        live.cut("ended")
-        live.give_up(error if isinstance(error, (LogonFailed, GaveUp)) else None)
-        for thread, seconds in self._threads:
-            if thread is not current_thread() and thread.ident is not None:
-                thread.join(seconds)
-                if thread.is_alive():
-                    _log.warning("%s: thread %r did not end in %g s and is left alone", live.id, thread.name, seconds)
-        live.release(acknowledge=error is None)
+        live.finish(error if isinstance(error, (LogonFailed, GaveUp)) else None, acknowledge=error is None)
 
     # --- the keeper's thread -------------------------------------------------------------------------------
 
