@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl as tls_module
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from threading import Lock, Thread, current_thread
 from types import TracebackType
 
@@ -17,6 +19,7 @@ from fixfast.engine.allow import AllowList
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, refusal
 from fixfast.engine.limits import Limits
+from fixfast.engine.listening import Listening, address_text, remove_path
 from fixfast.engine.registry import Registry
 from fixfast.engine.sync.doors import Door, Doors
 from fixfast.engine.sync.live import LiveSession
@@ -26,6 +29,8 @@ from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
 from fixfast.transport.blocking import wait_for
+from fixfast.transport.tls import TlsConfig
+from fixfast.transport.tls_context import server_context
 from fixfast.types import Role, SessionID
 
 __all__ = ["Server", "serve"]
@@ -43,13 +48,19 @@ def serve(
     application: object | None,
     configs: Iterable[SessionConfig] = (),
     *,
-    host: str | None = "127.0.0.1",
-    port: int = 0,
+    host: str | Iterable[str] | None = "127.0.0.1",
+    port: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    path_mode: int = 0o600,
+    sock: socket.socket | Iterable[socket.socket] | str | None = None,
+    reuse_port: bool = False,
+    backlog: int = 1024,
     stores: Callable[[SessionConfig], Store] | None = None,
-    tls: tls_module.SSLContext | None = None,
+    tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
     allow: Iterable[str] | None = None,
     wire_log: WireLog | None = None,
+    latency: bool = False,
 ) -> Server:
     """Accept FIX sessions: `with serve(...) as server: ...`, without an event loop.
 
@@ -59,16 +70,25 @@ def serve(
     Args:
         application: callbacks, see Application, none of them async. Its `authenticate(LogonRequest)` runs on a thread
             of the connection, for several connections at once.
-        configs, host, port, limits, allow, wire_log: as for `fixfast.serve`.
+        configs, limits, allow, wire_log, latency: as for `fixfast.serve`.
+        host, port, path, path_mode, sock, reuse_port, backlog: where to listen, as for `fixfast.serve`.
         stores: gives each session its store, from any thread. None: MemoryStores.
-        tls: a server-side context; None: plain TCP.
+        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
 
     Returns: a Server, a context manager for one use.
 
     Raises (on entering): ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
         DictionaryError: a dictionary that `configs` name cannot be loaded.
     """
-    return Server(application, configs, host, port, stores, tls, limits or Limits(), wire_log, allow)
+    listening = Listening(
+        host=host, port=port, path=path, path_mode=path_mode, sock=sock, reuse_port=reuse_port, backlog=backlog
+    )
+    limits = limits if limits is not None else Limits()
+    if not isinstance(limits, Limits):
+        raise ConfigError("limits", type(limits).__name__, "a Limits")
+    allowed = AllowList(allow) if allow is not None else None
+    doors = partial(Doors, limits, tls=server_context(tls), allow=allowed)
+    return Server(application, configs, stores, wire_log, listening, doors, limits, latency)
 
 
 class _Sessions(Registry[LiveSession]):
@@ -79,43 +99,36 @@ class _Sessions(Registry[LiveSession]):
 
 
 class Server:
-    """An acceptor. Any thread may call it.
+    """An acceptor. Any thread may call it. Made by `fixfast.sync.serve`, not by hand.
 
     Attributes:
         sessions: SessionID -> LiveSession, live and read-only.
-        port: the TCP port it listens on.
     """
 
     def __init__(
         self,
         application: object | None,
         configs: Iterable[SessionConfig],
-        host: str | None,
-        port: int,
         stores: Callable[[SessionConfig], Store] | None,
-        tls: tls_module.SSLContext | None,
-        limits: Limits,
         wire_log: WireLog | None,
-        allow: Iterable[str] | None,
+        listening: Listening,
+        doors: Callable[[Callable[[Door, LogonAttempt], None]], Doors],
+        limits: Limits,
+        latency: bool,
     ) -> None:
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-            raise ConfigError("port", port, "a whole number from 0 to 65535")
-        if not isinstance(limits, Limits):
-            raise ConfigError("limits", type(limits).__name__, "a Limits")
         self._hooks = Hooks(application, plain=True)
         self._configs = list(configs)
-        self._host = host
-        self.port = port
+        self._listening = listening
         self._stores = stores
         self._limits = limits
         self._wire_log = wire_log
-        self._doors = Doors(
-            limits, self._begin_deciding, tls=tls, allow=AllowList(allow) if allow is not None else None
-        )
+        self._latency = latency
+        self._doors = doors(self._begin_deciding)
         self._registry = _Sessions()
         self._lock = Lock()  # of the registry
         self._deciding: set[Thread] = set()
         self._thread: Thread | None = None
+        self._sockets: list[socket.socket] = []
         self._begun = self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
 
@@ -128,8 +141,9 @@ class Server:
         try:
             for config in self._configs:
                 self.add(config)
-            self.port = self._doors.listen(self._host, self.port)
-            self._thread = Thread(target=self._doors.run, name=f"fixfast acceptor {self.port}", daemon=True)
+            self._sockets = self._listening.open()
+            self._doors.listen(self._sockets)
+            self._thread = Thread(target=self._doors.run, name="fixfast acceptor", daemon=True)
             self._thread.start()
         except BaseException:
             self.close(timeout=0)
@@ -144,6 +158,22 @@ class Server:
             for session in self._registry.values():
                 session.say_goodbye()
         self.close(timeout=None if error is None else 0)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens: host:port, [host]:port for IPv6, paths."""
+        if not self._sockets or self._closed:
+            raise RuntimeError("the server does not listen")
+        return tuple(address_text(sock.getsockname()) for sock in self._sockets)
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        for sock in self._sockets if not self._closed else ():
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                port: int = sock.getsockname()[1]
+                return port
+        raise RuntimeError("the server listens on no TCP port")
 
     def close(self, text: str = "", *, timeout: float | None = 5.0) -> None:
         """Stop listening, log out all sessions, wait for their answers, close connections and stores.
@@ -179,6 +209,8 @@ class Server:
             if thread is not current_thread():
                 thread.join(_LAST_DECISION)
         self._doors.release()
+        if self._listening.path is not None and self._sockets:
+            remove_path(os.fspath(self._listening.path))
         if failure is not None:
             raise failure
 
@@ -237,7 +269,14 @@ class Server:
     def _make(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
         store = self._stores(config) if self._stores is not None else None
         try:
-            session = LiveSession(config, Role.ACCEPTOR, hooks=self._hooks, store=store, wire_log=self._wire_log)
+            session = LiveSession(
+                config,
+                Role.ACCEPTOR,
+                hooks=self._hooks,
+                store=store,
+                wire_log=self._wire_log,
+                latency=self._latency,
+            )
             with self._lock:
                 self._registry.put(session, made=made)
         except BaseException:

@@ -6,7 +6,7 @@ import logging
 import selectors
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +14,7 @@ from fixfast import clock
 from fixfast.engine.allow import AllowList
 from fixfast.engine.crowd import Crowd, Guest, ip_of
 from fixfast.engine.limits import Limits
+from fixfast.engine.listening import address_text
 from fixfast.engine.quiet import Quiet
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.transport.blocking import Waker
@@ -42,8 +43,7 @@ class Door:
     def __init__(self, sock: socket.socket, name: object) -> None:
         self.sock = sock
         self.host = str(name[0]) if isinstance(name, tuple) else ""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        self.address = f"{shown}:{name[1]}" if isinstance(name, tuple) else ""
+        self.address = address_text(name) if isinstance(name, tuple) else "unix"
         self.guest: Guest | None = None
         self.gate: LogonGate | None = None  # from the moment that a Logon may come
         self.deadline = 0  # mono_ns, of the handshake and of the decision
@@ -123,22 +123,11 @@ class Doors:
 
     # --- the server's thread -------------------------------------------------------------------------------
 
-    def listen(self, host: str | None, port: int) -> int:
-        """Open the listening sockets and return their port. Before run().
-
-        Raises: OSError.
-        """
-        try:
-            for family, address in _addresses(host):
-                sock = _bound(family, address, port)
-                self._listening.append(sock)
-                port = sock.getsockname()[1]
-        except BaseException:
-            self.release()
-            raise
-        for sock in self._listening:
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Take the sockets to listen on, which are not blocking. Before run()."""
+        self._listening = list(sockets)
+        for sock in sockets:
             self._selector.register(sock, selectors.EVENT_READ)
-        return port
 
     def run(self) -> None:
         """Accept, read Logons, have them decided on, until close() is called."""
@@ -205,7 +194,8 @@ class Doors:
     def _why_not(self, door: Door) -> str:
         if self._closing:
             return "closing"
-        if self._allow is not None and door.host not in self._allow:
+        # Who may reach a Unix socket is for the permissions of its file to say.
+        if self._allow is not None and door.host and door.host not in self._allow:
             return "not on the allow-list"
         guest = self.crowd.admit(ip_of(door.host), clock.now().mono_ns)
         if isinstance(guest, str):
@@ -364,20 +354,3 @@ class Doors:
     def _write(self, line: str) -> None:
         if line:
             _log.warning("%s", line)
-
-
-def _addresses(host: str | None) -> Iterable[tuple[int, str]]:
-    """Return (family, address) of all that is to be listened on."""
-    if host is None:
-        if socket.has_dualstack_ipv6():
-            return [(socket.AF_INET6, "")]
-        return [(socket.AF_INET, "")]
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)
-
-
-def _bound(family: int, address: str, port: int) -> socket.socket:
-    dual = family == socket.AF_INET6 and address == ""
-    sock = socket.create_server((address, port), family=family, backlog=1024, dualstack_ipv6=dual)
-    sock.setblocking(False)
-    return sock

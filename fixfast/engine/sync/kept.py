@@ -41,9 +41,16 @@ class Kept(Shared):
     """The half of a LiveSession that connect() and serve() call."""
 
     def __init__(
-        self, config: SessionConfig, role: Role, *, hooks: Hooks, store: Store | None, wire_log: WireLog | None
+        self,
+        config: SessionConfig,
+        role: Role,
+        *,
+        hooks: Hooks,
+        store: Store | None,
+        wire_log: WireLog | None,
+        latency: bool = False,
     ) -> None:
-        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log)
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, latency=latency)
         self._calls_back = False
         self._threads: list[tuple[Thread, float]] = []  # and how long each may take to come to its end, seconds
 
