@@ -131,7 +131,7 @@ class Server:
         self._wire_log = wire_log
         self._throttle = throttle
         self._latency = latency
-        self._registry = Registry()
+        self._registry: Registry[LiveSession] = Registry()
         self._reception = reception(self._decide)
         self._limits = self._reception.limits
         self._listeners: list[asyncio.Server] = []
@@ -371,18 +371,7 @@ class Server:
     async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
         if self._hooks.authenticate is None:
             return Accept(config) if config is not None else Refuse(silent=True)
-        message = attempt.message
-        request = LogonRequest(
-            session_id=attempt.session_id,
-            message=message,
-            config=config,
-            address=door.address,
-            username=message.get(553) or "",
-            password=message.get(554) or "",
-            certificate=door.certificate,
-            proxy=door.proxy,
-            new_password=message.get(925) or "",
-        )
+        request = LogonRequest.of(attempt, config, door.address, door.certificate, proxy=door.proxy)
         return await ask(self._hooks.authenticate, request, self._limits.authenticate_timeout, self._failed)
 
     def _failed(self, what: str, error: BaseException | None) -> None:

@@ -16,7 +16,7 @@ from fixfast.session.gate import LogonAttempt
 from fixfast.session.wire import Message, encode
 from fixfast.types import SessionID
 
-__all__ = ["Accept", "LogonRequest", "Refuse", "ask", "on_the_wire", "refusal"]
+__all__ = ["Accept", "LogonRequest", "Refuse", "ask", "judged", "on_the_wire", "refusal"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -45,6 +45,30 @@ class LogonRequest:
     certificate: Mapping[str, Any] | None = field(default=None, repr=False)
     new_password: str = field(default="", repr=False)
     proxy: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        attempt: LogonAttempt,
+        config: SessionConfig | None,
+        address: str,
+        certificate: Mapping[str, Any] | None,
+        *,
+        proxy: str = "",
+    ) -> LogonRequest:
+        """Return what an application is told of a Logon that came through a door."""
+        message = attempt.message
+        return cls(
+            session_id=attempt.session_id,
+            message=message,
+            config=config,
+            address=address,
+            username=message.get(553) or "",
+            password=message.get(554) or "",
+            certificate=certificate,
+            proxy=proxy,
+            new_password=message.get(925) or "",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +135,16 @@ async def ask(
     except Exception as error:
         failed("raised", error)
         return Refuse(silent=True)
+    return judged(verdict, request, failed)
+
+
+def judged(
+    verdict: object, request: LogonRequest, failed: Callable[[str, BaseException | None], None]
+) -> Accept | Refuse:
+    """Return what authenticate() answered, if that is an answer; else a silent Refuse.
+
+    Args: failed: called with what is wrong with it.
+    """
     if isinstance(verdict, SessionConfig):
         verdict = Accept(verdict)
     if isinstance(verdict, Accept) and isinstance(verdict.config, SessionConfig):

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from fixfast.engine.authentication import on_the_wire
-from fixfast.engine.live import LiveSession
 from fixfast.errors import ConfigError
 from fixfast.types import SessionID
 
 __all__ = ["Registry"]
 
 
-class Registry(Mapping[SessionID, LiveSession]):
-    """SessionID -> LiveSession, in the order they were added; which identities somebody is busy with.
+class Registered(Protocol):
+    """A session of any front end."""
+
+    id: SessionID
+
+    @property
+    def connected(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Registered)
+
+
+class Registry(Mapping[SessionID, S]):
+    """SessionID -> session, in the order they were added; which identities somebody is busy with.
 
     Sessions differ by what is on the wire: a qualifier is ours alone, and tells no two sessions of one server apart.
 
@@ -23,13 +35,13 @@ class Registry(Mapping[SessionID, LiveSession]):
     """
 
     def __init__(self) -> None:
-        self._sessions: dict[SessionID, LiveSession] = {}
-        self._by_wire: dict[tuple[str, str, str], LiveSession] = {}
+        self._sessions: dict[SessionID, S] = {}
+        self._by_wire: dict[tuple[str, str, str], S] = {}
         self._changing: set[tuple[str, str, str]] = set()
         self._logging_on: set[tuple[str, str, str]] = set()
         self._made: set[SessionID] = set()
 
-    def __getitem__(self, identity: SessionID) -> LiveSession:
+    def __getitem__(self, identity: SessionID) -> S:
         return self._sessions[identity]
 
     def __iter__(self) -> Iterator[SessionID]:
@@ -42,13 +54,13 @@ class Registry(Mapping[SessionID, LiveSession]):
     def made(self) -> int:
         return len(self._made)
 
-    def put(self, session: LiveSession, *, made: bool = False) -> None:
+    def put(self, session: S, *, made: bool = False) -> None:
         """Take in a session, inside changing()."""
         self._sessions[session.id] = self._by_wire[on_the_wire(session.id)] = session
         if made:
             self._made.add(session.id)
 
-    def take(self, identity: SessionID) -> LiveSession:
+    def take(self, identity: SessionID) -> S:
         """Take out a session and return it.
 
         Raises: KeyError: there is none.
@@ -58,7 +70,7 @@ class Registry(Mapping[SessionID, LiveSession]):
         self._made.discard(identity)
         return session
 
-    def find(self, identity: SessionID) -> LiveSession | None:
+    def find(self, identity: SessionID) -> S | None:
         """Return the session that a message with this identity is for, whatever its qualifier."""
         return self._by_wire.get(on_the_wire(identity))
 

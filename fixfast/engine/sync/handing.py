@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fixfast.engine.application import Hooks
 from fixfast.engine.delivery import FULL, GAPS, MAX_EVENTS, PATIENT, ROOM, Ended
+from fixfast.engine.metered import Arrivals
 from fixfast.errors import ConcurrencyError
 from fixfast.session.events import LoggedOn
 from fixfast.session.wire import Message
@@ -43,6 +44,7 @@ class Handing:
         acknowledge: called with a MsgSeqNum when everything up to it has been dealt with.
         pressure: called with True when reading should stop, with False when it may go on.
         patient: tells whether the program waits for one message, and cannot take others meanwhile.
+        arrivals: records when messages are handed out, and how long the program takes; None: nothing is measured.
 
     Attributes:
         calls: for the thread that calls back.
@@ -59,12 +61,14 @@ class Handing:
         acknowledge: Callable[[int], None],
         pressure: Callable[[bool], None],
         patient: Callable[[], bool],
+        arrivals: Arrivals | None = None,
     ) -> None:
         self._session = session
         self._hooks = hooks
         self._acknowledge = acknowledge
         self._pressure = pressure
         self._patient = patient
+        self._arrivals = arrivals
         self.calls: deque[Call] = deque()
         self._queue: deque[object] = deque()  # for the iterators
         self._messages = 0  # in both
@@ -88,6 +92,8 @@ class Handing:
         if not again:
             self._order.append(message)
         self._messages += 1
+        if self._arrivals is not None:
+            self._arrivals.came(message)
         hooks = self._hooks
         if hooks.on_reject is not None and message.msg_type in ("3", "j"):
             self.calls.append(Call("on_reject", hooks.on_reject, (self._session, message), message))
@@ -137,6 +143,8 @@ class Handing:
         self.calls = deque(call for call in self.calls if call.message is None)
         self._queue = deque(item for item in self._queue if not isinstance(item, Message))
         self._messages = 0
+        if self._arrivals is not None:
+            self._arrivals.clear()
         self.review()
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -176,6 +184,8 @@ class Handing:
                 if self.full:
                     self.review()
                 self._given = item
+                if self._arrivals is not None:
+                    self._arrivals.handed(item)
                 return item
             self._events -= 1
             if self._mode == "events":
@@ -191,10 +201,14 @@ class Handing:
             self._messages -= 1
             if self.full:
                 self.review()
+            if self._arrivals is not None:
+                self._arrivals.handed(call.message)
         return call
 
     def dealt_with(self, message: Message) -> None:
         """Acknowledge a message; what came before it and is not dealt with keeps it waiting."""
+        if self._arrivals is not None:
+            self._arrivals.dealt_with(message)
         order, dealt = self._order, self._dealt
         if order and order[0] is message:
             order.popleft()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from threading import Thread, current_thread
 from types import TracebackType
 
 from fixfast import clock
@@ -13,6 +12,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
@@ -20,16 +20,12 @@ from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.blocking import Interrupted, dial, shake_hands, wait_for
 from fixfast.transport.tls_context import ClientTls
+from fixfast.transport.tls_trouble import explain, is_tls_trouble
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
 
 _log = logging.getLogger("fixfast.engine")
-
-#: Seconds that callbacks may still take when the program leaves.
-_LAST_CALLS = 3.0
-#: Seconds for the keeper to come to its end; only a name server that hangs makes it take any.
-_LAST_STEP = 5.0
 
 
 def connect(
@@ -39,6 +35,7 @@ def connect(
     store: Store | None = None,
     *,
     wire_log: WireLog | None = None,
+    latency: bool = False,
 ) -> Initiator:
     """Connect as initiator: `with connect(config, connection) as session: ...`, without an event loop.
 
@@ -51,16 +48,17 @@ def connect(
         application: callbacks, see Application, none of them async; None: use `for message in session`.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
+        latency: measure how long messages take through fixfast, see `session.latency`.
 
     Returns: a context manager, for one use.
 
     Raises (on entering):
         LogonFailed: no logon: why, the peer's Text(58) and its SessionStatus(1409).
         GaveUp: with `retry_first`, when the attempts were used up.
-        ConfigError: an argument is of the wrong kind, or a callback is async.
+        ConfigError: an argument is of the wrong kind, a callback is async, a file of `connection.tls` cannot be used.
         DictionaryError: the dictionary that `config` names cannot be loaded.
     """
-    return Initiator(config, connection, application, store, wire_log=wire_log)
+    return Initiator(config, connection, application, store, wire_log=wire_log, latency=latency)
 
 
 class Initiator:
@@ -74,6 +72,7 @@ class Initiator:
         store: Store | None,
         *,
         wire_log: WireLog | None,
+        latency: bool,
     ) -> None:
         if not isinstance(config, SessionConfig):
             raise ConfigError("config", type(config).__name__, "a SessionConfig")
@@ -81,11 +80,12 @@ class Initiator:
             raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
         self._config = config
         self._connection = connection
+        self._tls = ClientTls(connection.tls) if connection.tls else None
         self._hooks = Hooks(application, plain=True)
         self._store = store
         self._wire_log = wire_log
+        self._latency = latency
         self._live: LiveSession | None = None
-        self._threads: list[tuple[Thread, float]] = []
 
     def __enter__(self) -> LiveSession:
         if self._live is not None:
@@ -94,21 +94,22 @@ class Initiator:
             config = self._config
             if isinstance(config.dictionary, str):
                 config = replace(config, dictionary=load_dictionary(config.dictionary))
+            if self._tls is not None:
+                self._tls.context()  # a file that cannot be used is said now, not by a thread
             live = self._live = LiveSession(
-                config, Role.INITIATOR, hooks=self._hooks, store=self._store, wire_log=self._wire_log
+                config,
+                Role.INITIATOR,
+                hooks=self._hooks,
+                store=self._store,
+                wire_log=self._wire_log,
+                latency=self._latency,
             )
         except BaseException:
             if self._store is not None:
                 self._store.close()
             raise
         try:
-            keeper = Thread(target=self._keep_up, args=(live,), name=f"fixfast {live.id}", daemon=True)
-            self._threads.append((keeper, _LAST_STEP))
-            keeper.start()
-            if self._hooks.calls_back:
-                caller = Thread(target=live.call_back, name=f"fixfast {live.id} callbacks", daemon=True)
-                self._threads.append((caller, _LAST_CALLS))
-                caller.start()
+            live.start(lambda: self._keep_up(live), "", LAST_STEP)
             live.wait_active()
             return live
         except BaseException as error:
@@ -134,15 +135,7 @@ class Initiator:
         """Leave no thread, no socket and no open store, whatever happened."""
         live = self._live
         assert live is not None
-        live.stop()
-        live.cut("ended")
-        live.give_up(error if isinstance(error, (LogonFailed, GaveUp)) else None)
-        for thread, seconds in self._threads:
-            if thread is not current_thread() and thread.ident is not None:
-                thread.join(seconds)
-                if thread.is_alive():
-                    _log.warning("%s: thread %r did not end in %g s and is left alone", live.id, thread.name, seconds)
-        live.release(acknowledge=error is None)
+        live.finish(error if isinstance(error, (LogonFailed, GaveUp)) else None, acknowledge=error is None)
 
     # --- the keeper's thread -------------------------------------------------------------------------------
 
@@ -209,7 +202,9 @@ class Initiator:
         except TimeoutError as error:
             return _unreachable("connect_timeout", f"no connection in {seconds:g} s", error)
         except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
-            return _unreachable("connect", str(error), error)
+            if self._tls is not None and is_tls_trouble(error):
+                return _unreachable("tls", explain(error, self._tls, host), error)
+            return _unreachable("connect", str(error) or type(error).__name__, error)
         except Interrupted:
             return None
         try:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import socket
-from threading import get_ident
+from collections.abc import Callable
+from threading import Thread, current_thread, get_ident
 
 from fixfast import clock
+from fixfast.engine.application import Hooks
 from fixfast.engine.sync.line import Line
 from fixfast.engine.sync.shared import Shared
+from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
+from fixfast.session.config import SessionConfig
 from fixfast.session.state import State
+from fixfast.store.base import Store
 from fixfast.transport.blocking import wait_for
+from fixfast.types import Role
 
-__all__ = ["Kept"]
+__all__ = ["LAST_STEP", "Kept"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -25,22 +31,67 @@ _AWAY = 0.1
 _LED = 1.0
 #: How often while that thread has not yet read what is there.
 _NAP = 0.002
+#: Seconds that callbacks may still take when the session ends.
+_LAST_CALLS = 3.0
+#: Seconds for the keeper to come to its end; only a name server that hangs makes it take any.
+LAST_STEP = 5.0
 
 
 class Kept(Shared):
     """The half of a LiveSession that connect() and serve() call."""
 
-    def attach(self, sock: socket.socket, *, first: bytes = b"", text: str = "", status: int | None = None) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        role: Role,
+        *,
+        hooks: Hooks,
+        store: Store | None,
+        wire_log: WireLog | None,
+        latency: bool = False,
+    ) -> None:
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, latency=latency)
+        self._calls_back = False
+        self._threads: list[tuple[Thread, float]] = []  # and how long each may take to come to its end, seconds
+
+    def call_back(self) -> None:
+        """Call the application's callbacks, one after the other, until the session ended. One thread of its own."""
+        raise NotImplementedError
+
+    def start(self, work: Callable[[], None], what: str, seconds: float) -> None:
+        """Start a thread of this session.
+
+        Args: what: for its name. seconds: that it may take to end when the session does.
+        """
+        thread = Thread(target=work, name=f"fixfast {self.id} {what}".rstrip(), daemon=True)
+        self._threads.append((thread, seconds))
+        thread.start()
+
+    def attach(
+        self,
+        sock: socket.socket,
+        *,
+        first: bytes = b"",
+        text: str = "",
+        status: int | None = None,
+        kept: bool = False,
+    ) -> None:
         """Begin on a new connection.
 
-        Args: first: what was read from it already. text, status: Text(58) and SessionStatus(1409) of our Logon, where
-            that is the answer to the peer's.
+        Args:
+            sock: connected, with TLS where there is TLS.
+            first: what was read from it already.
+            text, status: Text(58) and SessionStatus(1409) of our Logon, where that is the answer to the peer's.
+            kept: this thread will call look_after(): finish() waits for it.
 
         Raises: ConcurrencyError: there is a connection, or the session is to end; the socket is the caller's still.
         """
         with self._lock:
             if self._line is not None or self.stopping.is_set():
                 raise ConcurrencyError(f"{self.id} is connected already")
+            if kept:
+                self._threads = [entry for entry in self._threads if entry[0].is_alive()]
+                self._threads.append((current_thread(), LAST_STEP))
             config = self.config
             self._failure = None
             self._session.poll(clock.now())  # D07: a new window's epoch begins before there is a connection
@@ -59,6 +110,9 @@ class Kept(Shared):
                 raise
             self._turning = 0
             self.turn()
+            if not self._calls_back and self._hooks.calls_back:
+                self._calls_back = True
+                self.start(self.call_back, "callbacks", _LAST_CALLS)
         if self._unsafe:
             self.mind_store()
 
@@ -89,7 +143,9 @@ class Kept(Shared):
                 seen = self.leads
                 reads = self.kept
                 self.mind_store(everything=True)
-                ready = wait_for(line.sock, self.waker, read=reads, write=line.unsent, seconds=seconds)
+                ready = (reads and line.pending) or wait_for(
+                    line.sock, self.waker, read=reads, write=line.unsent, seconds=seconds
+                )
                 with self._lock:
                     self.unuse(line)
                     self._look(line, ready, reads)
@@ -192,13 +248,24 @@ class Kept(Shared):
             self._wake()
         self.waker.wake()
 
-    def release(self, *, acknowledge: bool) -> None:
-        """Close the store and all that is left: no thread uses the session any more.
+    def finish(self, error: BaseException | None = None, *, acknowledge: bool = False) -> None:
+        """End for good: cut the connection, end the iteration, close the store. No thread or socket is left.
 
-        Args: acknowledge: all is in good order: the message handed out last was dealt with.
+        Args:
+            error: what waiting callers get.
+            acknowledge: all is in good order: the message handed out last was dealt with, callbacks may end.
 
-        Raises: StoreError: that failed.
+        Raises: StoreError: the store could not be closed well.
         """
+        self.stop()
+        self.cut("ended")
+        self.give_up(error)
+        with self._lock:
+            threads = [entry for entry in self._threads if entry[0] is not current_thread()]
+        for thread, seconds in threads:
+            thread.join(seconds)
+            if thread.is_alive():
+                _log.warning("%s: thread %r did not end in %g s and is left alone", self.id, thread.name, seconds)
         with self._lock:
             if acknowledge:
                 self._delivery.settle()

@@ -13,6 +13,7 @@ from fixfast import clock
 from fixfast.engine.requests import match_by_id
 from fixfast.engine.sync.handing import Call
 from fixfast.engine.sync.kept import Kept
+from fixfast.engine.sync.line import Line
 from fixfast.errors import BusinessReject, ConcurrencyError, NotActive
 from fixfast.session.wire import Message, Template
 
@@ -228,10 +229,17 @@ class LiveSession(Kept):
 
         Args: text, timeout, status: as for close().
         """
+        line = self.leave(text, status=status)
+        steps = 2 if self.config.logout_test_request else 1
+        limit = timeout if timeout is not None else steps * self.config.logout_timeout + _GRACE
+        self.await_end(line, _until(limit))
+
+    def leave(self, text: str = "", *, status: int | None = None) -> Line | None:
+        """Begin logout(): send the Logout. Return the connection that is to end, None where there is none."""
         with self._lock:
             line = self._line
             if line is None:
-                return
+                return None
             if self.active:
                 self._goodbye = text
                 self._session.logout(text, clock.now(), status=status)
@@ -241,10 +249,12 @@ class LiveSession(Kept):
                 self.turn()
         if self._unsafe:
             self.mind_store()
-        steps = 2 if self.config.logout_test_request else 1
-        limit = timeout if timeout is not None else steps * self.config.logout_timeout + _GRACE
         self.waker.wake()  # there are new deadlines
-        if not self.wait_until(lambda: self._line is not line, _until(limit)):
+        return line
+
+    def await_end(self, line: Line | None, until: int | None) -> None:
+        """Wait until a connection has ended, so long at most: then it is cut."""
+        if line is not None and not self.wait_until(lambda: self._line is not line, until):
             self.cut("no end of the connection in time")
 
     def drop(self, *, reset: bool = False) -> None:

@@ -16,13 +16,13 @@ from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.chores import Chores
 from fixfast.engine.delivery import Ended
+from fixfast.engine.metered import Metered
 from fixfast.engine.sync.handing import Handing
 from fixfast.engine.sync.line import Line
 from fixfast.engine.telling import Telling
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, StoreError
 from fixfast.session.config import SessionConfig
-from fixfast.session.session import Session
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.transport.blocking import Waker, wait_for
@@ -43,9 +43,16 @@ class Shared(Telling):
     _delivery: Handing
 
     def __init__(
-        self, config: SessionConfig, role: Role, *, hooks: Hooks, store: Store | None, wire_log: WireLog | None
+        self,
+        config: SessionConfig,
+        role: Role,
+        *,
+        hooks: Hooks,
+        store: Store | None,
+        wire_log: WireLog | None,
+        latency: bool = False,
     ) -> None:
-        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log)
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, latency=latency)
         self._role = role
         self._lock = RLock()  # reentrant: a hook that the session calls may ask it things
         self._changed = Condition(self._lock)  # for those who would lead
@@ -59,6 +66,7 @@ class Shared(Telling):
             acknowledge=self._acknowledge,
             pressure=self._on_pressure,
             patient=lambda: bool(self._requests),
+            arrivals=self._session.arrivals if isinstance(self._session, Metered) else None,
         )
         self._chores = Chores(self._store)
         self._gated = not isinstance(self._store, MemoryStore)  # what is sent may have to wait for a sync
@@ -159,7 +167,7 @@ class Shared(Telling):
             self._logged_on = False
             self._delivery.event(Ended(reason))
         try:
-            self._session = Session(replace(self.config, manual_done=True), self._store, role=self._role)
+            self._session = type(self._session)(replace(self.config, manual_done=True), self._store, self._role)
         except StoreError as error:
             self.store_error = error
             return

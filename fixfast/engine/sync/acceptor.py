@@ -1,0 +1,409 @@
+"""sync.serve(): an acceptor without an event loop. One thread for all strangers, two for each session that is up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import ssl as tls_module
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from threading import Lock, Thread, current_thread
+from types import TracebackType
+
+from fixfast import clock
+from fixfast.dictionary.load import load_dictionary
+from fixfast.engine.allow import AllowList
+from fixfast.engine.application import Hooks
+from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, refusal
+from fixfast.engine.limits import Limits
+from fixfast.engine.listening import Listening, address_text, remove_path
+from fixfast.engine.registry import Registry
+from fixfast.engine.sync.doors import Door, Doors
+from fixfast.engine.sync.live import LiveSession
+from fixfast.engine.wirelog import WireLog
+from fixfast.errors import ConcurrencyError, ConfigError, FixfastError
+from fixfast.session.config import SessionConfig
+from fixfast.session.gate import LogonAttempt
+from fixfast.store.base import Store
+from fixfast.transport.blocking import wait_for
+from fixfast.transport.tls import TlsConfig
+from fixfast.transport.tls_context import server_context
+from fixfast.types import Role, SessionID
+
+__all__ = ["Server", "serve"]
+
+_log = logging.getLogger("fixfast.engine")
+
+_SECOND = 1_000_000_000
+#: Seconds in which a peer that was refused may fetch the reason.
+_LAST_WORD = 2.0
+#: Seconds for a decision that is under way when the server closes.
+_LAST_DECISION = 3.0
+
+
+def serve(
+    application: object | None,
+    configs: Iterable[SessionConfig] = (),
+    *,
+    host: str | Iterable[str] | None = "127.0.0.1",
+    port: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    path_mode: int = 0o600,
+    sock: socket.socket | Iterable[socket.socket] | str | None = None,
+    reuse_port: bool = False,
+    backlog: int = 1024,
+    stores: Callable[[SessionConfig], Store] | None = None,
+    tls: TlsConfig | tls_module.SSLContext | None = None,
+    limits: Limits | None = None,
+    allow: Iterable[str] | None = None,
+    wire_log: WireLog | None = None,
+    latency: bool = False,
+) -> Server:
+    """Accept FIX sessions: `with serve(...) as server: ...`, without an event loop.
+
+    The blocking twin of `fixfast.serve`: see there. Callbacks of one session are called one after the other on a thread
+    of its own, those of different sessions at once. Some hundreds of sessions are well; for thousands, take asyncio.
+
+    Args:
+        application: callbacks, see Application, none of them async. Its `authenticate(LogonRequest)` runs on a thread
+            of the connection, for several connections at once.
+        configs, limits, allow, wire_log, latency: as for `fixfast.serve`.
+        host, port, path, path_mode, sock, reuse_port, backlog: where to listen, as for `fixfast.serve`.
+        stores: gives each session its store, from any thread. None: MemoryStores.
+        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
+
+    Returns: a Server, a context manager for one use.
+
+    Raises (on entering): ConfigError; OSError: the address cannot be listened on; StoreError: a store cannot be opened;
+        DictionaryError: a dictionary that `configs` name cannot be loaded.
+    """
+    listening = Listening(
+        host=host, port=port, path=path, path_mode=path_mode, sock=sock, reuse_port=reuse_port, backlog=backlog
+    )
+    limits = limits if limits is not None else Limits()
+    if not isinstance(limits, Limits):
+        raise ConfigError("limits", type(limits).__name__, "a Limits")
+    allowed = AllowList(allow) if allow is not None else None
+    doors = partial(Doors, limits, tls=server_context(tls), allow=allowed)
+    return Server(application, configs, stores, wire_log, listening, doors, limits, latency)
+
+
+class _Sessions(Registry[LiveSession]):
+    """A registry that other threads may look through while sessions come and go."""
+
+    def __iter__(self) -> Iterator[SessionID]:
+        return iter(tuple(super().__iter__()))
+
+
+class Server:
+    """An acceptor. Any thread may call it. Made by `fixfast.sync.serve`, not by hand.
+
+    Attributes:
+        sessions: SessionID -> LiveSession, live and read-only.
+    """
+
+    def __init__(
+        self,
+        application: object | None,
+        configs: Iterable[SessionConfig],
+        stores: Callable[[SessionConfig], Store] | None,
+        wire_log: WireLog | None,
+        listening: Listening,
+        doors: Callable[[Callable[[Door, LogonAttempt], None]], Doors],
+        limits: Limits,
+        latency: bool,
+    ) -> None:
+        self._hooks = Hooks(application, plain=True)
+        self._configs = list(configs)
+        self._listening = listening
+        self._stores = stores
+        self._limits = limits
+        self._wire_log = wire_log
+        self._latency = latency
+        self._doors = doors(self._begin_deciding)
+        self._registry = _Sessions()
+        self._lock = Lock()  # of the registry
+        self._deciding: set[Thread] = set()
+        self._thread: Thread | None = None
+        self._sockets: list[socket.socket] = []
+        self._begun = self._closed = False
+        self.sessions: Mapping[SessionID, LiveSession] = self._registry
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Server:
+        if self._begun:
+            raise RuntimeError("a server is good for one run, and this one has begun")
+        self._begun = True
+        try:
+            for config in self._configs:
+                self.add(config)
+            self._sockets = self._listening.open()
+            self._doors.listen(self._sockets)
+            self._thread = Thread(target=self._doors.run, name="fixfast acceptor", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self.close(timeout=0)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            # What failed must not wait for peers: Logout to all, no waiting.
+            for session in self._registry.values():
+                session.say_goodbye()
+        self.close(timeout=None if error is None else 0)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it listens: host:port, [host]:port for IPv6, paths."""
+        if not self._sockets or self._closed:
+            raise RuntimeError("the server does not listen")
+        return tuple(address_text(sock.getsockname()) for sock in self._sockets)
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        for sock in self._sockets if not self._closed else ():
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                port: int = sock.getsockname()[1]
+                return port
+        raise RuntimeError("the server listens on no TCP port")
+
+    def close(self, text: str = "", *, timeout: float | None = 5.0) -> None:
+        """Stop listening, log out all sessions, wait for their answers, close connections and stores.
+
+        Args:
+            text: Text(58) of the Logouts.
+            timeout: seconds to wait for the peers; then their connections are cut. None: 5.
+
+        Raises: StoreError: a store could not be closed well; everything else was done.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._doors.close()
+        if self._thread is not None:
+            self._thread.join()
+        # Until its door was shut, a stranger could become a session.
+        until = clock.now().mono_ns + int((5.0 if timeout is None else timeout) * _SECOND)
+        sessions = list(self._registry.values())
+        lines = [(session, session.leave(text)) for session in sessions]
+        for session, line in lines:
+            session.await_end(line, until)
+        failure: BaseException | None = None
+        for session in sessions:
+            try:
+                session.finish(acknowledge=timeout != 0)
+            except FixfastError as error:  # one store that fails keeps none open
+                failure = failure or error
+            with self._lock, suppress(KeyError):
+                self._registry.take(session.id)
+        for thread in list(self._deciding):
+            if thread is not current_thread():
+                thread.join(_LAST_DECISION)
+        self._doors.release()
+        if self._listening.path is not None and self._sockets:
+            remove_path(os.fspath(self._listening.path))
+        if failure is not None:
+            raise failure
+
+    # --- sessions ------------------------------------------------------------------------------------------
+
+    def add(self, config: SessionConfig) -> LiveSession:
+        """Make a session known, and open its store; its peer may log on from now on.
+
+        Raises: ConfigError: there is one with this identity, or it comes or goes at this moment. StoreError: its store
+            cannot be opened. DictionaryError: the dictionary that it names cannot be loaded.
+        """
+        return self._open(_checked(config))
+
+    def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
+        """Log a session out, close its store, forget it. A logon that is being decided on comes to nothing.
+
+        Raises: KeyError: there is none with this identity.
+        """
+        with ExitStack() as held:
+            self._hold(held, identity)
+            with self._lock:
+                session = self._registry.take(identity)
+            self._end(session, text, timeout)
+
+    def replace(self, config: SessionConfig, text: str = "", *, timeout: float | None = 5.0) -> LiveSession:
+        """Give a session other options: it is logged out, its store is closed and opened again, its numbers go on.
+
+        Nobody logs on in between. Should its store not open again, there is no such session any more.
+
+        Raises: KeyError: there is none with this identity. ConfigError, StoreError, DictionaryError: as add().
+        """
+        config = _checked(config)
+        with ExitStack() as held:
+            self._hold(held, config.session_id)
+            with self._lock:
+                session = self._registry.take(config.session_id)
+            self._end(session, text, timeout)
+            return self._make(config)
+
+    def _open(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
+        with ExitStack() as held:
+            self._hold(held, config.session_id)
+            if self._closed:
+                raise RuntimeError("the server was closed")
+            if self._registry.find(config.session_id) is not None:
+                raise ConfigError("config", str(config.session_id), "a session that is not there yet")
+            return self._make(config, made=made)
+
+    def _hold(self, held: ExitStack, identity: SessionID) -> None:
+        """Have nobody else add or remove a session until `held` is left."""
+        with self._lock:
+            changing = self._registry.changing(identity)
+            changing.__enter__()
+        held.push(changing)
+
+    def _make(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
+        store = self._stores(config) if self._stores is not None else None
+        try:
+            session = LiveSession(
+                config,
+                Role.ACCEPTOR,
+                hooks=self._hooks,
+                store=store,
+                wire_log=self._wire_log,
+                latency=self._latency,
+            )
+            with self._lock:
+                self._registry.put(session, made=made)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+        return session
+
+    def _end(self, session: LiveSession, text: str, timeout: float | None) -> None:
+        try:
+            session.close(text, timeout=timeout)
+        finally:
+            session.finish(acknowledge=True)
+
+    # --- one connection, on its own thread -----------------------------------------------------------------
+
+    def _begin_deciding(self, door: Door, attempt: LogonAttempt) -> None:
+        thread = Thread(target=self._see_through, args=(door, attempt), daemon=True)
+        thread.name = f"fixfast {attempt.session_id}"
+        self._deciding.add(thread)
+        thread.start()
+
+    def _see_through(self, door: Door, attempt: LogonAttempt) -> None:
+        """Decide on a Logon; then look after its session until the connection ends."""
+        doors = self._doors
+        session: LiveSession | None = None
+        try:
+            session = self._decide(door, attempt)
+        except (FixfastError, OSError) as error:
+            what = f"{attempt.session_id}: no session for a logon from {door.address}: {error}"
+            doors.note("logons that could not be dealt with", what)
+        except Exception:  # the program's: what makes its stores
+            _log.exception("%s: no session for a logon from %s", attempt.session_id, door.address)
+        finally:
+            if session is None:
+                door.sock.close()
+            doors.leave(door, logged_on=session is not None)
+            self._deciding.discard(current_thread())
+        if session is not None:
+            try:
+                session.look_after()
+            finally:
+                assert door.guest is not None
+                doors.gone(door.guest)
+
+    def _decide(self, door: Door, attempt: LogonAttempt) -> LiveSession | None:
+        """Authenticate a Logon and give its connection to the session; None: there is none, the connection is to end.
+
+        Nothing is reset, stored or numbered before authenticate() says yes (L29).
+        """
+        identity, registry = attempt.session_id, self._registry
+        with ExitStack() as held:
+            with self._lock:
+                busy = registry.busy(identity)
+                known = registry.find(identity)
+                if not busy:
+                    held.enter_context(registry.logging_on(identity))
+            if busy:
+                self._second(door, identity)  # L04
+                return None
+            verdict = self._verdict(door, attempt, known.config if known is not None else None)
+            if door.shut or self._closed:
+                return None
+            if isinstance(verdict, Refuse):
+                self._doors.note("logons refused", f"{identity}: logon from {door.address} refused", door)
+                if not verdict.silent:
+                    _say(door.sock, refusal(attempt, verdict))
+                return None
+            session = registry.find(identity)
+            if session is None and known is None:
+                if registry.made >= self._limits.sessions:
+                    what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
+                    self._doors.note("logons beyond limits.sessions", what)
+                    return None
+                session = self._open(_checked(verdict.config), made=True)
+            # Meanwhile the program may have removed it, or put another in its place.
+            if session is None or session is not registry.find(identity) or door.shut:
+                self._second(door, identity)
+                return None
+            session.prepare()
+            door.taken = True
+            try:
+                session.attach(door.sock, first=attempt.data, text=verdict.text, status=verdict.status, kept=True)
+            except ConcurrencyError:
+                self._second(door, identity)
+                return None
+            return session
+
+    def _second(self, door: Door, identity: SessionID) -> None:
+        what = f"{identity}: a second connection, from {door.address}, was dropped"
+        self._doors.note("second connections dropped", what)
+
+    def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
+        if self._hooks.authenticate is None:
+            return Accept(config) if config is not None else Refuse(silent=True)
+        request = LogonRequest.of(attempt, config, door.address, door.certificate)
+        try:
+            verdict = self._hooks.authenticate(request)
+        except Exception as error:
+            self._failed("raised", error)
+            return Refuse(silent=True)
+        return judged(verdict, request, self._failed)
+
+    def _failed(self, what: str, error: BaseException | None) -> None:
+        self._doors.note("answers of application.authenticate that are none", f"application.authenticate {what}")
+        if error is not None:
+            self._hooks.failed("authenticate", error)
+
+
+def _checked(config: SessionConfig) -> SessionConfig:
+    if not isinstance(config, SessionConfig):
+        raise ConfigError("config", type(config).__name__, "a SessionConfig")
+    if isinstance(config.dictionary, str):
+        return replace(config, dictionary=load_dictionary(config.dictionary))
+    return config
+
+
+def _say(sock: socket.socket, data: bytes) -> None:
+    """Write a last word, so that it arrives: our side is closed first, input is read and dropped for a while."""
+    until = clock.now().mono_ns + int(_LAST_WORD * _SECOND)
+    with suppress(OSError):
+        sock.send(data)
+        if isinstance(sock, tls_module.SSLSocket):
+            with suppress(OSError, ValueError):
+                sock.unwrap()
+        socket.socket.shutdown(sock, socket.SHUT_WR)
+        while True:
+            left = (until - clock.now().mono_ns) / _SECOND
+            if left <= 0 or not wait_for(sock, None, read=True, seconds=left) or not socket.socket.recv(sock, 4096):
+                return
