@@ -7,7 +7,7 @@ import logging
 import ssl
 
 from fixfast import clock
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.crowd import Crowd, ip_of
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
@@ -35,7 +35,7 @@ class Reception:
         decide: Decide,
         *,
         tls: ssl.SSLContext | None = None,
-        allow: AllowList | None = None,
+        allow: Allow | None = None,
         proxies: AllowList | None = None,
     ) -> None:
         self.limits = limits
@@ -86,9 +86,13 @@ class Reception:
             self.refused(why, door)
         return not why
 
+    def may_be(self, door: Door, comp_id: str) -> bool:
+        """Say whether a peer may call itself this, coming from where it comes."""
+        return self._allow is None or not door.host or self._allow.log_on(door.host, comp_id)
+
     def _allowed(self, door: Door) -> bool:
         # Who may reach a Unix socket is for the permissions of its file to say.
-        if self._allow is None or not door.host or door.host in self._allow:
+        if self._allow is None or not door.host or self._allow.connect(door.host):
             return True
         self.refused("not on the allow-list", door)
         return False
