@@ -79,7 +79,8 @@ def serve(
         reuse_port: let several processes listen on the port: the kernel spreads new connections over them.
         backlog: connections that the kernel keeps until they are accepted.
         stores: gives each session its store, from a worker thread (opening may take a while). None: MemoryStores.
-        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
+        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP. Whose certificate may not log on
+            as who it says it is (`TlsConfig.identities`) is dropped silently (C4, C5).
         limits: what strangers may cost before they are logged on.
         allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
             anywhere else is closed at once and not read (L05). Or a dict of peers' SenderCompIDs, in which `*` stands
@@ -109,10 +110,9 @@ def serve(
         raise ConfigError("limits", type(limits).__name__, "a Limits")
     allowed = Allow(allow) if allow is not None else None
     listed = AllowList(proxies, "proxies") if proxies is not None else None
-    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed)
-    return Server(
-        application, configs, Templates(templates), stores, wire_log, listening, reception, throttle, latency
-    )
+    certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
+    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed, certified=certified)
+    return Server(application, configs, Templates(templates), stores, wire_log, listening, reception, throttle, latency)
 
 
 class Server:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from fixfast import clock
 from fixfast.engine.allow import Allow, AllowList
@@ -27,6 +29,7 @@ class Reception:
         tls: the context of the server, None for plain TCP.
         allow: who may connect; None: everybody.
         proxies: those that say first for whom they connect; None: none does.
+        certified: tells whether the owner of a certificate may have a CompID (TlsConfig.may_log_on); None: everybody.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Reception:
         tls: ssl.SSLContext | None = None,
         allow: Allow | None = None,
         proxies: AllowList | None = None,
+        certified: Callable[[Mapping[str, Any] | None, str], bool] | None = None,
     ) -> None:
         self.limits = limits
         self.tls = tls
@@ -47,6 +51,7 @@ class Reception:
         self.doors: set[Door] = set()
         self._allow = allow
         self._proxies = proxies
+        self._certified = certified
         self._quiet = Quiet()
         self._timer: asyncio.TimerHandle | None = None
         self._shut = False
@@ -87,7 +92,9 @@ class Reception:
         return not why
 
     def may_be(self, door: Door, comp_id: str) -> bool:
-        """Say whether a peer may call itself this, coming from where it comes."""
+        """Say whether a peer may call itself this, coming from where it comes, with the certificate it has (C4)."""
+        if self._certified is not None and not self._certified(door.certificate, comp_id):
+            return False
         return self._allow is None or not door.host or self._allow.log_on(door.host, comp_id)
 
     def _allowed(self, door: Door) -> bool:
