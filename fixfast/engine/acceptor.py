@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
 from fixfast.engine.config import with_dictionary
@@ -19,6 +19,7 @@ from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
 from fixfast.engine.live import LiveSession
+from fixfast.engine.patterns import Templates
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
 from fixfast.engine.throttle import Throttle
@@ -52,8 +53,9 @@ def serve(
     stores: Callable[[SessionConfig], Store] | None = None,
     tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
-    allow: Iterable[str] | None = None,
+    allow: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
     proxies: Iterable[str] | None = None,
+    templates: Iterable[SessionConfig] = (),
     wire_log: WireLog | None = None,
     throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
     latency: bool = False,
@@ -77,14 +79,20 @@ def serve(
         reuse_port: let several processes listen on the port: the kernel spreads new connections over them.
         backlog: connections that the kernel keeps until they are accepted.
         stores: gives each session its store, from a worker thread (opening may take a while). None: MemoryStores.
-        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
+        tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP. Whose certificate may not log on
+            as who it says it is (`TlsConfig.identities`) is dropped silently (C4, C5).
         limits: what strangers may cost before they are logged on.
         allow: addresses and networks ("192.0.2.7", "10.0.0.0/8", "2001:db8::/32") that may connect; a connection from
-            anywhere else is closed at once and not read (L05). None: all. Unix sockets are for `path_mode` to guard.
+            anywhere else is closed at once and not read (L05). Or a dict of peers' SenderCompIDs, in which `*` stands
+            for any text, with such a list each: only from there, the first that fits decides (C4). None: all. Unix
+            sockets are for `path_mode` to guard.
         proxies: addresses and networks, "unix" for `path`, of proxies and load balancers that begin each connection
             with a PROXY header, version 1 or 2. From them it is required, and tells the address that `allow`, `limits`,
             logs and LogonRequest go by; from anybody else it is garbage (C22). With `tls` it comes before the
             handshake.
+        templates: options of sessions that are made when somebody logs on (no more than `limits.sessions`): a `*` in
+            sender_comp_id or target_comp_id stands for any text, the first that fits is taken. authenticate() gets them
+            as `LogonRequest.config`; without it, who knows such a name may log on.
         wire_log: every message of every session goes there; it stays open.
         throttle: how fast each session may send application messages; or a function that says so for one session.
         latency: measure how long messages take through fixfast, see `session.latency`.
@@ -100,10 +108,11 @@ def serve(
     limits = limits if limits is not None else Limits()
     if not isinstance(limits, Limits):
         raise ConfigError("limits", type(limits).__name__, "a Limits")
-    allowed = AllowList(allow) if allow is not None else None
+    allowed = Allow(allow) if allow is not None else None
     listed = AllowList(proxies, "proxies") if proxies is not None else None
-    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed)
-    return Server(application, configs, stores, wire_log, listening, reception, throttle, latency)
+    certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
+    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed, certified=certified)
+    return Server(application, configs, Templates(templates), stores, wire_log, listening, reception, throttle, latency)
 
 
 class Server:
@@ -117,6 +126,7 @@ class Server:
         self,
         application: object | None,
         configs: Iterable[SessionConfig],
+        templates: Templates,
         stores: Callable[[SessionConfig], Store] | None,
         wire_log: WireLog | None,
         listening: Listening,
@@ -126,6 +136,7 @@ class Server:
     ) -> None:
         self._hooks = Hooks(application)
         self._configs = list(configs)
+        self._templates = templates
         self._listening = listening
         self._stores = stores
         self._wire_log = wire_log
@@ -266,8 +277,10 @@ class Server:
 
         Raises: KeyError: there is none with this identity.
         """
+        session = self._registry[identity]
         with self._registry.changing(identity):
-            await self._end(self._registry.take(identity), text, timeout)
+            self._registry.take(identity)
+            await self._end(session, text, timeout)
 
     async def replace(self, config: SessionConfig, text: str = "", *, timeout: float | None = 5.0) -> LiveSession:
         """Give a session other options: it is logged out, its store is closed and opened again, its numbers go on.
@@ -279,8 +292,10 @@ class Server:
         if not isinstance(config, SessionConfig):
             raise ConfigError("config", type(config).__name__, "a SessionConfig")
         config = await with_dictionary(config)
+        session = self._registry[config.session_id]
         with self._registry.changing(config.session_id):
-            await self._end(self._registry.take(config.session_id), text, timeout)
+            self._registry.take(config.session_id)
+            await self._end(session, text, timeout)
             return await self._make(config)
 
     async def _open(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
@@ -338,7 +353,8 @@ class Server:
             return
         with registry.logging_on(identity):
             known = registry.find(identity)
-            verdict = await self._verdict(door, attempt, known.config if known is not None else None)
+            config = known.config if known is not None else self._templates.config_for(identity)
+            verdict = await self._verdict(door, attempt, config)
             if isinstance(verdict, Refuse):
                 what = f"{identity}: logon from {door.address} refused"
                 self._reception.failed(door, "logons refused", what)
@@ -346,7 +362,9 @@ class Server:
                     door.say(refusal(attempt, verdict))
                 return
             session = registry.find(identity)
-            if session is None and known is None:
+            if known is not None and session is not known:
+                session = None  # removed, or replaced: what was decided was decided on the old one
+            elif session is None:
                 if registry.made >= self._limits.sessions:
                     what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
                     self._reception.note("logons beyond limits.sessions", what)
@@ -369,6 +387,8 @@ class Server:
         self._reception.note("second connections dropped", what)
 
     async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
+        if not self._reception.may_be(door, attempt.session_id.target_comp_id):
+            return Refuse(silent=True)  # a name proves nothing: C4, C5
         if self._hooks.authenticate is None:
             return Accept(config) if config is not None else Refuse(silent=True)
         request = LogonRequest.of(attempt, config, door.address, door.certificate, proxy=door.proxy)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from fixfast.engine.patterns import fits
 from fixfast.errors import ConfigError
 
-__all__ = ["AllowList"]
+__all__ = ["Allow", "AllowList"]
 
 
 class AllowList:
@@ -48,3 +49,36 @@ class AllowList:
         if isinstance(peer, IPv6Address) and peer.ipv4_mapped is not None:
             peer = peer.ipv4_mapped
         return any(peer in network for network in self._networks)
+
+
+class Allow:
+    """Which addresses may connect, and log on as whom (L05, C4).
+
+    Args: given: as serve(allow=) takes it: a list for all, or SenderCompIDs, with `*` for any text, and their lists.
+
+    Raises: ConfigError.
+    """
+
+    __slots__ = ("_all", "_by_comp_id")
+
+    def __init__(self, given: Iterable[str] | Mapping[str, Iterable[str]]) -> None:
+        self._by_comp_id: dict[str, AllowList] = {}
+        if isinstance(given, Mapping):
+            for pattern, entries in given.items():
+                if not isinstance(pattern, str) or not pattern:
+                    raise ConfigError("allow", pattern, "SenderCompIDs, each with a list of addresses and networks")
+                self._by_comp_id[pattern] = AllowList(entries)
+            self._all = None
+        else:
+            self._all = AllowList(given)
+
+    def connect(self, address: str) -> bool:
+        """Tell whether somebody from there may log on at all."""
+        lists = self._by_comp_id.values() if self._all is None else (self._all,)
+        return any(address in one for one in lists)
+
+    def log_on(self, address: str, comp_id: str) -> bool:
+        """Tell whether a peer may have a SenderCompID from there: the first pattern that fits decides."""
+        if self._all is not None:
+            return True  # connect() was asked
+        return next((address in one for name, one in self._by_comp_id.items() if fits(name, comp_id)), False)

@@ -28,7 +28,8 @@ class LogonRequest:
     Attributes:
         session_id: the identity asked for, as seen from our side.
         message: the Logon. Do not log it whole: it may hold a password.
-        config: the options of the session with this identity that was added before; None: there is none.
+        config: the options of the session with this identity that was added before, or those that a template gives it;
+            None: there are none.
         address: the peer's address and port, as the proxy told it if there is one; "unix" at a Unix socket.
         username, password, new_password: 553, 554 and 925, empty where absent (L20). Encrypted ones (1400 to 1404) are
             in the message (L22).

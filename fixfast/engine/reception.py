@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from fixfast import clock
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.crowd import Crowd, ip_of
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
@@ -27,6 +29,7 @@ class Reception:
         tls: the context of the server, None for plain TCP.
         allow: who may connect; None: everybody.
         proxies: those that say first for whom they connect; None: none does.
+        certified: tells whether the owner of a certificate may have a CompID (TlsConfig.may_log_on); None: everybody.
     """
 
     def __init__(
@@ -35,8 +38,9 @@ class Reception:
         decide: Decide,
         *,
         tls: ssl.SSLContext | None = None,
-        allow: AllowList | None = None,
+        allow: Allow | None = None,
         proxies: AllowList | None = None,
+        certified: Callable[[Mapping[str, Any] | None, str], bool] | None = None,
     ) -> None:
         self.limits = limits
         self.tls = tls
@@ -47,6 +51,7 @@ class Reception:
         self.doors: set[Door] = set()
         self._allow = allow
         self._proxies = proxies
+        self._certified = certified
         self._quiet = Quiet()
         self._timer: asyncio.TimerHandle | None = None
         self._shut = False
@@ -86,9 +91,15 @@ class Reception:
             self.refused(why, door)
         return not why
 
+    def may_be(self, door: Door, comp_id: str) -> bool:
+        """Say whether a peer may call itself this, coming from where it comes, with the certificate it has (C4)."""
+        if self._certified is not None and not self._certified(door.certificate, comp_id):
+            return False
+        return self._allow is None or not door.host or self._allow.log_on(door.host, comp_id)
+
     def _allowed(self, door: Door) -> bool:
         # Who may reach a Unix socket is for the permissions of its file to say.
-        if self._allow is None or not door.host or door.host in self._allow:
+        if self._allow is None or not door.host or self._allow.connect(door.host):
             return True
         self.refused("not on the allow-list", door)
         return False
