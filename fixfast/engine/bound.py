@@ -14,7 +14,7 @@ from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import turns_of
 from fixfast.engine.wirelog import WireLog
-from fixfast.errors import ConcurrencyError, NotActive
+from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.aio import Pump
