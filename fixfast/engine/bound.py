@@ -14,7 +14,7 @@ from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import turns_of
 from fixfast.engine.wirelog import WireLog
-from fixfast.errors import ConcurrencyError, NotActive
+from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.aio import Pump
@@ -50,6 +50,7 @@ class Bound(Telling):
             answer=self._business_reject,
             pressure=self._on_pressure,
             patient=lambda: bool(self._requests),
+            idle=self._write_now,
         )
         self.syncing = Syncing(self._store, self._on_synced)
         self._pump: Pump | None = None
@@ -60,7 +61,8 @@ class Bound(Telling):
 
     def on_flushed(self) -> None:
         """See to it that the store keeps up."""
-        self.syncing.check(self._session)
+        if not self.syncing.busy:
+            self.syncing.check(self._session)
 
     def on_closed(self, reason: str) -> None:
         """Forget the connection."""
@@ -147,12 +149,27 @@ class Bound(Telling):
 
     def _soon(self) -> None:
         """Write before the loop sleeps. Also after a failure: a store that failed ends the connection."""
+        pump = self._pump
+        if pump is not None and not pump.awake:
+            pump.soon()
+
+    def _write_now(self) -> None:
+        """Write what waits for the end of this pass of the loop: the program has no more to say for now."""
         if self._pump is not None:
-            self._pump.soon()
+            self._pump.now()
 
     def _pause(self, pause: bool) -> None:
         if self._pump is not None:
             self._pump.pause_reading(pause)
+
+    def _acknowledge(self, n: int) -> None:
+        try:
+            self._session.done(n)
+        except StoreError as error:
+            self._store_broke(error)
+        else:
+            if self._pump is not None and not self._pump.awake and not self.syncing.busy:
+                self.syncing.check(self._session)  # a record may want a sync; in a turn, its end looks
 
     def _on_synced(self, error: BaseException | None) -> None:
         if error is not None:

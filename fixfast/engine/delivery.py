@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from fixfast.engine.application import Hooks
 from fixfast.errors import BusinessReject, ConcurrencyError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
+from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message
 
 __all__ = ["FULL", "GAPS", "MAX_EVENTS", "PATIENT", "ROOM", "Delivery", "Ended", "Stream"]
@@ -51,6 +52,7 @@ class Delivery:
         answer: sends a BusinessMessageReject for a message.
         pressure: called with True when reading should stop, with False when it may go on.
         patient: tells whether the program waits for one message, and cannot take others meanwhile.
+        idle: called when an iterating program waits for the next message: it has no more to say for now.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Delivery:
         answer: Callable[[Message, BusinessReject], None],
         pressure: Callable[[bool], None],
         patient: Callable[[], bool],
+        idle: Callable[[], None],
     ) -> None:
         self._session = session
         self._hooks = hooks
@@ -69,6 +72,7 @@ class Delivery:
         self._answer = answer
         self._pressure = pressure
         self._patient = patient
+        self._idle = idle
         self._backlog: deque[_Call] = deque()  # behind an async callback that is running
         self._running: asyncio.Task[None] | None = None
         self._queue: deque[object] = deque()  # for the iterators
@@ -87,21 +91,43 @@ class Delivery:
 
     # --- in ------------------------------------------------------------------------------------------------
 
-    def message(self, message: Message, *, again: bool = False) -> None:
+    def message(self, message: Message) -> bool:
         """Deliver an application message, a Reject or a BusinessMessageReject.
 
-        Args: again: expect() was called for it, but nobody was there to take it.
+        Returns: it was dealt with, as everything before it: the caller acknowledges it.
         """
-        if not again:
+        hook = self._hooks.on_message
+        if hook is None or self._running is not None or self._order or self._hooks.on_reject is not None:
             self._order.append(message)
-        hooks = self._hooks
-        if hooks.on_reject is not None and message.msg_type in ("3", "j"):
-            self._call(_Call("on_reject", hooks.on_reject, (self._session, message), message))
-        elif hooks.on_message is not None:
-            self._call(_Call("on_message", hooks.on_message, (self._session, message), message))
-        else:
+            self.hand_over(message)
+            return False
+        # PERF: the common case, nothing in front of it: no record of the call, no place in the order: 1.1 us less
+        try:
+            waiting = hook(self._session, message)
+        except Exception as error:
+            self._order.append(message)
+            self._fail(self._call_for(message), error)
+            return False
+        if waiting is None or not inspect.isawaitable(waiting):
+            return True
+        self._order.append(message)
+        self._start(waiting, self._call_for(message))
+        return False
+
+    def hand_over(self, message: Message) -> None:
+        """Deliver a message that has its place in the order already."""
+        if self._hooks.on_message is None and not (self._hooks.on_reject is not None and message.msg_type in REJECTS):
             message.detach()  # it stays: its chunk must not
             self._put(message)
+        else:
+            self._call(self._call_for(message))
+
+    def _call_for(self, message: Message) -> _Call:
+        hooks = self._hooks
+        if hooks.on_reject is not None and message.msg_type in REJECTS:
+            return _Call("on_reject", hooks.on_reject, (self._session, message), message)
+        assert hooks.on_message is not None
+        return _Call("on_message", hooks.on_message, (self._session, message), message)
 
     def expect(self, message: Message) -> None:
         """Know of a message that is delivered elsewhere; dealt_with() will be called for it."""
@@ -183,10 +209,13 @@ class Delivery:
             return
         waiting = self._begin(call)
         if waiting is not None:
-            if call.message is not None:
-                call.message.detach()
-            self._coming = waiting
-            self._running = asyncio.get_running_loop().create_task(self._follow(waiting, call))
+            self._start(waiting, call)
+
+    def _start(self, waiting: Awaitable[None], call: _Call) -> None:
+        if call.message is not None:
+            call.message.detach()
+        self._coming = waiting
+        self._running = asyncio.get_running_loop().create_task(self._follow(waiting, call))
 
     def _begin(self, call: _Call) -> Awaitable[None] | None:
         try:
@@ -263,6 +292,7 @@ class Delivery:
                 if self._ended:
                     error, self._error = self._error, None
                     raise error if error is not None else StopAsyncIteration
+                self._idle()
                 self._wakeup = asyncio.get_running_loop().create_future()
                 try:
                     await self._wakeup
@@ -324,5 +354,5 @@ class Stream:
     def __aiter__(self) -> Stream:
         return self
 
-    async def __anext__(self) -> Any:
-        return await self._delivery.take()
+    def __anext__(self) -> Awaitable[Any]:
+        return self._delivery.take()

@@ -91,6 +91,9 @@ class Metered(Session):
             self._sent_at[n] = values_and_now[-1].mono_ns
         return n
 
+    def send_values(self, template: Template, values: tuple[Any, ...], now: Now) -> int:
+        return self.send_template(template, *values, now)
+
     def data_to_send(self) -> list[bytes]:
         if self._writing:
             now, record = clock.mono_ns(), self.arrivals.latency.send.record
@@ -115,9 +118,11 @@ class MeteredDelivery(Delivery):
         super().__init__(*args, **options)
         self._arrivals = arrivals
 
-    def message(self, message: Message, *, again: bool = False) -> None:
+    def message(self, message: Message) -> bool:
         self._arrivals.came(message)
-        super().message(message, again=again)
+        self.expect(message)
+        self.hand_over(message)  # each call on record
+        return False
 
     def _begin(self, call: Any) -> Awaitable[None] | None:
         if call.message is not None:

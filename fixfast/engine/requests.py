@@ -48,17 +48,17 @@ class _Waiter(NamedTuple):
 class Requests:
     """The requests of one session that wait."""
 
-    __slots__ = ("_waiting",)
+    __slots__ = ("waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[_Waiter] = []
+        self.waiting: list[_Waiter] = []
 
     def __bool__(self) -> bool:
-        return bool(self._waiting)
+        return bool(self.waiting)
 
     def add(self, match: Callable[[Message], object], seq: int, answer: Answer) -> None:
         """Let `answer` wait for a message that `match` accepts, or a reject of our message `seq`."""
-        self._waiting.append(_Waiter(match, seq, answer))
+        self.waiting.append(_Waiter(match, seq, answer))
 
     async def wait(self, answer: asyncio.Future[Message], delivery: Delivery, timeout: float | None) -> Message:
         """Return what add() waits for; it is delivered as any other message if it comes too late for us.
@@ -71,7 +71,7 @@ class Requests:
                 message = await answer
         except BaseException:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
-                delivery.message(answer.result(), again=True)  # not lost
+                delivery.hand_over(answer.result())  # not lost
             raise
         finally:
             self.forget(answer)
@@ -81,12 +81,12 @@ class Requests:
 
     def forget(self, answer: Answer) -> None:
         """Wait no longer."""
-        self._waiting = [waiter for waiter in self._waiting if waiter.answer is not answer]
+        self.waiting = [waiter for waiter in self.waiting if waiter.answer is not answer]
 
     def answered_by(self, message: Message) -> Answer | None:
         """Return the oldest request that a message answers; None: there is none. A failing `match` ends its request."""
         reject = message.msg_type in ("3", "j")
-        for waiter in self._waiting:
+        for waiter in self.waiting:
             if waiter.answer.done():
                 continue
             try:
@@ -101,7 +101,7 @@ class Requests:
 
     def fail(self, error: BaseException) -> None:
         """End all waiting."""
-        for waiter in self._waiting:
+        for waiter in self.waiting:
             if not waiter.answer.done():
                 waiter.answer.set_exception(error)
 

@@ -29,7 +29,8 @@ _log = logging.getLogger("fixfast.engine")
 class Sending(Commands):
     """The half of a live session that no transport is needed for.
 
-    A front end sets the attributes below, and has _soon() see to it that what was queued is written.
+    A front end sets the attributes below, and has _soon() see to it that what was queued is written, _acknowledge(n)
+    that the store knows of what was dealt with.
     """
 
     id: SessionID
@@ -39,6 +40,9 @@ class Sending(Commands):
     _hooks: Hooks
     _rejects_in = 0
     _faults = 0
+    #: Up to this MsgSeqNum callbacks dealt with all messages, and the store was not told yet; 0: it was.
+    # PERF: told once for a run of messages; one at a time it took 1.1 us of each, and 2 us more with a journal.
+    _owed = 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self.state.value}>"
@@ -92,6 +96,8 @@ class Sending(Commands):
             EncodeError: names the tag. No number was used.
             StoreError: the store failed; the session ends.
         """
+        if self._owed:
+            self._settle()
         if self._hooks.to_send is not None:
             fields = list(fields)
             changed = self._hooks.to_send(self, msg_type, fields)
@@ -114,8 +120,10 @@ class Sending(Commands):
 
     def send_template(self, template: Template, *values: Any) -> int:
         """Do what send_nowait() does, with a template of this session and the values of its slots."""
+        if self._owed:
+            self._settle()
         try:
-            return self._session.send_template(template, *values, clock.now())
+            return self._session.send_values(template, values, clock.now())
         finally:
             self._soon()
 
@@ -130,12 +138,26 @@ class Sending(Commands):
 
         Raises: NotActive, StoreError; LocalProtocolError: the message is a reject itself.
         """
+        if self._owed:
+            self._settle()
         try:
             return self._session.business_reject(message, reason, text, ref_id, clock.now())
         finally:
             self._soon()
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Tell the store what callbacks dealt with.
+
+        At the end of a run of messages that came together, and before anything is sent in it: an answer is never on
+        record, and on the wire, before the messages in front of the answered one are done with.
+        """
+        n, self._owed = self._owed, 0
+        self._acknowledge(n)
+
+    def _acknowledge(self, n: int) -> None:
+        raise NotImplementedError
 
     def _business_reject(self, message: Message, error: BusinessReject) -> None:
         try:

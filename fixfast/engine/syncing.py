@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from fixfast.engine.chores import Chores, Waiting
 from fixfast.store.base import Store
+from fixfast.store.memory import MemoryStore
 
 __all__ = ["Pool", "SyncPool", "Syncing", "replaced_pool", "sync_pool"]
 
@@ -149,11 +150,15 @@ class Syncing:
         self._running: asyncio.Future[None] | None = None
         self._failed = False
         self._chores = Chores(store)
+        self._volatile = type(store) is MemoryStore
+        #: check() would do nothing: something runs, or failed, or there is nothing to sync
+        # PERF: asked after every turn of every session; 0.5 us of one with a MemoryStore
+        self.busy = self._volatile
         self._timer: asyncio.TimerHandle | None = None
 
     def check(self, session: Waiting) -> None:
         """Start what is needed, unless something runs: its end brings us here again."""
-        if self._running is not None or self._failed:
+        if self.busy:
             return
         chores = self._chores
         work = chores.next(session)
@@ -202,6 +207,7 @@ class Syncing:
             self._start(self._store.sync)
 
     def _start(self, work: Callable[[], object]) -> asyncio.Future[None]:
+        self.busy = True
         self._running = running = asyncio.get_running_loop().create_future()
         self._threads().submit(work, self._done)
         return running
@@ -213,6 +219,7 @@ class Syncing:
         running, self._running = self._running, None
         if running is not None:
             running.set_result(None)
+        self.busy = self._volatile or error is not None
         if error is not None:
             self._failed = True
             _log.error("syncing the store failed: %s", error)

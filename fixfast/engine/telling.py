@@ -36,7 +36,9 @@ class Recipient(Protocol):
 
     @property
     def full(self) -> bool: ...
-    def message(self, message: Message) -> None: ...
+    def message(self, message: Message) -> bool | None:
+        """Deliver a message. True: it was dealt with, as everything before it, and is to be acknowledged."""
+
     def event(self, event: object) -> None: ...
     def expect(self, message: Message) -> None: ...
     def restart(self) -> None: ...
@@ -73,6 +75,7 @@ class Telling(Sending):
         self._session = session_for(replace(config, manual_done=True), self._store, role, throttle, latency)
         self._requests = Requests()
         self._witness = Witness(self.id, wire_log)
+        self._witness.watches_faults |= latency
         self._pressed = False
         self._logged_on = False
         self._failure: Failure | None = None  # why the connection that ended last did not come to a logon
@@ -91,17 +94,25 @@ class Telling(Sending):
 
     def on_turn(self) -> None:
         """Take the session's events."""
+        delivery, requests, watched = self._delivery, self._requests.waiting, self._witness.watches_faults
         for event in self._session.events():
             if isinstance(event, Message):
-                if event.fault is not None:
+                # PERF: to look for a fault is to validate the message, 1.2 us of an order: only where it is noted
+                if watched and event.fault is not None:
                     self._faults += 1
                     self._witness.fault(event, event.fault)
                 if event.msg_type in REJECTS:
                     self._rejects_in += 1
-                if not (self._requests and self._answers(event)):
-                    self._delivery.message(event)
+                if requests and self._answers(event):
+                    continue
+                if delivery.message(event):
+                    self._owed = event.msg_seq_num
             else:
                 self._on_event(event)
+        n = self._owed
+        if n:
+            self._owed = 0
+            self._acknowledge(n)
 
     def take_failure(self) -> Failure | None:
         """Return why the last connection never was logged on; None if it was."""
@@ -132,6 +143,7 @@ class Telling(Sending):
             text = (self._goodbye if event.initiated_by_us else "") or event.text
             self._logout_text = f"Logout: {text}" if text else "Logout"
         elif isinstance(event, SequenceReset):
+            self._owed = 0  # of the old epoch
             self._delivery.restart()
         elif isinstance(event, Disconnected) and event.reason is CloseReason.STORE and self.store_error is None:
             self.store_error = StoreError("the message store failed, see the Alarm event")
@@ -158,9 +170,14 @@ class Telling(Sending):
         try:
             self._session.done(n)
         except StoreError as error:
-            self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
-        self._soon()  # a failed store ends the session, and a record may want a sync
+            self._store_broke(error)
+        else:
+            self._soon()  # a record may want a sync
+
+    def _store_broke(self, error: StoreError) -> None:
+        self.store_error = error
+        _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
+        self._soon()  # the session ends
 
     def _on_pressure(self, full: bool) -> None:
         if full is not self._pressed and self.connected:

@@ -131,6 +131,10 @@ class ThrottledSession(Session):
                 return self._enqueue(full, send, values_and_now[-1])
             raise
 
+    def send_values(self, template: Template, values: tuple[Any, ...], now: Now) -> int:
+        """Do what send_template() does."""
+        return self.send_template(template, *values, now)
+
     def business_reject(self, message: Message, reason: int, text: str, ref_id: str, now: Now) -> int:
         """Answer a message with BusinessMessageReject(j): it counts, but never waits."""
         self._exempt = True

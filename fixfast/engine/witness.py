@@ -42,11 +42,13 @@ class Witness:
     Args: wire_log: None: only the logger is told.
     """
 
-    __slots__ = ("_id", "_wire_log")
+    __slots__ = ("_id", "_wire_log", "watches_faults")
 
     def __init__(self, session_id: SessionID, wire_log: WireLog | None) -> None:
         self._id = session_id
         self._wire_log = wire_log
+        #: whether faults of delivered messages are looked for: it costs as much as the rest of a message
+        self.watches_faults = wire_log is not None
 
     def tap(self, max_message_size: int) -> WireTap | None:
         """Return what sees the bytes of a new connection, None without a wire log."""

@@ -44,13 +44,10 @@ class Liveness:
         """Return when the next Heartbeat is due, given when something was last sent."""
         return last_sent + self.interval if self.interval else None
 
-    def deadline(self) -> int | None:
-        """Return when silence becomes remarkable."""
-        if not self.interval:
-            return None
-        if self._probed == self.heard:
-            return self._dead_at
-        return self.heard + self.interval * 6 // 5
+    def deadline(self) -> int:
+        """Return when silence becomes remarkable. Only with an interval."""
+        heard = self.last.mono_ns
+        return self._dead_at if self._probed == heard else heard + self.interval * 6 // 5
 
     def should_probe(self, now: Now) -> bool:
         """Whether 1.2 intervals of silence ask for a TestRequest (H04)."""

@@ -43,8 +43,8 @@ class _Processed:
 class Outbox:
     """Numbers and stores outbound messages and hands them over once they are safe. One owner: a Session.
 
-    `_queue` holds (store position, number, bytes) in the order of the wire; number 0 marks resent bytes. `_behind`
-    holds the same for messages that must wait: for the end of a replay (P12), or for the Logon answer.
+    `queue` holds (store position, number, bytes) in the order of the wire, safe to send or not; number 0 marks resent
+    bytes. `_behind` holds the same for messages that must wait: for the end of a replay (P12), or for the Logon answer.
     """
 
     __slots__ = (
@@ -56,7 +56,6 @@ class Outbox:
         "_limit",
         "_more",
         "_near_limit",
-        "_queue",
         "_store",
         "_sub_ids",
         "bytes_out",
@@ -67,6 +66,7 @@ class Outbox:
         "messages_out",
         "next_out",
         "offline",
+        "queue",
         "replay",
         "withheld",
     )
@@ -89,7 +89,7 @@ class Outbox:
         self._header = [(49, config.sender_comp_id), (56, config.target_comp_id)]
         self._sub_ids = list(config.sub_ids.items())
         self._more = bool(self._sub_ids) or self._inbox is not None  # PERF: one question for each message, not two
-        self._queue: list[tuple[int, int, bytes]] = []
+        self.queue: list[tuple[int, int, bytes]] = []
         self._behind: list[tuple[int, int, bytes]] = []
         self.next_out = next_out
         #: numbers below were used before this object began: which of them carried secrets is not known any more
@@ -178,7 +178,7 @@ class Outbox:
         position = self._store.append_out(n, raw, now.wall_ns)
         self.next_out = n + 1
         if queue:
-            (self._behind if self.held else self._queue).append((position, n, raw))
+            (self._behind if self.held else self.queue).append((position, n, raw))
             self.last_sent = now.mono_ns
         else:
             self.offline.append(n)
@@ -204,14 +204,9 @@ class Outbox:
     # --- the queue ------------------------------------------------------------------------------------------
 
     @property
-    def pending(self) -> bool:
-        """Whether bytes are queued (safe to send or not)."""
-        return bool(self._queue)
-
-    @property
     def sync_needed(self) -> bool:
         """Whether bytes are queued that only store.sync() makes safe."""
-        return bool(self._queue) and self._queue[0][0] > self._store.synced
+        return bool(self.queue) and self.queue[0][0] > self._store.synced
 
     @property
     def behind(self) -> int:
@@ -220,24 +215,24 @@ class Outbox:
 
     def stuck_until(self, watch: SendWatch, mono_ns: int) -> int | None:
         """Return until when the transport must take something of what it may; None: there is nothing (H09)."""
-        if not self._queue or self.sync_needed:
+        if not self.queue or self.sync_needed:
             return None
-        return watch.deadline(self.messages_out, self._queue, self._behind, mono_ns)
+        return watch.deadline(self.messages_out, self.queue, self._behind, mono_ns)
 
     @property
     def queued_bytes(self) -> int:
         """How much is queued, what waits behind a replay included."""
-        return sum(len(raw) for _, _, raw in self._queue + self._behind)
+        return sum(len(raw) for _, _, raw in self.queue + self._behind)
 
     def take(self) -> list[bytes]:
         """Return what may go on the wire now, and forget it."""
-        queue = self._queue
+        queue = self.queue
         if not queue:
             return []
         synced = self._store.synced
         if queue[-1][0] <= synced:
             # the common case: everything is safe
-            self._queue = []
+            self.queue = []
             if len(queue) == 1:
                 raw = queue[0][2]
                 self.messages_out += 1
@@ -254,7 +249,7 @@ class Outbox:
     def release(self) -> None:
         """Let the messages that waited go out, and new ones go straight to the queue."""
         self.held = False
-        self._queue += self._behind
+        self.queue += self._behind
         self._behind.clear()
 
     def shelve(self) -> None:
@@ -265,8 +260,8 @@ class Outbox:
 
     def clear(self) -> None:
         """Forget what is queued (it stays in the store), e.g. because the connection is gone (P18)."""
-        self.offline += [n for _, n, _ in self._queue + self._behind if n]
-        self._queue.clear()
+        self.offline += [n for _, n, _ in self.queue + self._behind if n]
+        self.queue.clear()
         self._behind.clear()
         self.held = False
         self.replay = None
@@ -288,7 +283,7 @@ class Outbox:
 
     def add_resent(self, buffers: list[bytes], now: Now) -> None:
         """Queue messages of a replay. They are stored already; they wait for what is in front of them."""
-        position = self._queue[-1][0] if self._queue else 0
-        self._queue += [(position, 0, raw) for raw in buffers]
+        position = self.queue[-1][0] if self.queue else 0
+        self.queue += [(position, 0, raw) for raw in buffers]
         if buffers:
             self.last_sent = now.mono_ns

@@ -175,7 +175,7 @@ class Recovery(Validity):
         """Queue the next batch of a replay, when the last one has been taken (P16)."""
         outbox = self._outbox
         replay = outbox.replay
-        while replay is not None and not outbox.pending:
+        while replay is not None and not outbox.queue:
             stamp = outbox.timestamp(now.wall_ns)
             buffers = replay.batch(self._store, stamp, lambda first, new: outbox.gap_fill(first, new, now))
             outbox.add_resent(buffers, now)

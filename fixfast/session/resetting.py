@@ -53,7 +53,7 @@ class Resets(LogonAnswer):
         reset = self._reset
         if reset is None or reset.test_id or reset.logon_sent:
             return
-        if self._gap is not None or self._outbox.replay is not None or self._outbox.pending:
+        if self._gap is not None or self._outbox.replay is not None or self._outbox.queue:
             return
         interval = self._live.interval // SECOND
         self._new_epoch("operator", asking=True)

@@ -27,7 +27,8 @@ _KEEPS_HOURS = frozenset({State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIV
 _NEVER = 1 << 64
 
 # PERF: reading a member of an Enum class costs 60 ns in Python 3.11, a global 5
-_LOGON_SENT, _LOGON_RECEIVED = State.LOGON_SENT, State.LOGON_RECEIVED
+_LOGON_SENT, _LOGON_RECEIVED, _ACTIVE = State.LOGON_SENT, State.LOGON_RECEIVED, State.ACTIVE
+_DISCONNECTED = State.DISCONNECTED
 
 
 class Session(Deciding):
@@ -100,7 +101,7 @@ class Session(Deciding):
             self._decoder.buffer_updated(n)
             if self._state is _LOGON_RECEIVED:
                 self._bound_waiting(n)
-            if self._state is not State.DISCONNECTED:
+            if self._state is not _DISCONNECTED:
                 self.receive_data(b"", now)
 
     def receive_eof(self, now: Now) -> None:
@@ -136,20 +137,22 @@ class Session(Deciding):
         call it: that is what bounds memory (P16).
         """
         outbox = self._outbox
-        safe = outbox.take()
-        if not safe and (outbox.replay is not None or self._reset is not None):
-            try:
-                self._pump_replay(self._now)
-                self._try_reset(self._now)
-            except StoreError as error:
-                self._store_failed(error)
-            safe = outbox.take()
-        return safe
+        if outbox.queue and (safe := outbox.take()):
+            return safe
+        if outbox.replay is None and self._reset is None:
+            return []
+        try:
+            self._pump_replay(self._now)
+            self._try_reset(self._now)
+        except StoreError as error:
+            self._store_failed(error)
+        return outbox.take()
 
     @property
     def sync_needed(self) -> bool:
         """Whether bytes wait for store.sync()."""
-        return self._outbox.sync_needed
+        outbox = self._outbox
+        return bool(outbox.queue) and outbox.sync_needed  # PERF: asked after every turn, and nearly always empty
 
     # --- timers ---------------------------------------------------------------------------------------------
 
@@ -157,10 +160,18 @@ class Session(Deciding):
         """Return the mono_ns at which poll() is due next, None for never."""
         # PERF: asked for after every turn; a running minimum where a list, a generator and min() took twice as long.
         state, outbox = self._state, self._outbox
+        calm = self._gap is None and self._deadline is None and self._hours is None and self._reset is None
+        if calm and state is _ACTIVE and not outbox.queue and outbox.replay is None:
+            # PERF: the common case, 200 of 450 ns
+            live = self._live
+            if not live.interval:
+                return None
+            silent, idle = live.deadline(), outbox.last_sent + live.interval
+            return idle if idle < silent else silent
         if not state.connected:
             return None
         due = _NEVER if self._deadline is None else self._deadline
-        if outbox.pending:
+        if outbox.queue:
             stuck = outbox.stuck_until(self._send_watch, self._now.mono_ns)
             if stuck is not None and stuck < due:
                 due = stuck
@@ -171,7 +182,7 @@ class Session(Deciding):
                 due = self._gap.deadline
             live = self._live
             if live.interval and (self._reset is None or not self._reset.logon_sent):
-                due = min(due, outbox.last_sent + live.interval, live.deadline() or _NEVER)
+                due = min(due, outbox.last_sent + live.interval, live.deadline())
         if self._hours is not None and state in _KEEPS_HOURS:
             due = min(due, self._hours.deadline(self._now))
         return None if due == _NEVER else due
@@ -334,6 +345,21 @@ class Session(Deciding):
         if not self._state.active:
             self._check_offline(now)
         return self._commit(template.encode(self._outbox.next_out, now.wall_ns, *values_and_now[:-1]), now)
+
+    def send_values(self, template: Template, values: tuple[Any, ...], now: Now) -> int:
+        """Do what send_template() does, for a front end that was given the values as a tuple."""
+        outbox = self._outbox
+        if self._state is _ACTIVE and outbox.max_size is None:
+            # PERF: the common case of _commit(), without another call: 90 of 1,000 ns
+            raw = template.encode(outbox.next_out, now.wall_ns, *values)
+            try:
+                return outbox.commit(raw, now)
+            except StoreError as error:
+                self._store_failed(error)
+                raise
+        if not self._state.active:
+            self._check_offline(now)
+        return self._commit(template.encode(outbox.next_out, now.wall_ns, *values), now)
 
     def _check_offline(self, now: Now) -> None:
         """Raise NotActive unless a message may be stored while not logged on (Q01).

@@ -36,7 +36,7 @@ class SessionStats:
         logons: how often the session was logged on. This and what follows is counted by an engine; a Session of your
             own has 0 there.
         rejects_in: Reject(3) and BusinessMessageReject(j) received.
-        faults: messages delivered although the dictionary finds a fault in them.
+        faults: messages delivered although the dictionary finds a fault in them; counted with a wire log or `latency`.
         backlog: messages that wait for the program, and events of a session that is iterated over.
         throttled: messages that were refused or had to wait because of a Throttle.
         waiting: of those, how many wait now.

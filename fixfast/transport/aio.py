@@ -24,6 +24,8 @@ __all__ = ["Bytes", "Owner", "Pump", "Tap"]
 _STALL_NS = 250_000_000
 #: How long a connection that we end may go on delivering to the peer what we sent last, seconds.
 _LINGER = 2.0
+#: Messages that a program may send, one `await send()` after the other, before the loop has its turn.
+_BURST = 32
 #: Send buffer of the transport above which writing pauses, bytes. Bigger than one read, smaller than any resend storm.
 _HIGH_WATER = 256 * 1024
 
@@ -93,6 +95,9 @@ class Pump(asyncio.BufferedProtocol):
         self._limit: asyncio.TimerHandle | None = None  # slow consumer, then linger
         self._writable: asyncio.Future[None] | None = None  # set while the transport says stop
         self._in_turn = False
+        #: a turn is under way or will come before the loop sleeps: soon() need not be called
+        self.awake = False
+        self._unwritten = 0  # calls of drain() since soon() asked for a turn
         self._ending = False
         self._reading = True
         self._sipping = False  # reading paused, and the socket is looked at once
@@ -125,17 +130,21 @@ class Pump(asyncio.BufferedProtocol):
         """Return where the next bytes go: the decoder's own chunk."""
         if self._ending:
             return memoryview(bytearray(4096))  # read and dropped while lingering, F13
-        self._view = self._session.get_buffer(sizehint)
-        return self._view
+        view = self._session.get_buffer(sizehint)
+        if self._tap is not None:
+            self._view = view
+        return view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Let the session look at what arrived."""
-        view, self._view = self._view, None
-        if self._ending or view is None:
+        if self._ending:
+            self._view = None
             return
         if self._tap is not None:
-            self._tap.inbound(view[:nbytes])
-        del view  # a view kept past this call would keep the chunk from being reused
+            view, self._view = self._view, None
+            if view is not None:
+                self._tap.inbound(view[:nbytes])
+            del view  # a view kept past this call would keep the chunk from being reused
         if self._sipping and self._transport is not None:
             self._transport.pause_reading()
         self._session.buffer_updated(nbytes, clock.now())
@@ -194,7 +203,7 @@ class Pump(asyncio.BufferedProtocol):
         """Let the owner take events, write what came of it, set the timer."""
         if self._in_turn:
             return  # the turn that is under way will write it
-        self._in_turn = True
+        self._in_turn = self.awake = True
         try:
             self._owner.on_turn()
         except BaseException:
@@ -202,17 +211,46 @@ class Pump(asyncio.BufferedProtocol):
             raise
         finally:
             self._in_turn = False
-        self._flush()
+            self.awake = self._soon is not None
+        transport = self._transport
+        if transport is None or self._ending:
+            return
+        session = self._session
+        # A session hands out a long resend in batches; while the peer does not read, it is not asked for more (P16).
+        while self._writable is None and (data := session.data_to_send()):
+            self._write(transport, data)
+        self._owner.on_flushed()
+        reason = session.close_requested
+        if reason is not None:
+            self._end(transport, str(getattr(reason, "value", reason)))
+            return
+        due = session.next_deadline()
+        # PERF: deadlines nearly always move away: the timer set fires early and is set again then
+        if due is not None and (due < self._due or self._timer is None):
+            self._arm(due)
 
     def soon(self) -> None:
         """Run a turn before the loop sleeps: everything sent in this pass of the loop goes out in one write."""
-        if self._soon is None and not self._in_turn and self._transport is not None:
+        if not self.awake and self._transport is not None:
+            self.awake = True
+            self._unwritten = 0
             self._soon = self._loop.call_soon(self._on_soon)
 
-    async def drain(self) -> None:
-        """Wait while the send buffer is full: back-pressure, never a peer's answer."""
+    def now(self) -> None:
+        """Run the turn that soon() asked for, if it did, without waiting for the loop."""
         if self._soon is not None:
-            await asyncio.sleep(0)
+            self._soon.cancel()
+            self._on_soon()
+
+    async def drain(self) -> None:
+        """Wait while the send buffer is full: back-pressure, never a peer's answer.
+
+        A program that sends and sends, and never waits for anything else, lets the loop do its work here, too.
+        """
+        if self._soon is not None:
+            self._unwritten += 1
+            if self._unwritten >= _BURST:
+                await asyncio.sleep(0)
         while self._writable is not None:
             await asyncio.shield(self._writable)
 
@@ -265,29 +303,12 @@ class Pump(asyncio.BufferedProtocol):
         self._soon = None
         self.turn()
 
-    def _flush(self) -> None:
-        transport = self._transport
-        if transport is None or self._ending:
-            return
-        # A session hands out a long resend in batches; while the peer does not read, it is not asked for more (P16).
-        while self._writable is None:
-            data = self._session.data_to_send()
-            if not data:
-                break
-            self._write(transport, data)
-        self._owner.on_flushed()
-        reason = self._session.close_requested
-        if reason is not None:
-            self._end(transport, str(getattr(reason, "value", reason)))
-        else:
-            self._arm()
-
     def _write(self, transport: asyncio.Transport, data: Sequence[Buffer]) -> None:
         if self._tap is not None:
             for part in data:
                 self._tap.outbound(part)
         # One write, one system call, at best one packet; asyncio's own writelines would join as well.
-        transport.write(b"".join(data))
+        transport.write(data[0] if len(data) == 1 else b"".join(data))
 
     def _end(self, transport: asyncio.Transport, reason: str) -> None:
         """Close so that the peer gets what was sent last, which is often the reason (a Logout's text).
@@ -318,13 +339,8 @@ class Pump(asyncio.BufferedProtocol):
             self._limit.cancel()
             self._limit = None
 
-    def _arm(self) -> None:
-        due = self._session.next_deadline()
-        if due is None:
-            return
+    def _arm(self, due: int) -> None:
         if self._timer is not None:
-            if self._due <= due:
-                return  # PERF: deadlines nearly always move away: the timer set fires early and is set again then
             self._timer.cancel()
         self._due = due
         self._timer = self._loop.call_later(max(0, due - clock.now().mono_ns) / 1e9, self._on_timer)

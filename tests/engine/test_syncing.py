@@ -136,9 +136,12 @@ def test_a_child_of_fork_has_threads_of_its_own() -> None:
         class Waiting:
             sync_needed = True
 
+        class Slow(ff.MemoryStore):  # with a plain one there is nothing to sync, and no thread is asked
+            pass
+
         async def main():
             done = asyncio.Event()
-            Syncing(ff.MemoryStore(), lambda error: done.set()).check(Waiting())
+            Syncing(Slow(), lambda error: done.set()).check(Waiting())
             await asyncio.wait_for(done.wait(), 10)
 
         asyncio.run(main())
