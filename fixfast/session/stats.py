@@ -37,7 +37,7 @@ class SessionStats:
             own has 0 there.
         rejects_in: Reject(3) and BusinessMessageReject(j) received.
         faults: messages delivered although the dictionary finds a fault in them.
-        backlog: messages that wait for the program, and events of a session that is iterated over.
+        backlog: messages that wait for the program.
         throttled: messages that were refused or had to wait because of a Throttle.
         waiting: of those, how many wait now.
     """
