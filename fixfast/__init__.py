@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
+    from fixfast.engine.metrics import MetricsCollector
+    from fixfast.engine.metrics_server import MetricsServer, serve_metrics
     from fixfast.engine.records import HideCompIDs, JsonFormatter
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
@@ -127,6 +129,8 @@ _HOME = {
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.live": "LiveSession",
         "fixfast.engine.records": "HideCompIDs JsonFormatter",
+        "fixfast.engine.metrics": "MetricsCollector",
+        "fixfast.engine.metrics_server": "MetricsServer serve_metrics",
         "fixfast.engine.session_settings": "SessionSettings",
         "fixfast.engine.settings": "Settings",
         "fixfast.engine.wirelog": "WireLog",
@@ -200,6 +204,8 @@ __all__ = [
     "MemoryStore",
     "Message",
     "MessageError",
+    "MetricsCollector",
+    "MetricsServer",
     "MissingExtra",
     "MonthYear",
     "NotActive",
@@ -255,6 +261,7 @@ __all__ = [
     "load_dictionary",
     "parse",
     "serve",
+    "serve_metrics",
     "sync",
     "testing",
 ]

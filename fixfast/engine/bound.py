@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
@@ -16,6 +17,7 @@ from fixfast.engine.turns import turns_of
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
+from fixfast.session.stats import SessionStats
 from fixfast.store.base import Store
 from fixfast.transport.aio import Pump
 from fixfast.types import Role
@@ -56,6 +58,10 @@ class Bound(Telling):
         self._pump: Pump | None = None
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
         self._stopping = asyncio.Event()
+
+    def stats(self) -> SessionStats:
+        """Return the session's numbers as they are now."""
+        return replace(super().stats(), backlog=self._delivery.backlog)
 
     # --- called by the pump --------------------------------------------------------------------------------
 

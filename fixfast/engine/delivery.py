@@ -198,6 +198,11 @@ class Delivery:
         elif message in order:
             dealt.append(message)
 
+    @property
+    def backlog(self) -> int:
+        """How many messages wait for the program."""
+        return self._messages
+
     # --- callbacks -----------------------------------------------------------------------------------------
 
     def _call(self, call: _Call) -> None:

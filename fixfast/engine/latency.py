@@ -72,7 +72,7 @@ class Histogram:
     def mean(self) -> float:
         """Their mean, within 0.8 %; 0.0: none yet."""
         count = self.count
-        return self.sum / count if count else 0.0
+        return min(self.sum / count, float(self.max)) if count else 0.0
 
     def percentile(self, percent: float) -> int:
         """Return the duration, in ns, that so many per cent of all did not exceed; -1: there are none.
@@ -112,9 +112,9 @@ class Histogram:
         counts = self._counts[:]
         answer, below, index = [], 0, 0
         for bound in bounds:
-            while index < _BUCKETS and _middle(index) <= bound:
-                below += counts[index]
-                index += 1
+            end = _first_above(bound)
+            below += sum(counts[index:end])
+            index = end
             answer.append(below)
         return answer
 
@@ -172,6 +172,16 @@ def _bounds(index: int) -> tuple[int, int]:
 def _middle(index: int) -> int:
     low, high = _bounds(index)
     return (low + high) // 2
+
+
+def _first_above(bound: int) -> int:
+    """Return the first bucket whose middle is above a bound."""
+    if bound > _LARGEST:
+        return _BUCKETS
+    bound = max(bound, -1)
+    shift = (bound | 127).bit_length() - 7 if bound >= 0 else 0
+    index = (shift << _BITS) + (bound >> shift)
+    return index + 1 if index >= 0 and _middle(index) <= bound else max(index, 0)
 
 
 class Latency:
