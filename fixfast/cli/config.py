@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from typing import Any
 
@@ -143,12 +144,15 @@ def convert_command(ctx: click.Context, file: str, output: str | None, numbers: 
 
 def _write_private(path: str, text: str) -> None:
     """Write a file that only its owner reads: there may be passwords in it. It is whole, or not there."""
-    new = f"{path}.new"
     try:
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(new, path)
+        fd, new = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(os.path.abspath(path)))
+        try:
+            with open(fd, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.replace(new, path)
+        except BaseException:
+            os.unlink(new)
+            raise
     except OSError as error:
         raise _fail(f"{path}: {error.strerror}") from None
 

@@ -276,11 +276,18 @@ class Reader:
             elif type(inner.value) is bool:
                 text = "Y" if inner.value else "N"
             else:
-                text = self.text(inner)
+                text = self._logon_text(inner)
             if not text or "\x01" in text:
                 raise Wrong(inner, f"{key}: a text with at least one character, and no SOH", whole=True)
             found.append((int(key), text))
         return LogonFields(tuple(found))
+
+    def _logon_text(self, node: Node) -> str:
+        try:
+            return self.text(node)
+        except Wrong as wrong:  # whatever it is, it may be a secret
+            said = wrong.allowed if wrong.whole else f"*** is not allowed: {wrong.allowed}"
+            raise Wrong(wrong.node, said, whole=True) from None
 
     def _dictionary(self, text: str, node: Node) -> str:
         base = text.split("+")[0]
@@ -343,7 +350,7 @@ def _shown(node: Node) -> str:
         return str(raw).lower()
     if isinstance(raw, date | time | datetime):
         return str(raw)
-    shown = repr(raw)
+    shown = re.sub(r"://[^@/]*@", "://***@", repr(raw))  # a URL may have a password
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 

@@ -107,7 +107,7 @@ def test_convert_writes_toml_that_loads_to_the_same() -> None:
     assert stat.S_IMODE(os.stat("new.toml").st_mode) == 0o600
     assert ff.load_config("new.toml") == ff.load_config("x.cfg")
     assert ff.load_config("new.toml").sessions["US-THEM"].config.password == "hunter2"
-    assert not list(Path.cwd().glob("*.new"))
+    assert sorted(path.name for path in Path.cwd().iterdir()) == ["new.toml", "x.cfg", "x.toml"]
 
 
 def test_convert_takes_over_the_numbers() -> None:

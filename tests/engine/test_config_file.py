@@ -307,8 +307,10 @@ def test_what_is_said_of_a_secret_does_not_tell_it(write: Any, tmp_path: Path) -
         (found,) = said(write(ORDERS + f"password = {value}"))
         assert text in found
         assert "hunter" not in found
-    (found,) = said(write(ORDERS + 'logon = { 554 = "hunter2\\u0001" }'))
-    assert "hunter" not in found
+    for value in ('"hunter2\\u0001"', '"hunter2${"', '["hunter2"]', "1.5"):
+        (found,) = said(write(ORDERS + f"logon = {{ 554 = {value} }}"))
+        assert "hunter" not in found
+        assert "1.5" not in found
     fields = ff.load_config(write(ORDERS + 'logon = { 554 = "hunter2", 96 = "hunter3", 9406 = "Y" }'))
     assert "hunter" not in repr(fields)
     assert "(9406, 'Y')" in repr(fields)
