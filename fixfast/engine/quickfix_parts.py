@@ -231,6 +231,7 @@ def store(draft: Draft) -> None:
         return
     draft.put("store.kind", "journal", entry or database)
     if entry is None:
+        draft.put("store.path", "journals", database)
         return
     draft.put("store.path", entry.value, entry)
     sync = draft.entry("FileStoreSync")

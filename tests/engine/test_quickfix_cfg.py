@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -612,3 +613,28 @@ def test_a_file_converted_loads_to_the_same_options(name: str, tmp_path: Path, m
         "# line 3: ConnectionType" in text or "# line 2: ConnectionType" in text or "# line 4: ConnectionType" in text
     )
     assert "[defaults]" in text
+
+
+LINES = [line for line, _, _ in KEYS] + [line for line, _ in SCHEDULES] + [
+    "SocketConnectHost1=b\nSocketConnectPort1=7", "ReconnectInterval=5;3x10;60", "ReconnectInterval=7",
+    "FileStorePath=s",
+    "FileStorePath=s\nFileStoreSync=Y", "FileLogPath=l", "LogonTag=9406=Y", "LogonTag1=96=${A}", "PersistMessages=N",
+    "SocketUseSSL=Y", "CertificationAuthoritiesFile=ca.pem", "SocketCAFile=ca.pem\nSocketServerName=x", "JdbcURL=x",
+    "SocketConnectTimeout=3", "CheckCompID=N", "Nonsense=1",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=6), st.lists(st.sampled_from(LINES), max_size=3), st.booleans())
+def test_whatever_loads_is_converted_to_the_same(default: list[str], own: list[str], acceptor: bool) -> None:
+    base = (ACCEPTOR if acceptor else INITIATOR).splitlines()
+    second = [line.replace("THEM", "OTHERS") for line in base[base.index("[SESSION]") :]]
+    text = "\n".join([base[0], *default, *base[1:], *own, *second])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.cfg")
+        path.write_text(text)
+        before = look_at_config(path, environ={"A": "a"})
+        if before.settings is None:
+            assert before.errors
+            return
+        Path(folder, "x.toml").write_text(to_toml_text(convert(text.encode(), str(path)), folder))
+        assert ff.load_config(Path(folder, "x.toml"), environ={"A": "a"}) == before.settings
