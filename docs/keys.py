@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import fixfast as ff
 from fixfast.engine.config_file import TABLES
+from fixfast.engine.config_hooks import LogonFields, ResendRule
 from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
 from fixfast.engine.store_choice import JournalChoice, SqliteChoice
 
@@ -20,6 +21,8 @@ __all__ = ["filled", "main", "sections"]
 
 PAGE = Path(__file__).resolve().parent / "configuration.md"
 
+#: What stands in a file as a value, or by keys of its own
+_VALUES = (LogonFields, ResendRule)
 _MARKED = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -29,8 +32,9 @@ def sections() -> Mapping[str, Callable[[], str]]:
     for cls in classes:  # grows: what is in a table is a table, too
         for key in keys_of(cls).values():
             for one in alternatives(key.hint):
-                if is_dataclass(one) and isinstance(one, type) and one not in classes and one.__name__ != "LogonFields":
-                    classes.append(one)
+                for inner in (one, *get_args(one)):
+                    if is_dataclass(inner) and isinstance(inner, type) and inner not in (*classes, *_VALUES):
+                        classes.append(inner)
     return {cls.__name__: lambda cls=cls: table(cls) for cls in classes}  # type: ignore[misc]
 
 
@@ -47,10 +51,16 @@ def table(cls: type[Any]) -> str:
 
 
 def kind(key: Key) -> str:
-    inner = [one.__name__ for one in alternatives(key.hint) if is_dataclass(one) and isinstance(one, type)]
+    inner = [
+        found.__name__
+        for one in alternatives(key.hint)
+        for found in (one, *get_args(one))
+        if is_dataclass(found) and isinstance(found, type)
+    ]
     said = said_of(key.hint)
     if inner == ["LogonFields"]:
         return said.replace("a table", "a table of tags and texts")
+    inner = [name for name in inner if name not in ("LogonFields", "ResendRule")]
     return said.replace("a table", " or ".join(f"a table, see {name}" for name in inner)) if inner else said
 
 

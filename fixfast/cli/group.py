@@ -14,6 +14,7 @@ __all__ = ["LazyGroup", "build"]
 
 #: sub-command -> (its module, whose build() returns the click.Command; one line of help)
 _COMMANDS = {
+    "config": ("fixfast.cli.config", "Judge configuration files, convert those of QuickFIX, show what holds."),
     "ctl": ("fixfast.cli.ctl", "Look at the live sessions of a running program, and give them commands."),
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
     "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),

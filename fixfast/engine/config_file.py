@@ -26,13 +26,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fixfast.engine.config_keys import keys_of
+from fixfast.engine.config_named import named_files
 from fixfast.engine.config_nodes import MAX_BYTES, Node, merge, read_toml
 from fixfast.engine.config_read import Reader
 from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
 from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.quickfix_convert import convert, looks_like_cfg
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
 from fixfast.engine.settings import Settings
 from fixfast.engine.store_choice import STORES, StoreChoice
+from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role
@@ -42,7 +45,12 @@ __all__ = ["TABLES", "Loaded", "load_config", "look_at_config"]
 T = TypeVar("T")
 
 #: tables of a session -> what they become; `store` has several kinds
-TABLES: Mapping[str, type] = {"connection": ConnectionConfig, "listen": ListenConfig, "log": LogConfig}
+TABLES: Mapping[str, type] = {
+    "connection": ConnectionConfig,
+    "listen": ListenConfig,
+    "log": LogConfig,
+    "throttle": Throttle,
+}
 _ROLES = {role.value: role for role in Role}
 
 
@@ -86,19 +94,33 @@ def load_config(
 
 
 def look_at_config(
-    path: str | os.PathLike[str], *more: str | os.PathLike[str], environ: Mapping[str, str] | None = None
+    path: str | os.PathLike[str],
+    *more: str | os.PathLike[str],
+    environ: Mapping[str, str] | None = None,
+    files: bool = False,
 ) -> Loaded:
-    """Read configuration files as load_config() does; whatever is wrong is among the remarks."""
+    """Read configuration files as load_config() does; whatever is wrong is among the remarks.
+
+    Args: files: look into the files that they name, too: dictionaries and certificates.
+    """
     sessions: dict[str, SessionSettings] = {}
     origins: dict[str, Node] = {}
     remarks: list[ConfigRemark] = []
     for one in (path, *more):
         name = os.fspath(one)
-        root = _read(name)
+        data = _read(name)
+        if isinstance(data, ConfigRemark):
+            remarks.append(data)
+            continue
+        variables = os.environ if environ is None else environ
+        if looks_like_cfg(name, data):
+            remarks += _quickfix(data, name, variables, sessions, origins)
+            continue
+        root = read_toml(data, name)
         if isinstance(root, ConfigRemark):
             remarks.append(root)
             continue
-        reader = Reader(Path(os.path.abspath(name)).parent, os.environ if environ is None else environ)
+        reader = Reader(Path(os.path.abspath(name)).parent, variables)
         _sessions(reader, root, sessions, origins)
         remarks += sorted(reader.remarks, key=lambda remark: remark.line)
     if not sessions and not remarks:
@@ -110,16 +132,36 @@ def look_at_config(
         except ConfigError as error:
             node = origins[str(error.value)]
             remarks.append(ConfigRemark("error", node.file, node.line, f"session.{error.value}", error.allowed))
+    if settings is not None and files:
+        remarks += named_files(settings, origins)
+        settings = None if any(remark.severity == "error" for remark in remarks) else settings
     return Loaded(settings, tuple(remarks))
 
 
-def _read(name: str) -> Node | ConfigRemark:
+def _read(name: str) -> bytes | ConfigRemark:
     try:
         with open(name, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL
         return ConfigRemark("error", name, 0, "", getattr(error, "strerror", None) or str(error))
-    return read_toml(data, name)
+
+
+def _quickfix(
+    data: bytes,
+    name: str,
+    environ: Mapping[str, str],
+    sessions: dict[str, SessionSettings],
+    origins: dict[str, Node],
+) -> list[ConfigRemark]:
+    """Add the sessions of a settings file of QuickFIX, whose paths are relative to the working directory."""
+    found = convert(data, name)
+    remarks = list(found.remarks)
+    reader = Reader(Path.cwd(), environ)
+    _sessions(reader, found.root, sessions, origins)
+    # What is missing because a setting is wrong has been said, in the words of the file.
+    wrong = any(remark.severity == "error" for remark in remarks)
+    remarks += [remark for remark in reader.remarks if not (wrong and remark.key.startswith("session."))]
+    return sorted(dict.fromkeys(remarks), key=lambda remark: remark.line)
 
 
 def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], origins: dict[str, Node]) -> None:
@@ -141,7 +183,7 @@ def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], 
         if reader.table(own, path, session_keys, _homes(path)):
             made = _session(reader, name, defaults, own, path)
             if made is not None:
-                sessions[name], origins[name] = made, own
+                sessions[name], origins[name] = made, merge(defaults, own)
 
 
 def _homes(path: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from fixfast.dictionary.versions import DictionarySet
 from fixfast.session.config import LogonContext
 from fixfast.types import PASSWORD_TAGS
 
-__all__ = ["SECRET_TAGS", "DictionaryFiles", "DictionaryName", "LogonFields"]
+__all__ = ["RESEND_RULES", "SECRET_TAGS", "DictionaryFiles", "DictionaryName", "LogonFields", "ResendRule"]
 
 #: Fields of a Logon that are shown to nobody: passwords, and RawData(96), in which many venues take them.
 SECRET_TAGS = PASSWORD_TAGS | {96}
@@ -33,6 +33,21 @@ class LogonFields:
     def __repr__(self) -> str:
         shown = ", ".join(f"({tag}, {'***' if tag in SECRET_TAGS else text!r})" for tag, text in self.fields)
         return f"LogonFields(({shown}))"
+
+
+#: What a file may say of stored messages that the peer asks for
+RESEND_RULES = ("resend", "gap-fill")
+
+
+@dataclass(frozen=True, slots=True)
+class ResendRule:
+    """A hook for `on_resend` that treats all messages alike. Args: rule: "resend" or "gap-fill"."""
+
+    rule: str
+
+    def __call__(self, session: object, message: object, age_ns: int) -> bool:
+        """Return whether a message is resent."""
+        return self.rule == "resend"
 
 
 class DictionaryName:

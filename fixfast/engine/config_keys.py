@@ -10,7 +10,7 @@ import re
 import ssl
 import sys
 import types
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, time
@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, ge
 
 from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.versions import DictionarySet
-from fixfast.engine.config_hooks import DictionaryName, LogonFields
+from fixfast.engine.config_hooks import DictionaryName, LogonFields, ResendRule
 from fixfast.session.config import SessionConfig
 from fixfast.session.schedule import Schedule
 
@@ -34,6 +34,7 @@ __all__ = [
     "Weekday",
     "alternatives",
     "field_default",
+    "givable",
     "keys_of",
     "said_of",
 ]
@@ -55,6 +56,7 @@ NO_DEFAULT: Any = MISSING
 #: (class, field) -> what stands in a file for a type that cannot
 _INSTEAD: Mapping[tuple[type, str], Any] = {
     (SessionConfig, "logon"): LogonFields | None,
+    (SessionConfig, "on_resend"): ResendRule | None,
     (SessionConfig, "dictionary"): DictionaryName | None,
     (Schedule, "days"): tuple[Weekday, ...],
     (Schedule, "end_day"): Weekday | None,
@@ -138,6 +140,11 @@ def _default(field: Field[Any]) -> Any:
     return field.default
 
 
+def givable(hint: Any) -> list[Any]:
+    """Return the members of a union that a file can give."""
+    return [one for one in alternatives(hint) if _reason(one) == ""]
+
+
 def alternatives(hint: Any) -> Iterator[Any]:
     """Yield the members of a union; of anything else, itself."""
     if get_origin(hint) in (Union, types.UnionType):
@@ -157,6 +164,8 @@ def _reason(hint: Any) -> str:
     known = hint in (str, bool, int, float, date, time, type(None), Path) or is_dataclass(hint)
     if known or origin in (Literal, Annotated, PathLike, tuple, frozenset, dict, Mapping) or hint is PathLike:
         return ""
+    if origin is Iterable:
+        return "".join(filter(None, map(_reason, alternatives(get_args(hint)[0]))))
     if origin is not None and isinstance(origin, type) and issubclass(origin, AbstractSet | Mapping):
         return ""
     if hint is DictionaryName:
@@ -191,9 +200,11 @@ def _said(hint: Any) -> str:
         return "a path"
     if hint is DictionaryName:
         return "a name, a path or a table"
+    if hint is ResendRule:
+        return '"resend" or "gap-fill"'
     if origin is tuple and inner[1:] != (Ellipsis,):
         return f"[{', '.join(_said(one) for one in inner)}]"
-    if origin is tuple or origin is frozenset:
+    if origin in (tuple, frozenset, Iterable):
         return f"an array of {said_of(inner[0])}"
     return "a table"
 
@@ -203,7 +214,10 @@ _INDENTED = re.compile(r"^ {8}(?=\S)", re.M)
 
 def _arguments(cls: type) -> Mapping[str, str]:
     """Return {field: text} from the Args of a docstring: "name: text" or "one, two: text", further lines indented."""
-    found = {}
+    found: dict[str, str] = {}
+    for base in cls.__mro__[1:]:
+        if is_dataclass(base):
+            found |= _arguments(base)
     section = re.search(r"^ {4}Args:\n(.*?)(?:^ {4}\S|\Z)", cls.__doc__ or "", re.M | re.S)
     for entry in _INDENTED.split(section[1] if section else "")[1:]:
         names, _, text = " ".join(entry.split()).partition(": ")

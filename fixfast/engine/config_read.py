@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from fixfast.dictionary.versions import VERSIONS
-from fixfast.engine.config_hooks import DictionaryFiles, DictionaryName, LogonFields
-from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, field_default, keys_of, said_of
+from fixfast.engine.config_hooks import RESEND_RULES, DictionaryFiles, DictionaryName, LogonFields, ResendRule
+from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, field_default, givable, keys_of, said_of
 from fixfast.engine.config_nodes import Node
 from fixfast.engine.config_remarks import ConfigRemark, nearest
 from fixfast.errors import ConfigError, DictionaryError
@@ -137,9 +137,10 @@ class Reader:
 
         Raises: Wrong; _Noted: it is wrong, and has been noted.
         """
-        hints = list(alternatives(hint))
+        hints = givable(hint)
         raw = node.value
-        if isinstance(raw, str) or (isinstance(raw, dict) and raw and set(raw) <= {"file", "env"}):
+        is_reference = isinstance(raw, dict) and bool(raw) and set(raw) <= {"file", "env"}
+        if isinstance(raw, str) or (is_reference and str in hints):
             return self._from_text(hints, hint, node)
         for one in hints:
             origin = get_origin(one)
@@ -153,8 +154,11 @@ class Reader:
                     if made is None:
                         raise _Noted
                     return made
+                if isinstance(origin, type) and issubclass(origin, Mapping):
+                    kind = get_args(one)[1]
+                    return {key: self.value(kind, inner, _join(path, key)) for key, inner in raw.items()}
             elif isinstance(raw, list):
-                if origin is tuple or (isinstance(origin, type) and issubclass(origin, AbstractSet)):
+                if origin in (tuple, Iterable) or (isinstance(origin, type) and issubclass(origin, AbstractSet)):
                     return self._array(one, hint, node, path)
             elif type(raw) is one or (one is float and type(raw) is int):
                 return raw
@@ -162,14 +166,17 @@ class Reader:
 
     def _from_text(self, hints: list[Any], hint: Any, node: Node) -> Any:
         text = self.text(node)
+        is_path = any(one is Path or one is PathLike or get_origin(one) is PathLike for one in hints)
         for one in hints:
             origin, inner = get_origin(one), get_args(one)
             if origin is Literal and text in inner:
                 return text
+            if is_path or (origin is Annotated and inner[1] == "path"):
+                return self.path(text, node)
+            if one is ResendRule and text in RESEND_RULES:
+                return ResendRule(text)
             if one is str:
                 return text
-            if one is Path or one is PathLike or origin is PathLike or (origin is Annotated and inner[1] == "path"):
-                return self.path(text, node)
             if origin is Annotated:
                 return text  # a weekday: Schedule judges it
             if one is DictionaryName:
@@ -191,7 +198,7 @@ class Reader:
         origin, inner = get_origin(hint), get_args(hint)
         if origin is not tuple or inner[1:] == (Ellipsis,):
             each = [self.value(inner[0], one, path) for one in node.value]
-            return tuple(each) if origin is tuple else frozenset(each)
+            return tuple(each) if origin in (tuple, Iterable) else frozenset(each)
         if len(node.value) != len(inner):
             raise Wrong(node, said_of(whole))
         return tuple(self.value(one, part, path) for one, part in zip(inner, node.value, strict=True))
@@ -269,11 +276,18 @@ class Reader:
             elif type(inner.value) is bool:
                 text = "Y" if inner.value else "N"
             else:
-                text = self.text(inner)
+                text = self._logon_text(inner)
             if not text or "\x01" in text:
                 raise Wrong(inner, f"{key}: a text with at least one character, and no SOH", whole=True)
             found.append((int(key), text))
         return LogonFields(tuple(found))
+
+    def _logon_text(self, node: Node) -> str:
+        try:
+            return self.text(node)
+        except Wrong as wrong:  # whatever it is, it may be a secret
+            said = wrong.allowed if wrong.whole else f"*** is not allowed: {wrong.allowed}"
+            raise Wrong(wrong.node, said, whole=True) from None
 
     def _dictionary(self, text: str, node: Node) -> str:
         base = text.split("+")[0]
@@ -336,7 +350,7 @@ def _shown(node: Node) -> str:
         return str(raw).lower()
     if isinstance(raw, date | time | datetime):
         return str(raw)
-    shown = repr(raw)
+    shown = re.sub(r"://[^@/]*@", "://***@", repr(raw))  # a URL may have a password
     return shown if len(shown) <= 80 else shown[:77] + "..."
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from datetime import date, time
 from typing import Annotated, Any, get_args, get_origin
 
-from fixfast.engine.config_hooks import DictionaryFiles, LogonFields
-from fixfast.engine.config_keys import NO_DEFAULT, Key, Weekday, alternatives, keys_of
+from fixfast.engine.config_hooks import DictionaryFiles, LogonFields, ResendRule
+from fixfast.engine.config_keys import NO_DEFAULT, Key, Weekday, alternatives, givable, keys_of
 from fixfast.engine.config_nodes import Node
 from fixfast.engine.session_settings import SessionSettings
 from fixfast.engine.settings import Settings
@@ -44,8 +45,9 @@ def _session(one: SessionSettings) -> dict[str, Node]:
         if getattr(one, name) is not None:
             found[name] = Node(_options(getattr(one, name)))
     found["store"] = Node(stored)
-    if one.log is not None:
-        found["log"] = Node(_options(one.log))
+    for name in ("log", "throttle"):
+        if getattr(one, name) is not None:
+            found[name] = Node(_options(getattr(one, name)))
     return found
 
 
@@ -65,6 +67,8 @@ def _node(value: Any, key: Key) -> Node:
         return Node(_options(value) if value.days else "non-stop")
     if isinstance(value, LogonFields):
         return Node({str(tag): Node(text) for tag, text in value.fields})
+    if isinstance(value, ResendRule):
+        return Node(value.rule)
     if isinstance(value, DictionaryFiles):
         named = {**({"default": value.default} if value.default else {}), **dict(value.files)}
         named |= {"transport": value.transport} if value.transport else {}
@@ -79,54 +83,76 @@ def _node(value: Any, key: Key) -> Node:
         return Node(value)
     if isinstance(value, time):
         return Node(f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}")
-    if isinstance(value, tuple | frozenset):
-        inner = Key("", get_args(next(one for one in alternatives(key.hint) if get_args(one)))[0], None)
-        return Node([_node(one, inner) for one in (value if isinstance(value, tuple) else sorted(value))])
+    if isinstance(value, tuple | list | frozenset):
+        inner = Key(key.name, next((get_args(one)[0] for one in givable(key.hint) if get_args(one)), Any), None)
+        return Node([_node(one, inner) for one in (sorted(value) if isinstance(value, frozenset) else value)])
+    if isinstance(value, Mapping):
+        return Node({str(name): _node(one, Key(key.name, Any, None)) for name, one in value.items()})
+    if isinstance(value, os.PathLike):
+        return Node(os.fspath(value))
     raise ConfigError(key.name, type(value).__name__, f"what a file can hold; this is {key.code_only or 'an object'}")
 
 
 # --- text ---------------------------------------------------------------------------------------------------------
 
 
-def dump(root: Node, comment: Callable[[Node], str] = lambda node: "") -> str:
+def dump(
+    root: Node,
+    comment: Callable[[Node], str] = lambda node: "",
+    *,
+    above: Callable[[Node], list[str]] = lambda node: [],
+    escape: bool = True,
+) -> str:
     """Return tables as TOML.
 
-    Args: comment: what to write behind a key or a heading; "": nothing.
+    Args:
+        comment: what to write behind a key or a heading; "": nothing.
+        above: lines to write above the heading of a table.
+        escape: a `${` in a text is meant as it is. False: it refers to the environment.
     """
-    return "\n".join(_lines(root, (), comment)).strip("\n") + "\n"
+    lines = _Writer(comment, above, escape).table(root, ())
+    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines).strip("\n") + "\n"
 
 
-def _lines(table: Node, path: tuple[str, ...], comment: Callable[[Node], str]) -> Iterator[str]:
-    inner = {key: node for key, node in table.value.items() if node.is_table}
-    plain = {key: node for key, node in table.value.items() if key not in inner}
-    if path and (plain or not inner):
-        yield ""
-        yield f"[{'.'.join(map(_key, path))}]" + _behind(comment(table))
-    for key, node in plain.items():
-        yield f"{_key(key)} = {_value(node)}" + _behind(comment(node))
-    for key, node in inner.items():
-        yield from _lines(node, (*path, key), comment)
+class _Writer:
+    def __init__(self, comment: Callable[[Node], str], above: Callable[[Node], list[str]], escape: bool) -> None:
+        self._comment = comment
+        self._above = above
+        self._escape = escape
 
+    def table(self, table: Node, path: tuple[str, ...]) -> Iterator[str]:
+        """Yield the lines of a table and of those within."""
+        inner = {key: node for key, node in table.value.items() if node.is_table}
+        plain = {key: node for key, node in table.value.items() if key not in inner}
+        if path and (plain or not inner):
+            yield ""
+            yield from self._above(table)
+            yield f"[{'.'.join(map(_key, path))}]{self._behind(table)}"
+        for key, node in plain.items():
+            yield f"{_key(key)} = {self.value(node)}{self._behind(node)}"
+        for key, node in inner.items():
+            yield from self.table(node, (*path, key))
 
-def _behind(comment: str) -> str:
-    return "  # " + "".join(char if char.isprintable() else "?" for char in comment) if comment else ""
+    def _behind(self, node: Node) -> str:
+        comment = self._comment(node)
+        return f"  # {comment}" if comment else ""
+
+    def value(self, node: Node) -> str:
+        """Return a value as TOML writes it."""
+        value = node.value
+        if isinstance(value, str):
+            return _text(value.replace("${", "$${") if self._escape else value)
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, list):
+            return f"[{', '.join(self.value(one) for one in value)}]"
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{_key(key)} = {self.value(one)}" for key, one in value.items()) + " }"
+        return str(value)
 
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _text(key)
-
-
-def _value(node: Node) -> str:
-    value = node.value
-    if isinstance(value, str):
-        return _text(value.replace("${", "$${"))
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(_value(one) for one in value)}]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
-    return str(value)
 
 
 def _text(text: str) -> str:

@@ -2,68 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import ssl
+from dataclasses import dataclass, field, fields
 
 from fixfast.engine.allow import AllowList
 from fixfast.engine.config_keys import FilePath
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.limits import Limits
+from fixfast.engine.listening import Listening
 from fixfast.engine.store_choice import JournalChoice, StoreChoice
+from fixfast.engine.throttle import Throttle
+from fixfast.engine.wirefile import Rotation
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
+from fixfast.transport.tls import TlsConfig
 from fixfast.types import Role, SessionID
 
 __all__ = ["ListenConfig", "LogConfig", "SessionSettings"]
 
 
-@dataclass(frozen=True, slots=True)
-class ListenConfig:
-    """Where an acceptor's sessions are waited for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenConfig(Listening):
+    """Where an acceptor's sessions are waited for: the arguments of serve(), under their names.
 
     Args:
-        port: the TCP port; 0: any free one.
-        host: the address to listen on; "none": all of this machine.
+        tls: a certificate, and what is wanted of clients; None: plain TCP.
         limits: what strangers may cost before they are logged on.
-        allow: addresses and networks that may connect; "none": all.
+        allow: addresses and networks that may connect, such as "10.0.0.0/8"; None: all.
+        proxies: addresses and networks, "unix" for `path`, of load balancers that begin each connection with a PROXY
+            header, which is required of them.
 
     Raises: ConfigError.
     """
 
-    port: int
-    host: str | None = "127.0.0.1"
+    tls: TlsConfig | ssl.SSLContext | None = None
     limits: Limits = field(default_factory=Limits)
     allow: tuple[str, ...] | None = None
+    proxies: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if type(self.port) is not int or not 0 <= self.port <= 65535:
-            raise ConfigError("port", self.port, "a whole number from 0 to 65535")
-        if self.host is not None and (not isinstance(self.host, str) or not self.host):
-            raise ConfigError("host", self.host, "an address of this machine, or None")
+        Listening.__post_init__(self)
+        if not isinstance(self.tls, TlsConfig | ssl.SSLContext | None):
+            raise ConfigError("tls", self.tls, "a TlsConfig, an ssl.SSLContext or None")
+        if isinstance(self.tls, TlsConfig) and self.tls.certificate is None:
+            raise ConfigError("tls", "tls", "with a certificate: an acceptor has one")
         if self.allow is not None:
             AllowList(self.allow)
+        if self.proxies is not None:
+            AllowList(self.proxies, "proxies")
 
 
-@dataclass(frozen=True, slots=True)
-class LogConfig:
-    """Where the messages of a session are logged.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig(Rotation):
+    """Where the messages of a session are logged: the arguments of WireLog, under their names.
 
     Args:
-        path: the file; sessions may share it.
+        path: the file, which sessions may share; with `per_session` a folder with a file for each session.
+        per_session: a file for each session.
+        secret_comp_ids: CompIDs are replaced by a hash.
+        queue_bytes: how much may wait for the disk; what comes above that is dropped, counted, and told of in the log.
 
     Raises: ConfigError.
     """
 
     path: FilePath
+    per_session: bool = False
+    secret_comp_ids: bool = False
+    queue_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
+        Rotation.__post_init__(self)
         if not isinstance(self.path, str) or not self.path:
             raise ConfigError("path", self.path, "a path")
+        for name in ("per_session", "secret_comp_ids"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(name, getattr(self, name), "True or False")
+        if type(self.queue_bytes) is not int or self.queue_bytes < 1 << 16:
+            raise ConfigError("queue_bytes", self.queue_bytes, "a whole number of at least 65536")
 
     def open(self) -> WireLog:
         """Open the log. Raises: OSError."""
-        return WireLog(self.path)
+        return WireLog(**{field.name: getattr(self, field.name) for field in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +99,7 @@ class SessionSettings:
         listen: where an acceptor waits; None for an initiator.
         stored: which store it has; `store()` opens it.
         log: where its messages are logged; None: nowhere.
+        throttle: how fast it may send application messages; None: as fast as it likes.
     """
 
     name: str
@@ -87,6 +109,7 @@ class SessionSettings:
     listen: ListenConfig | None = None
     stored: StoreChoice = field(default_factory=JournalChoice)
     log: LogConfig | None = None
+    throttle: Throttle | None = None
 
     def __post_init__(self) -> None:
         initiator = self.role is Role.INITIATOR

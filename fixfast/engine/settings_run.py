@@ -6,7 +6,7 @@ import asyncio
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import TracebackType
 
 from fixfast.dictionary.load import load_dictionary
@@ -15,6 +15,7 @@ from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
 from fixfast.engine.store_choice import SqliteChoice
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog, WireTap
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
@@ -42,7 +43,8 @@ class Connection:
         async with AsyncExitStack() as stack:
             log = stack.enter_context(chosen.log.open()) if chosen.log is not None else None
             store = await _opened(chosen)
-            opened = connect(chosen.config, self._connection, self._application, store, wire_log=log)
+            options = {"wire_log": log, "throttle": chosen.throttle}
+            opened = connect(chosen.config, self._connection, self._application, store, **options)  # type: ignore[arg-type]
             live = await stack.enter_async_context(opened)  # closes the store, whatever happens
             self._stack = stack.pop_all()
         return live
@@ -103,15 +105,10 @@ class Servers:
             servers = []
             for place in self._places:
                 here = [config for config in configs if self._chosen[config.session_id].listen == place]
+                options = {field.name: getattr(place, field.name) for field in fields(place)}
+                taps = wire_log if logs else None
                 opened = serve(
-                    self._application,
-                    here,
-                    host=place.host,
-                    port=place.port,
-                    stores=self._store,
-                    limits=place.limits,
-                    allow=place.allow,
-                    wire_log=wire_log if logs else None,
+                    self._application, here, stores=self._store, wire_log=taps, throttle=self._throttle, **options
                 )
                 servers.append(await stack.enter_async_context(opened))
             self.servers = tuple(servers)
@@ -123,6 +120,9 @@ class Servers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
+
+    def _throttle(self, config: SessionConfig) -> Throttle | None:
+        return self._chosen[config.session_id].throttle
 
     def _logs(self) -> list[LogConfig]:
         return list(dict.fromkeys(one.log for one in self._chosen.values() if one.log is not None))
@@ -144,10 +144,11 @@ class Servers:
 
 def _places(chosen: Iterable[SessionSettings]) -> Iterable[ListenConfig]:
     """Yield the addresses to listen on. Raises: ConfigError: two sessions say different things of one."""
-    found: dict[tuple[str | None, int], tuple[ListenConfig, str]] = {}
+    found: dict[object, tuple[ListenConfig, str]] = {}
     for one in chosen:
         assert one.listen is not None
-        place, first = found.setdefault((one.listen.host, one.listen.port), (one.listen, one.name))
+        address = (one.listen.hosts, one.listen.port, one.listen.path)
+        place, first = found.setdefault(address, (one.listen, one.name))
         if place != one.listen:
             raise ConfigError("listen", one.name, f"the same as for {first}, which listens on the same address")
     return [place for place, _ in found.values()]
@@ -164,7 +165,7 @@ def _with_dictionaries(configs: list[SessionConfig]) -> list[SessionConfig]:
 
 
 class _SessionLogs(WireLog):
-    """The wire logs of the sessions of a server, each of which may have its own, or none."""
+    """The wire logs of the sessions of a server, each of which may have its own, or none. They are not its to close."""
 
     def __init__(self, logs: Mapping[SessionID, WireLog]) -> None:
         self._logs = logs
@@ -180,15 +181,12 @@ class _SessionLogs(WireLog):
         if log is not None:
             log.note(session_id, text)
 
-    def close(self) -> None:
-        """Do nothing: who opened the logs closes them."""
-
 
 class _NoTap(WireTap):
     """Logs nothing."""
 
     def __init__(self) -> None:
-        """Know of no log."""
+        pass
 
     def inbound(self, data: Buffer) -> None:
         """Let the bytes pass."""

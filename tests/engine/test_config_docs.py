@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
+from docs import settings as settings_page
 from docs.keys import PAGE, filled, sections
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.session_settings import SessionSettings
@@ -54,3 +55,8 @@ def test_the_errors_on_the_page_are_what_is_said(tmp_path: Path, monkeypatch: py
         ff.load_config("wrong.toml")
     assert str(caught.value) + "\n" == shown[1]
     assert keys_of(ff.SessionConfig)
+
+
+def test_the_page_of_quickfix_has_every_setting_as_the_code_has_it() -> None:
+    text = settings_page.PAGE.read_text(encoding="utf-8")
+    assert settings_page.filled(text) == text, "the page is out of date: python -m docs.settings"

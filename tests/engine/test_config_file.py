@@ -8,7 +8,7 @@ import sys
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 import pytest
 
@@ -20,6 +20,8 @@ from fixfast.engine.config_write import dump, to_toml
 from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+from fixfast.engine.throttle import Throttle
+from fixfast.transport.tls import TlsConfig
 from tests.engine.harness import HOST, Notes, news, run, until
 
 ORDERS = """
@@ -138,6 +140,7 @@ SAMPLES: dict[str, Any] = {
     "schedule": "non-stop",
     "dictionary": "FIX.4.2",
     "logon": {"9406": "Y"},
+    "on_resend": "gap-fill",
     "alternatives": [["b", 2]],
     "allow": ["10.0.0.0/8"],
     "default_appl_ver_id": "7",
@@ -148,10 +151,24 @@ SAMPLES: dict[str, Any] = {
     "tz": "Europe/London",
     "holidays": [date(2026, 12, 21)],
     "level": "structure",
+    "path": "/y",
+    "sock": "systemd",
+    "daily": "17:00",
+    "limits": [{"count": 2}],
+    "priority": {"F": -2},
+    "when_full": "queue",
+    "minimum_version": "1.3",
+    "ciphers": "ECDHE-RSA-AES128-GCM-SHA256",
+    "fingerprints": ["ab" * 32],
+    "client_certificate": "optional",
+    "identities": {"CN=x": "BOT", "y": ["A", "B"]},
+    "proxies": ["unix"],
+    "LogConfig.queue_bytes": 1 << 20,
+    "max_size": 1 << 20,
     "Schedule.logon": {"start": "03:10", "end": "03:20"},
 }
 #: Options that only code can give, and why: docs/configuration.md says so of each.
-HOOKS = {"on_resend": "a function", "check": "a function"}
+HOOKS = {"check": "a function"}
 WEEKLY = {"days": ["MON"], "start": "03:00", "end": "04:00"}
 TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     ((), ff.SessionConfig, None),
@@ -163,6 +180,9 @@ TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     (("listen",), ListenConfig, None),
     (("listen", "limits"), Limits, {}),
     (("log",), LogConfig, {"path": "/x"}),
+    (("throttle",), Throttle, {"limits": [{"count": 1}]}),
+    (("connection", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
+    (("listen", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
     (("store",), JournalChoice, {"kind": "journal"}),
     (("store",), SqliteChoice, {"kind": "sqlite"}),
 ]
@@ -176,9 +196,9 @@ def session(role: str) -> dict[str, Any]:
 
 def reached(settings: ff.Settings, path: tuple[str, ...], name: str) -> Any:
     one = settings.sessions["x"]
-    at: Any = {"connection": one.connection, "listen": one.listen, "log": one.log, "store": one.stored}.get(
-        path[0] if path else "", one.config
-    )
+    at: Any = one.config
+    if path and path[0] in ("connection", "listen", "log", "throttle", "store"):
+        at = one.stored if path[0] == "store" else getattr(one, path[0])
     for key in (*path, name) if at is one.config else (*path[1:], name):
         at = getattr(at, key)
     return at
@@ -208,20 +228,11 @@ def test_every_option_can_be_given_in_a_file_or_is_one_for_code(
             continue
         if (*path, name) in [inside for inside, _, _ in TABLES_INSIDE]:
             continue
-        guesses = [
-            SAMPLES.get(f"{cls.__name__}.{name}", SAMPLES.get(name)),
-            True,
-            False,
-            1,
-            2,
-            2.5,
-            2000,
-            "X",
-            ["X"],
-        ]
-        if get_origin(key.hint) is Literal:
-            guesses += get_args(key.hint)
-        found = [one for value in guesses if value is not None and (one := tried(name, value)) is not None]
+        sample = SAMPLES.get(f"{cls.__name__}.{name}", SAMPLES.get(name))
+        simple = [True, False, 1, 2, 2.5, 2000, "X", ["X"], *get_args(key.hint)]
+        usable = (one for one in simple if isinstance(one, bool | int | float | str | list))
+        guesses = [sample] if sample is not None else list(usable)
+        found = [one for value in guesses if (one := tried(name, value)) is not None]
         assert any(reached(one, path, name) != reached(before, path, name) for one in found), (
             f"no file can give {cls.__name__}.{name}: add a value to SAMPLES, or the option to HOOKS"
         )
@@ -296,8 +307,10 @@ def test_what_is_said_of_a_secret_does_not_tell_it(write: Any, tmp_path: Path) -
         (found,) = said(write(ORDERS + f"password = {value}"))
         assert text in found
         assert "hunter" not in found
-    (found,) = said(write(ORDERS + 'logon = { 554 = "hunter2\\u0001" }'))
-    assert "hunter" not in found
+    for value in ('"hunter2\\u0001"', '"hunter2${"', '["hunter2"]', "1.5"):
+        (found,) = said(write(ORDERS + f"logon = {{ 554 = {value} }}"))
+        assert "hunter" not in found
+        assert "1.5" not in found
     fields = ff.load_config(write(ORDERS + 'logon = { 554 = "hunter2", 96 = "hunter3", 9406 = "Y" }'))
     assert "hunter" not in repr(fields)
     assert "(9406, 'Y')" in repr(fields)
@@ -320,7 +333,7 @@ def test_what_is_said_of_a_secret_does_not_tell_it(write: Any, tmp_path: Path) -
         ("heart_bt_int = '30'", "heart_bt_int: '30' is not allowed: a whole number"),
         ("offline = 'keep'", "offline: 'keep' is not allowed: \"refuse\" or \"store\""),
         ("check_latency = 'Y'", "check_latency: 'Y' is not allowed: true or false"),
-        ("on_resend = 'f'", "on_resend: takes a function, which only code can give: see Settings.replace"),
+        ("on_resend = 'f'", "on_resend: 'f' is not allowed: \"resend\" or \"gap-fill\", \"none\""),
         ("check = 'f'", "check: takes a function, which only code can give: see Settings.replace"),
         ("validation = { mode = 'x' }", "validation.mode: 'x' is not allowed: \"observe\" or \"warn\" or \"reject\""),
         ("validation = 'x'", "validation: 'x' is not allowed: a table, \"none\""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import subprocess
 import sys
@@ -75,6 +76,35 @@ async def ask_for_quotes(port: int, password: str) -> list[ff.Message]:
         reject = await session.request("D", [(11, "x"), (55, "A"), (54, "1"), (38, 1), (40, "1")], timeout=10)
         assert reject.msg_type == "j"
         return found
+
+
+def test_settings_files_of_quickfix_run_unchanged(tmp_path: Path) -> None:
+    for path in (ROOT / "examples" / "quickfix_migration").iterdir():
+        if path.is_file():
+            text = path.read_text()
+            (tmp_path / path.name).write_text(text.replace("SocketAcceptPort=5001", "SocketAcceptPort=0"))
+    executor = [sys.executable, "executor.py", "executor.cfg"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(executor, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            match = re.fullmatch(r"2 sessions, listening on port:(\d+)\n", process.stdout.readline())
+            assert match
+            client = tmp_path / "client.cfg"
+            client.write_text(client.read_text().replace("5001", match[1]))
+            for _ in range(2):  # the second time with the numbers of the first
+                command = [sys.executable, "client.py", "client.cfg"]
+                ran = subprocess.run(
+                    command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60, check=False
+                )
+                assert ran.stdout.splitlines() == [
+                    "FIX.4.2:CLIENT1->EXECUTOR: 100 EUR/USD at 1.25",
+                    "FIX.4.4:CLIENT1->EXECUTOR: 100 EUR/USD at 1.25",
+                ], ran.stderr
+        finally:
+            process.terminate()
+            process.wait(10)
+    assert "35=8" in (tmp_path / "log" / "FIX.4.4-CLIENT1-EXECUTOR.log").read_text().replace("\x01", "|")
 
 
 def test_acceptor_answers_market_data_requests() -> None:

@@ -1,0 +1,68 @@
+"""What holds for a session in the end: every key with its value, defaults marked, secrets masked."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from typing import Any
+
+from fixfast.engine.config_hooks import SECRET_TAGS, DictionaryFiles, LogonFields
+from fixfast.engine.config_keys import NO_DEFAULT, keys_of
+from fixfast.engine.config_nodes import Node
+from fixfast.engine.config_write import nodes_of
+from fixfast.engine.session_settings import SessionSettings
+from fixfast.engine.settings import Settings
+
+__all__ = ["MASK", "effective"]
+
+MASK = "***"
+
+
+def effective(one: SessionSettings) -> Node:
+    """Return a session's tables with every key there is. Node.name says "default" where a value is the default."""
+    stored = next(iter(nodes_of(Settings({"x": one})).value["session"].value.values())).value["store"].value["kind"]
+    found = {"role": Node(one.role.value), **_options(one.config)}
+    for name in ("connection", "listen", "log", "throttle"):
+        options = getattr(one, name)
+        if options is not None:
+            found[name] = Node(_options(options))
+    found["store"] = Node({"kind": stored, **_options(one.stored)})
+    return Node(found)
+
+
+def _options(options: Any) -> dict[str, Node]:
+    found = {}
+    for name, key in keys_of(type(options)).items():
+        value = getattr(options, name)
+        node = Node(MASK) if key.secret and value else _node(value)
+        if key.default is not NO_DEFAULT and value == key.default:
+            _mark(node)
+        found[name] = node
+    return found
+
+
+def _mark(node: Node) -> None:
+    node.name = "default"
+    for inner in node.value.values() if node.is_table else ():
+        _mark(inner)
+
+
+def _node(value: Any) -> Node:
+    if isinstance(value, LogonFields):
+        return Node({str(tag): Node(MASK if tag in SECRET_TAGS else text) for tag, text in value.fields})
+    if isinstance(value, DictionaryFiles):
+        return Node({name: Node(path) for name, path in value.files})
+    if value is None:
+        return Node("none")
+    if is_dataclass(value) and not isinstance(value, type):
+        if hasattr(value, "rule"):
+            return Node(value.rule)
+        return Node(_options(value))
+    if isinstance(value, bool | int | float | str):
+        return Node(value)
+    if isinstance(value, tuple | list):
+        return Node([_node(one) for one in value])
+    if isinstance(value, frozenset | set):
+        return Node([_node(one) for one in sorted(value, key=str)])
+    if isinstance(value, dict):
+        return Node({str(name): _node(one) for name, one in value.items()})
+    return Node(str(value) if not callable(value) else f"<{getattr(value, '__name__', type(value).__name__)}>")

@@ -1,0 +1,156 @@
+"""Settings are written as TOML and read back as equal Settings, whatever is in them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import MISSING, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fixfast as ff
+from fixfast.engine.config_hooks import LogonFields, ResendRule
+from fixfast.engine.config_keys import alternatives, keys_of
+from fixfast.engine.config_show import MASK, effective
+from fixfast.engine.config_write import to_toml
+from fixfast.engine.session_settings import ListenConfig, LogConfig
+from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
+NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.$-{}_", min_size=1, max_size=10)
+DATES = st.dates(date(2020, 1, 1), date(2030, 12, 31))
+#: options whose values hang together, or are narrower than their types
+NARROW: dict[str, st.SearchStrategy[Any]] = {
+    "begin_string": st.sampled_from(["FIX.4.2", "FIX.4.4"]),
+    "heart_bt_int_policy": st.sampled_from(["accept", "fixed", (1, 60)]),
+    "timestamp_digits": st.sampled_from([0, 3, 6, 9]),
+    "default_appl_ver_id": st.sampled_from(["7", "8", "9"]),
+    "dictionary": st.sampled_from([None, "FIX.4.2", "FIX.4.4+FIXT.1.1", "/specs/broker.xml"]),
+    "logon": st.none() | st.lists(st.tuples(st.integers(5000, 9999), TEXTS), max_size=3, unique_by=lambda f: f[0]).map(
+        lambda found: LogonFields(tuple(found))
+    ),
+    "on_resend": st.sampled_from([None, ResendRule("resend"), ResendRule("gap-fill")]),
+    "next_expected_msg_seq_num": st.sampled_from(["ignore", "honour"]),
+    "supported_msg_types": st.none() | st.frozensets(NAMES, max_size=3),
+    "on_behalf_of_comp_ids": st.none() | st.frozensets(NAMES, max_size=3),
+    "deliver_to_comp_ids": st.none() | st.frozensets(NAMES, max_size=3),
+    "last_msg_seq_num_processed": st.booleans(),
+    "sender_comp_id": NAMES,
+    "target_comp_id": NAMES,
+    "max_garbled_percent": st.integers(1, 100),
+}  # fmt: skip
+
+TIMES = st.times().map(lambda at: f"{at:%H:%M:%S}")
+ZONES = st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"])
+
+
+@st.composite
+def schedules(draw: Any) -> ff.Schedule:
+    hours = st.builds(ff.Schedule.daily, TIMES, TIMES, tz=ZONES)
+    inner = draw(st.none() | hours)
+    days = draw(st.sampled_from([("MON",), ("SUN", "WED"), ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")]))
+    if draw(st.booleans()):
+        return draw(st.just(ff.Schedule.non_stop()))  # type: ignore[no-any-return]
+    holidays = draw(st.frozensets(DATES, max_size=2))
+    if len(days) == 1:
+        end = (draw(st.sampled_from(["TUE", "FRI"])), draw(TIMES))
+        return ff.Schedule.weekly((days[0], draw(TIMES)), end, tz=draw(ZONES), logon=inner)
+    return ff.Schedule.weekdays(
+        days, draw(TIMES), draw(TIMES), tz=draw(ZONES), holidays=holidays, logon=inner, reset=draw(st.booleans())
+    )
+
+
+def options(cls: type, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Any options of a dataclass that its types allow; those it refuses are left at their defaults."""
+    strategies = {}
+    for name, key in keys_of(cls).items():
+        if key.code_only:
+            continue
+        strategies[name] = fixed[name] if name in fixed else NARROW[name] if name in NARROW else by_type(key.hint)
+    required = {field.name for field in fields(cls) if field.default is MISSING and field.default_factory is MISSING}
+    required |= {"path"} & set(strategies)  # a relative one is relative to something else in a file
+    optional = {name: one for name, one in strategies.items() if one is not None and name not in required}
+
+    def make(found: dict[str, Any]) -> Any:
+        kept = {name: value for name, value in found.items() if name in required}
+        for name, value in found.items():
+            if name not in required:
+                try:
+                    cls(**kept, **{name: value})
+                except ff.ConfigError:
+                    continue
+                kept[name] = value
+        return cls(**kept)
+
+    needed = {name: one for name, one in strategies.items() if one is not None and name in required}
+    return st.fixed_dictionaries(needed, optional=optional).map(make)
+
+
+def by_type(hint: Any) -> st.SearchStrategy[Any] | None:
+    found: list[st.SearchStrategy[Any]] = []
+    for one in alternatives(hint):
+        if one is type(None):
+            found.append(st.none())
+        elif get_origin(one) is Literal:
+            found.append(st.sampled_from(get_args(one)))
+        elif one in (bool, int, float, str):
+            simple = {bool: st.booleans(), int: st.integers(0, 10**6), float: st.floats(0, 1e6), str: TEXTS}
+            found.append(simple[one])
+    return st.one_of(found) if found else None
+
+
+PATHS = st.text("abc/.$ {}é", min_size=1, max_size=8).map(lambda text: os.path.abspath("/x/" + text))
+STORES = st.one_of(options(JournalChoice, path=PATHS), options(SqliteChoice, path=PATHS), st.just(MemoryChoice()))
+HOSTS = st.sampled_from(["fix.example.com", "192.0.2.1", "2001:db8::1", "${HOST}"])
+PORTS = st.integers(1, 65535)
+CONFIGS = options(ff.SessionConfig, schedule=st.none() | schedules(), validation=st.none() | options(ff.Validation))
+CONNECTIONS = options(
+    ff.ConnectionConfig, host=HOSTS, port=PORTS, reconnect=options(ff.Reconnect),
+    alternatives=st.lists(st.tuples(HOSTS, PORTS), max_size=2).map(tuple),
+)  # fmt: skip
+
+
+@st.composite
+def settings(draw: Any) -> ff.Settings:
+    sessions = {}
+    for n, name in enumerate(
+        draw(st.lists(st.text(max_size=6).filter(lambda s: s.isprintable()), max_size=3, unique=True))
+    ):
+        config = draw(CONFIGS)
+        if draw(st.booleans()):
+            place: dict[str, Any] = {"role": ff.Role.INITIATOR, "connection": draw(CONNECTIONS)}
+        else:
+            place = {
+                "role": ff.Role.ACCEPTOR,
+                "listen": ListenConfig(port=draw(PORTS), allow=draw(st.sampled_from([None, ("10.0.0.0/8",)]))),
+            }
+        log = draw(st.none() | PATHS.map(lambda path: LogConfig(path=path)))
+        config = replace(config, qualifier=str(n))
+        sessions[name] = ff.SessionSettings(name=name, config=config, stored=draw(STORES), log=log, **place)
+    return ff.Settings(sessions)
+
+
+@given(settings())
+def test_settings_written_as_toml_are_read_as_equal(one: ff.Settings) -> None:
+    if not one.sessions:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.toml"
+        path.write_text(to_toml(one), encoding="utf-8")
+        assert ff.load_config(path, environ={}) == one
+
+
+@given(CONFIGS, TEXTS)
+def test_no_password_is_shown(config: ff.SessionConfig, secret: str) -> None:
+    secret = f"secret-{secret}"
+    config = replace(config, password=secret, new_password=secret, logon=LogonFields(((96, secret),)))
+    one = ff.SessionSettings(
+        name="x", role=ff.Role.INITIATOR, config=config, connection=ff.ConnectionConfig("h", 1), stored=MemoryChoice()
+    )
+    shown = repr(effective(one)) + repr(one)
+    assert secret not in shown
+    assert MASK in shown
