@@ -440,7 +440,7 @@ def test_sc20_there_is_no_tcp(path: Path) -> None:
 
 def test_wrong_options_are_named(path: Path) -> None:
     with pytest.raises(ff.ConfigError, match="target"):
-        ff.control(3, path)  # type: ignore[arg-type]
+        ff.control(3, path)
     with pytest.raises(ff.ConfigError, match="idle"):
         ff.control([], path, idle=0)
     with pytest.raises(ff.ConfigError, match="at most 103 bytes"):
