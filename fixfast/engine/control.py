@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import inspect
 import json
 import logging
 import os
@@ -11,18 +12,20 @@ import secrets
 import socket
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fixfast import clock
-from fixfast.engine.acceptor import Server
 from fixfast.engine.controlkey import Credentials, credentials_of, key_path, make_key, proof
 from fixfast.engine.controlled import COMMANDS, Refused, Sessions, find, status_of
 from fixfast.engine.label import printable
 from fixfast.engine.live import LiveSession
 from fixfast.engine.records import about
+from fixfast.engine.sync.driven import Driven
+from fixfast.engine.telling import Telling
 from fixfast.errors import ConfigError, FixfastError
 from fixfast.session.wire import format_time
 from fixfast.store.files import HELD, lock_fd
@@ -34,16 +37,19 @@ _log = logging.getLogger("fixfast.control")
 
 #: Bounds of what a stranger with access to the socket can cost: bytes of a request, connections, seconds.
 _MAX_FRAME, _MAX_CONNECTIONS, _HANDSHAKE = 4096, 8, 5.0
+#: Seconds that a Poller's program has to do what it is asked for.
+_PATIENCE = 5.0
 #: the shortest name of a socket that every system takes is 103 bytes long
 _MAX_PATH = 103
 #: bytes of the audit file above which it is moved to `.1`
 _MAX_AUDIT = 16 << 20
 
-_Target = LiveSession | Server | Mapping[SessionID, LiveSession] | Iterable[LiveSession] | Sessions
+#: one session, a server, several sessions, a function that returns them; of asyncio or of `ff.sync`
+Target = Telling | Mapping[SessionID, Any] | Iterable[Any] | Sessions | Any
 
 
 def control(
-    target: _Target,
+    target: Target,
     path: str | os.PathLike[str],
     *,
     idle: float = 60.0,
@@ -58,13 +64,14 @@ def control(
     `<path>.audit`, before it is done and after. There is no TCP (C20).
 
     Args:
-        target: a LiveSession, a Server, several sessions, or a function that returns them.
+        target: a LiveSession, a Server, several sessions, or a function that returns them; of asyncio, of
+            `ff.sync`, or of a Poller.
         path: of the socket; at most 103 bytes.
         idle: seconds after which a connection that asks nothing is closed.
         uids: users that may connect; None: the one this process runs as.
         secret_comp_ids: sessions are named by hashes.
 
-    Returns: an async context manager.
+    Returns: an async context manager; and one for `with`, which has a thread of its own: for sessions of `ff.sync`.
 
     Raises (on entering): ConfigError: the folder or a key file is open to others, another process has the socket, this
         system has no Unix sockets. OSError: it cannot be made.
@@ -72,22 +79,21 @@ def control(
     return Control(_sessions_of(target), Path(path), idle, uids, secret_comp_ids)
 
 
-def _sessions_of(target: _Target) -> Sessions:
-    if isinstance(target, LiveSession):
+def _sessions_of(target: Target) -> Sessions:
+    if isinstance(target, Telling):
         return lambda: (target,)
-    if isinstance(target, Server):
-        return lambda: target.sessions.values()
-    if isinstance(target, Mapping):
-        return lambda: target.values()
-    if callable(target):
-        return target
-    if isinstance(target, Iterable):
-        return lambda: target
+    sessions = getattr(target, "sessions", target)
+    if isinstance(sessions, Mapping):
+        return sessions.values
+    if callable(sessions):
+        return sessions
+    if isinstance(sessions, Iterable) and not isinstance(sessions, (str, bytes)):
+        return lambda: sessions
     raise ConfigError("target", type(target).__name__, "a session, a server, or several sessions")
 
 
 class Control:
-    """What control() returns: a control socket. One event loop owns it, that of the sessions.
+    """What control() returns: a control socket. One event loop owns it, that of the sessions, or one in its own thread.
 
     Attributes: path: of the socket.
     """
@@ -110,6 +116,7 @@ class Control:
         self._lock = -1
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: _LoopThread | None = None
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -140,6 +147,24 @@ class Control:
             await asyncio.wait(others)
         self.path.unlink(missing_ok=True)
         self._release()
+
+    def __enter__(self) -> Control:
+        self._thread = _LoopThread()
+        try:
+            self._thread.run(self.__aenter__())
+        except BaseException:
+            self._thread.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._thread is not None
+        try:
+            self._thread.run(self.__aexit__(kind, error, trace))
+        finally:
+            self._thread.close()
 
     def _make_private_folder(self) -> None:
         folder = self.path.parent
@@ -238,6 +263,9 @@ class Control:
         shown = printable(json.dumps(request))
         try:
             result = await self._do(request, role, who, shown)
+        except TimeoutError:
+            self._audit(who, role, shown, "failed: not done in time")
+            return {"ok": False, "kind": "failed", "error": f"not done in {_PATIENCE:g} s: does the program poll?"}
         except (FixfastError, OSError) as error:
             kind = error.kind if isinstance(error, Refused) else "failed"
             self._audit(who, role, shown, f"{kind}: {error}")
@@ -273,7 +301,18 @@ class Control:
             raise Refused("usage", f"{name} needs {', '.join(missing)}")
         live = find(sessions, session, secret=self._secret)
         self._audit(who, role, shown, "begun", must=True)
-        text = await command.work(live, given)
+        step, text = command.work(live, given)
+        if isinstance(live, Driven):
+            async with asyncio.timeout(_PATIENCE):
+                await asyncio.wrap_future(live.call(step))  # by the thread that polls
+        elif not isinstance(live, LiveSession):
+            await asyncio.to_thread(step)  # any thread may call it, and it may block
+        elif self._thread is not None:
+            raise Refused("failed", "this session belongs to an event loop: open the control with `async with` there")
+        else:
+            waiting = step()
+            if inspect.isawaitable(waiting):
+                await waiting
         return {"text": text, **status_of(live, secret=self._secret)}
 
     def _audit(self, who: Credentials, role: str, what: str, outcome: str, *, must: bool = False) -> None:
@@ -300,6 +339,26 @@ class Control:
             _log.error("%s: %s", name, error)
             if must:
                 raise
+
+
+class _LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fixfast-control", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Have it done in the loop, and wait for it."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """End the loop and the thread."""
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 #: arguments that a command cannot do without

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from fixfast.engine.label import label
-from fixfast.engine.live import LiveSession
 from fixfast.errors import FixfastError
 
 __all__ = ["COMMANDS", "Command", "Refused", "Sessions", "find", "status_of"]
 
-#: where the sessions are looked up each time: a server's come and go
-Sessions = Callable[[], Iterable[LiveSession]]
+#: a LiveSession, of asyncio or of `ff.sync`
+Session = Any
+#: where they are looked up each time: a server's come and go
+Sessions = Callable[[], Iterable[Session]]
 
 Arguments = Mapping[str, Any]
+#: what does a command (and may have to be awaited), and what is said when it is done
+Done = tuple[Callable[[], Any], str]
 
 
 class Refused(FixfastError):
@@ -35,16 +38,16 @@ class Command(NamedTuple):
 
     role: str  # "read" or "admin"
     arguments: dict[str, type]
-    work: Callable[[LiveSession, Arguments], Awaitable[str]]
+    work: Callable[[Session, Arguments], Done]
 
 
-def find(sessions: Iterable[LiveSession], name: str | None, *, secret: bool = False) -> LiveSession:
+def find(sessions: Iterable[Session], name: str | None, *, secret: bool = False) -> Session:
     """Return the session that is meant: by its whole name, by its peer's CompID, or because there is no other.
 
     Raises: Refused: there is none, or more than one; with the nearest name.
     """
     there = list(sessions)
-    names = {label(session.id, secret=secret): session for session in there}
+    names: dict[str, Session] = {label(session.id, secret=secret): session for session in there}
     if name is None:
         if len(there) == 1:
             return there[0]
@@ -62,7 +65,7 @@ def find(sessions: Iterable[LiveSession], name: str | None, *, secret: bool = Fa
     raise Refused("session", f"no session {name}{hint}")
 
 
-def status_of(session: LiveSession, *, secret: bool = False) -> dict[str, Any]:
+def status_of(session: Session, *, secret: bool = False) -> dict[str, Any]:
     """Return what is known of a session, ready for JSON."""
     stats = {key: getattr(value, "value", value) for key, value in asdict(session.stats()).items()}
     return {
@@ -79,39 +82,38 @@ def status_of(session: LiveSession, *, secret: bool = False) -> dict[str, Any]:
     }
 
 
-async def _logout(session: LiveSession, given: Arguments) -> str:
-    if not session.connected:
-        raise Refused("failed", "the session is not connected")
-    await session.logout(given.get("text", ""))
-    return "logged out; it may come back by its own rules"
+def _logout(session: Session, given: Arguments) -> Done:
+    _need_connection(session)
+    return lambda: session.logout(given.get("text", "")), "logged out; it may come back by its own rules"
 
 
-async def _drop(session: LiveSession, given: Arguments) -> str:
-    if not session.connected:
-        raise Refused("failed", "the session is not connected")
-    session.drop()
-    return "the connection was cut"
+def _drop(session: Session, given: Arguments) -> Done:
+    _need_connection(session)
+    return session.drop, "the connection was cut"
 
 
-async def _reset(session: LiveSession, given: Arguments) -> str:
-    at_once = not session.connected
-    session.reset()
-    return "both numbers begin at 1" if at_once else "both numbers begin at 1 when the peer has answered"
+def _reset(session: Session, given: Arguments) -> Done:
+    when = " when the peer has answered" if session.connected else ""
+    return session.reset, f"both numbers begin at 1{when}"
 
 
-async def _set_seq(session: LiveSession, given: Arguments) -> str:
+def _set_seq(session: Session, given: Arguments) -> Done:
     number = given["number"]
     if session.connected:
-        session.send_sequence_reset(number)
-        return f"MsgSeqNum goes on with {number}; the peer was told"
-    session.set_next_out(number)
-    return f"MsgSeqNum goes on with {number}"
+        told = f"MsgSeqNum goes on with {number}; the peer was told"
+        return lambda: session.send_sequence_reset(number), told
+    return lambda: session.set_next_out(number), f"MsgSeqNum goes on with {number}"
 
 
-async def _resend(session: LiveSession, given: Arguments) -> str:
-    last = session.next_out - 1
-    session.resend(given["begin"], given.get("end", 0))
-    return f"messages {given['begin']} to {given.get('end') or last} are on their way again"
+def _resend(session: Session, given: Arguments) -> Done:
+    begin, end = given["begin"], given.get("end", 0)
+    text = f"messages {begin} to {end or session.next_out - 1} are on their way again"
+    return lambda: session.resend(begin, end), text
+
+
+def _need_connection(session: Session) -> None:
+    if not session.connected:
+        raise Refused("failed", "the session is not connected")
 
 
 #: `status` is not here: it may be asked of all sessions at once

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import fixfast as ff
 from fixfast.cli.ctl_client import ControlClient, CtlFailed
 from fixfast.engine import control as module
 from fixfast.engine.controlkey import Credentials, credentials_of, key_path, make_key, proof, read_key
+from fixfast.engine.sync.polled import PolledSession
+from fixfast.engine.sync.poller import Poller
 from tests.engine.harness import EAGER, Notes, news, run, them, to, until, us
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
@@ -437,8 +440,82 @@ def test_sc20_there_is_no_tcp(path: Path) -> None:
 
 def test_wrong_options_are_named(path: Path) -> None:
     with pytest.raises(ff.ConfigError, match="target"):
-        ff.control(3, path)  # type: ignore[arg-type]
+        ff.control(3, path)
     with pytest.raises(ff.ConfigError, match="idle"):
         ff.control([], path, idle=0)
     with pytest.raises(ff.ConfigError, match="at most 103 bytes"):
         ff.control([], "x" * 104)
+
+
+def test_sessions_of_threads_are_commanded_by_a_thread(path: Path) -> None:
+    async def main() -> None:
+        notes = Notes()
+
+        def program(port: int) -> None:
+            with ff.sync.connect(us(), to(port, EAGER)) as session, ff.control(session, path):
+                with ControlClient(path, timeout=10) as client:
+                    (status,) = client.ask("status")
+                    assert (status["session"], status["state"]) == ("FIX.4.4:BOT->SIM", "active")
+                    client.ask("set-seq", number=50)
+                    session.send_nowait(*news("x"))
+                    client.ask("resend", begin=50)
+                    client.ask("logout", text="lunch")
+                    session.wait_active(10)
+            assert not path.exists()
+
+        async with ff.serve(notes, [them()]) as server:
+            await asyncio.to_thread(program, server.port)
+        assert [message.msg_seq_num for message in notes.messages] == [50]
+        assert notes.logouts[0] == "Logout: lunch"
+
+    run(main())
+
+
+def test_sessions_of_a_poller_are_commanded_by_the_thread_that_polls(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.3)
+
+    async def main() -> None:
+        def program(port: int) -> None:
+            session = PolledSession(us(), to(port, EAGER))
+            with Poller([session]) as poller, ff.control(session, path), ThreadPoolExecutor() as other:
+
+                def command(name: str, **given: Any) -> Any:
+                    with ControlClient(path, timeout=10) as client:
+                        return client.ask(name, **given)
+
+                def done(name: str, **given: Any) -> Any:
+                    asked = other.submit(command, name, **given)
+                    while not asked.done():
+                        for _ in poller.poll():
+                            pass
+                    return asked.result()
+
+                while not session.active:
+                    for _ in poller.poll():
+                        pass
+                assert done("set-seq", number=50)["next_out"] == 50
+                done("logout")
+                while session.connections < 2:
+                    for _ in poller.poll():
+                        pass
+                with pytest.raises(CtlFailed, match="does the program poll"):
+                    command("set-seq", number=60)
+
+        async with ff.serve(Notes(), [them()]) as server:
+            await asyncio.to_thread(program, server.port)
+
+    run(main())
+
+
+def test_a_session_of_a_loop_is_not_touched_by_another_thread(path: Path) -> None:
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as server:
+            with ff.control(server, path):
+                status, text = await refused(path, "reset")
+                assert (status, "belongs to an event loop" in text) == (1, True)
+
+    run(main())
+    with pytest.raises(ff.ConfigError), ff.control([], path.parent):
+        raise AssertionError("a socket with the name of a folder")

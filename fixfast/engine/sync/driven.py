@@ -22,7 +22,7 @@ from fixfast.engine.sync.dialing import Dialing, open_socket, unreachable
 from fixfast.engine.sync.line import Line
 from fixfast.engine.telling import Telling
 from fixfast.engine.wirelog import WireLog
-from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, StoreError
+from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import (
     Disconnected,
@@ -117,6 +117,15 @@ class Driven(Telling):
         self._not_before = 0
         self._before = 0  # `connections` when the attempt that runs began
         self._together = False
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have something done by the thread that polls, soon. Any thread may call this; it does not wait.
+
+        Raises: NotActive: no Poller drives this session.
+        """
+        if self._driver is None:
+            raise NotActive("not polled")
+        return self._driver.call(function, *arguments)
 
     # --- for the Poller ------------------------------------------------------------------------------------
 

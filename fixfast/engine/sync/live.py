@@ -289,6 +289,11 @@ class LiveSession(Kept):
         with self._lock:
             super().send_sequence_reset(new_seq_no)
 
+    def resend(self, begin: int, end: int = 0) -> None:
+        """Send stored messages again: see the asyncio LiveSession."""
+        with self._lock:
+            super().resend(begin, end)
+
     # --- inside --------------------------------------------------------------------------------------------
 
     def _next(self, until: int | None = None) -> Any:

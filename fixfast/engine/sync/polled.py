@@ -9,7 +9,6 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.sync.driven import Driven, Driver, Listen
-from fixfast.errors import NotActive
 from fixfast.session.wire import Template, parse
 
 __all__ = ["Driver", "Listen", "PolledSession"]
@@ -98,10 +97,7 @@ class PolledSession(Driven):
 
         Raises: NotActive: no Poller drives this session.
         """
-        driver = self._driver
-        if driver is None:
-            raise NotActive("not polled")
-        return driver.call(self.send, msg_type, fields)
+        return self.call(self.send, msg_type, fields)
 
     def warm(self, template: Template, *values: Any, times: int = 2000) -> None:
         """Walk the way of an order without sending one: no number is used, nothing is stored or written.
