@@ -148,8 +148,10 @@ class Bound(Telling):
         finally:
             self._requests.fail(error or NotActive(self.state.value))
             self._delivery.finish(error)
-            await self._delivery.close(acknowledge=acknowledge)
-            await self.syncing.close()
+            try:
+                await self._delivery.close(acknowledge=acknowledge)
+            finally:  # cancelled while callbacks take their time: the store must not stay open
+                await self.syncing.close()
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -171,15 +171,17 @@ class Delivery:
         self.finish()
         running = self._running
         mine = running is asyncio.current_task()
-        if acknowledge and running is not None and not mine:
-            await asyncio.wait([running], timeout=_LAST_CALLS)
-        self._backlog.clear()
-        if running is not None and not mine:
-            running.cancel()
-            await asyncio.wait([running])
-            self._running = None
-            if inspect.iscoroutine(self._coming):
-                self._coming.close()  # the task was stopped before its first step: Python would warn
+        try:
+            if acknowledge and running is not None and not mine:
+                await asyncio.wait([running], timeout=_LAST_CALLS)
+        finally:
+            self._backlog.clear()
+            if running is not None and not mine:
+                running.cancel()
+                await asyncio.wait([running])
+                self._running = None
+                if inspect.iscoroutine(self._coming):
+                    self._coming.close()  # the task was stopped before its first step: Python would warn
         if acknowledge and self._given is not None:
             self.dealt_with(self._given)
         self._given = None

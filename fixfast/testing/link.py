@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ _SECOND = 1_000_000_000
 #: bytes that a connection holds between the two ends before the writer is told to pause, unless it asked for others
 _HIGH_WATER = 64 * 1024
 #: what a loop opens connections with
-_METHODS = ("create_connection", "create_server")
+_METHODS = ("create_connection", "create_server", "getaddrinfo")
 
 
 @dataclass(slots=True)
@@ -109,6 +110,12 @@ class Network:
         protocol = factory()
         client.begin(protocol)
         return client, protocol
+
+    async def getaddrinfo(
+        self, host: str, port: int, **options: Any
+    ) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        """Look a name up, as the method of a loop does: every name is one address, itself."""
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
     async def create_server(
         self, factory: Callable[[], Any], host: str | None = None, port: int | None = None, **options: Any

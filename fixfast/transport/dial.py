@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, zip_longest
 from typing import Any
 
 from fixfast.errors import LogonFailed
@@ -15,6 +18,8 @@ from fixfast.transport.tls_context import ClientTls
 
 __all__ = ["Dialer"]
 
+#: One answer of getaddrinfo().
+_Info = tuple[int, int, int, str, Any]
 #: Seconds that an address of a name gets before the next one is tried beside it (RFC 8305, section 5).
 _HEAD_START = 0.25
 
@@ -70,22 +75,24 @@ class Dialer(Route):
                 self.step = "in the TLS handshake"
             return protocol
 
+        transport: asyncio.BaseTransport
         if is_path(host):
             if not hasattr(socket, "AF_UNIX"):
                 raise OSError("this platform has no Unix sockets")
             transport, _ = await loop.create_unix_connection(connected, host, **options)
         elif self.proxy is not None:
             sock = await self._through(self.proxy, host, port)
-            try:
-                transport, _ = await loop.create_connection(connected, sock=sock, **options)
-            except BaseException:
-                sock.close()
-                raise
+            transport = await _upon(sock, connected, options)
         else:
-            if native and not is_address(host):
-                options["happy_eyeballs_delay"] = _HEAD_START
-            ours = (self.source, 0) if self.source is not None else None
-            transport, _ = await loop.create_connection(connected, host, port, local_addr=ours, **options)
+            infos = [] if is_address(host) else await _look_up(host, port, self.source)
+            if len(infos) < 2:
+                if infos and not any(infos[0][4][2:]):  # an address with a zone is looked up again
+                    host = infos[0][4][0]
+                ours = (self.source, 0) if self.source is not None else None
+                transport, _ = await loop.create_connection(connected, host, port, local_addr=ours, **options)
+            else:
+                sock = await _first_of(infos, self.source)
+                transport = await _upon(sock, connected, options)
         return transport
 
     async def _through(self, proxy: ProxyConfig, host: str, port: int) -> socket.socket:
@@ -93,7 +100,7 @@ class Dialer(Route):
         handshake = proxy.handshake(host, port)
         self.step = "connecting to the proxy"
         try:
-            sock = await _connect(proxy.host, proxy.port, self.source)
+            sock = await _first_of(await _look_up(proxy.host, proxy.port, self.source), self.source)
         except (OSError, UnicodeError) as error:
             raise self.no_proxy(error) from error
         self.step = "talking to the proxy"
@@ -121,36 +128,105 @@ class Dialer(Route):
         return hosts_of(certificate) if certificate else []
 
 
-async def _connect(host: str, port: int, source: str | None) -> socket.socket:
-    """Return a non-blocking socket that is connected to the first address of a host that answers.
+async def _upon(
+    sock: socket.socket, protocol: Callable[[], asyncio.BaseProtocol], options: dict[str, Any]
+) -> asyncio.BaseTransport:
+    """Make a transport of a connected socket; it is closed where that fails."""
+    try:
+        transport, _ = await asyncio.get_running_loop().create_connection(protocol, sock=sock, **options)
+    except BaseException:
+        sock.close()
+        raise
+    return transport
 
-    Raises: OSError: none does; the first one's error. UnicodeError: no host has such a name.
+
+# --- sockets -------------------------------------------------------------------------------------------------
+
+
+async def _look_up(host: str, port: int, source: str | None) -> list[_Info]:
+    """Return the addresses of a host, families in turns, the one that the system prefers first.
+
+    Raises: OSError: it has none. UnicodeError: no host has such a name.
     """
     loop = asyncio.get_running_loop()
-    trouble: OSError | None = None
-    for family, kind, protocol, _, address in await loop.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-    ):
-        try:
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:  # a family that this machine has not
-            trouble = trouble or error
-            continue
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if source is not None:
-                sock.bind((source, 0))
-            await loop.sock_connect(sock, address)
-        except OSError as error:
-            sock.close()
-            trouble = trouble or error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise trouble or OSError(f"{host} has no address")
+    infos = list(await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP))
+    if source is not None:
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        infos = [info for info in infos if info[0] == family]
+    if not infos:
+        raise OSError(f"{host} has no address" + (f" that can be reached from {source}" if source else ""))
+    first = [info for info in infos if info[0] == infos[0][0]]
+    other = [info for info in infos if info[0] != infos[0][0]]
+    return [info for info in chain.from_iterable(zip_longest(first, other)) if info is not None]
+
+
+async def _first_of(infos: Sequence[_Info], source: str | None) -> socket.socket:
+    """Return a non-blocking socket that is connected to the first address that answers (RFC 8305).
+
+    Not create_connection(happy_eyeballs_delay=...): there, a connection that is made in the moment of a cancellation is
+    never closed (CPython 3.11), and uvloop does not have it.
+
+    Raises: OSError: none answers; the first one's error.
+    """
+    loop = asyncio.get_running_loop()
+    waiting = deque(infos)
+    running: set[asyncio.Task[socket.socket]] = set()
+    winner: socket.socket | None = None
+    trouble: BaseException | None = None
+    try:
+        while winner is None and (waiting or running):
+            if waiting:
+                running.add(loop.create_task(_connect(waiting.popleft(), source)))
+            done, running = await asyncio.wait(
+                running, timeout=_HEAD_START if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                error = task.exception()
+                if error is not None:
+                    trouble = trouble or error
+                elif winner is None:
+                    winner = task.result()
+                else:
+                    task.result().close()
+        _give_up(running)
+        if running:
+            await asyncio.wait(running)
+    except BaseException:
+        _give_up(running)
+        if winner is not None:
+            winner.close()
+        raise
+    if winner is not None:
+        return winner
+    assert trouble is not None
+    raise trouble
+
+
+def _give_up(running: Iterable[asyncio.Task[socket.socket]]) -> None:
+    for task in running:
+        task.cancel()
+        task.add_done_callback(_close_late)
+
+
+def _close_late(task: asyncio.Task[socket.socket]) -> None:
+    """Close what was connected in the very moment it was given up."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _connect(info: _Info, source: str | None) -> socket.socket:
+    family, kind, protocol, _, address = info
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source is not None:
+            sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _shake_hands(sock: socket.socket, handshake: ProxyHandshake) -> None:
