@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import ssl
 
 from fixfast.errors import LogonFailed
 from fixfast.transport.proxy import ProxyConfig
 from fixfast.transport.tls_context import ClientTls
-from fixfast.transport.tls_trouble import explain, is_tls_trouble
+from fixfast.transport.tls_trouble import explain, explain_reason, is_tls_trouble
 
 __all__ = ["Route", "is_address", "is_path"]
 
+#: "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] ...": how an ssl.SSLError begins as text
+_OPENSSL = re.compile(r"\[SSL: (\w+)\]")
 #: OpenSSL's codes for: the certificate is good, but for another name or address
 _NOT_THIS_HOST = (62, 64)
 
@@ -49,12 +52,19 @@ class Route:
         """Return the context of the next connection, None for plain text."""
         return self.tls.context() if self.tls is not None else None
 
-    def lost(self, error: BaseException | None, host: str) -> LogonFailed | None:
-        """Return what it means that a connection was lost before the logon with this exception, if TLS is why.
+    def lost(self, error: BaseException | str | None, host: str) -> LogonFailed | None:
+        """Return what it means that a connection was lost before the logon, if TLS is why.
 
         A peer that speaks TLS 1.3 refuses our certificate only when we have taken the handshake for done.
+
+        Args: error: what it was lost with, or the text of that.
         """
-        if self.tls is None or not isinstance(error, ssl.SSLError):
+        if self.tls is None or error is None:
+            return None
+        if isinstance(error, str):
+            found = _OPENSSL.search(error)
+            return LogonFailed("tls", explain_reason(found[1], self.tls, host)) if found else None
+        if not isinstance(error, ssl.SSLError):
             return None
         failed = LogonFailed("tls", explain(error, self.tls, host))
         failed.__cause__ = error

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fixfast.transport.tls_context import ClientTls, PinMismatch
 
-__all__ = ["explain", "is_tls_trouble"]
+__all__ = ["explain", "explain_reason", "is_tls_trouble"]
 
 #: X509_V_ERR_ codes of OpenSSL -> what they mean here
 _VERIFY = {
@@ -49,6 +49,7 @@ _REASONS = {
     "TLSV1_UNRECOGNIZED_NAME": "the peer does not know the name {name}; TlsConfig(server_name=...) may be another",
 }
 _ALERT = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+_EOF = "UNEXPECTED_EOF_WHILE_READING"
 
 
 def is_tls_trouble(error: BaseException | None) -> bool:
@@ -81,17 +82,26 @@ def explain(error: BaseException, tls: ClientTls, host: str, names: Sequence[str
             way = "; connect to a name that it has, or give that as TlsConfig(server_name=...) if the venue says so"
             return f"the peer's certificate is not for {name}{known}{way}"
         return _VERIFY.get(code) or f"the peer's certificate cannot be verified: {error.verify_message}"
-    anonymous = tls.config.certificate is None
     reason = error.reason if isinstance(error, ssl.SSLError) else None
+    if reason and reason != _EOF:
+        return explain_reason(reason, tls, host)
+    anonymous = tls.config.certificate is None
+    ours = _NEEDS.removeprefix("the peer wants") if anonymous else " something else than our client certificate"
+    return f"the peer closed the connection in the TLS handshake; it may want{ours}, or not speak TLS on this port"
+
+
+def explain_reason(reason: str, tls: ClientTls, host: str) -> str:
+    """Return what OpenSSL means, and what to do.
+
+    Args: reason: what it calls it: "TLSV1_ALERT_UNKNOWN_CA". tls, host: as for explain().
+    """
     if reason == _ALERT:
+        anonymous = tls.config.certificate is None
         ours = _NEEDS.removeprefix("the peer ") if anonymous else "does not accept our client certificate"
         return f"the peer refused the handshake: either it {ours}, or it has no cipher in common with us"
     if reason in _REASONS:
-        return _REASONS[reason].format(minimum=tls.config.minimum_version, name=name)
-    if reason:
-        return f"TLS failed: {reason.lower().replace('_', ' ')}"
-    ours = _NEEDS.removeprefix("the peer wants") if anonymous else " something else than our client certificate"
-    return f"the peer closed the connection in the TLS handshake; it may want{ours}, or not speak TLS on this port"
+        return _REASONS[reason].format(minimum=tls.config.minimum_version, name=tls.server_name(host))
+    return f"TLS failed: {reason.lower().replace('_', ' ')}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,9 +18,8 @@ from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
-from fixfast.transport.blocking import Interrupted, dial, shake_hands, wait_for
-from fixfast.transport.tls_context import ClientTls
-from fixfast.transport.tls_trouble import explain, is_tls_trouble
+from fixfast.transport.blocking import Interrupted, wait_for
+from fixfast.transport.dial_blocking import BlockingDialer
 from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
@@ -80,7 +79,7 @@ class Initiator:
             raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
         self._config = config
         self._connection = connection
-        self._tls = ClientTls(connection.tls) if connection.tls else None
+        self._dialer = BlockingDialer(**connection.route())
         self._hooks = Hooks(application, plain=True)
         self._store = store
         self._wire_log = wire_log
@@ -94,8 +93,7 @@ class Initiator:
             config = self._config
             if isinstance(config.dictionary, str):
                 config = replace(config, dictionary=load_dictionary(config.dictionary))
-            if self._tls is not None:
-                self._tls.context()  # a file that cannot be used is said now, not by a thread
+            self._dialer.prepare()  # a file that cannot be used is said now, not by a thread
             live = self._live = LiveSession(
                 config,
                 Role.INITIATOR,
@@ -183,28 +181,12 @@ class Initiator:
 
     def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""
-        connection = self._connection
-        seconds = connection.connect_timeout
         live.prepare()
-        end = clock.now().mono_ns + int(seconds * 1e9)
+        dialer = self._dialer
         try:
-            sock = dial(host, port, seconds=seconds, waker=live.waker, cancelled=live.stopping.is_set)
-            if connection.tls:
-                tls = ClientTls(connection.tls)
-                sock = shake_hands(
-                    sock,
-                    tls.context(),
-                    server_hostname=tls.server_name(host),
-                    seconds=(end - clock.now().mono_ns) / 1e9,
-                    waker=live.waker,
-                    cancelled=live.stopping.is_set,
-                )
-        except TimeoutError as error:
-            return _unreachable("connect_timeout", f"no connection in {seconds:g} s", error)
-        except (OSError, UnicodeError) as error:  # UnicodeError: no host can have such a name
-            if self._tls is not None and is_tls_trouble(error):
-                return _unreachable("tls", explain(error, self._tls, host), error)
-            return _unreachable("connect", str(error) or type(error).__name__, error)
+            sock = dialer.dial(host, port, waker=live.waker, cancelled=live.stopping.is_set)
+        except LogonFailed as error:
+            return Failure(error, refused=False)
         except Interrupted:
             return None
         try:
@@ -213,10 +195,5 @@ class Initiator:
             sock.close()
             return None
         live.look_after()
-        return live.take_failure()
-
-
-def _unreachable(reason: str, text: str, cause: BaseException) -> Failure:
-    error = LogonFailed(reason, text)
-    error.__cause__ = cause
-    return Failure(error, refused=False)
+        failure = live.take_failure()
+        return failure and failure.explained(dialer.lost(failure.error.text, host), tls=dialer.tls is not None)

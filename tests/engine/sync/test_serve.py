@@ -152,7 +152,7 @@ def test_authenticate_decides() -> None:
         assert (doorman.seen.username, doorman.seen.password) == ("me", "sesame")
         assert doorman.seen.address.startswith(HOST)
         doorman.answer = ff.Refuse("silently", silent=True)
-        assert attempt(server).text == ""
+        assert attempt(server).reason == "peer_closed"
         assert not server.sessions
         doorman.answer = lambda request: ff.Accept(them(), text="welcome")
         with ff.sync.connect(us(), to(server.port)) as session:
@@ -170,7 +170,7 @@ def test_what_is_no_answer_is_a_silent_no(answer: Any, caplog: pytest.LogCapture
     doorman = Doorman()
     doorman.answer = answer
     with ff.sync.serve(doorman) as server:
-        assert attempt(server).text == ""
+        assert attempt(server).reason == "peer_closed"
         until(lambda: any("authenticate" in record.message for record in caplog.records))
 
 
@@ -240,7 +240,7 @@ def test_no_more_sessions_by_logon_than_allowed() -> None:
     doorman = Doorman()
     doorman.answer = lambda request: them(target=request.session_id.target_comp_id)
     with ff.sync.serve(doorman, limits=ff.Limits(sessions=1)) as server, ff.sync.connect(us(), to(server.port)):
-        assert attempt(server, sender="ELSE").text == ""
+        assert attempt(server, sender="ELSE").reason == "peer_closed"
 
 
 # --- sessions come and go ------------------------------------------------------------------------------------
