@@ -15,7 +15,7 @@ from types import TracebackType
 
 from fixfast import clock
 from fixfast.dictionary.load import load_dictionary
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, refusal
 from fixfast.engine.limits import Limits
@@ -58,7 +58,7 @@ def serve(
     stores: Callable[[SessionConfig], Store] | None = None,
     tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
-    allow: Iterable[str] | None = None,
+    allow: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
     wire_log: WireLog | None = None,
     latency: bool = False,
 ) -> Server:
@@ -86,8 +86,9 @@ def serve(
     limits = limits if limits is not None else Limits()
     if not isinstance(limits, Limits):
         raise ConfigError("limits", type(limits).__name__, "a Limits")
-    allowed = AllowList(allow) if allow is not None else None
-    doors = partial(Doors, limits, tls=server_context(tls), allow=allowed)
+    allowed = Allow(allow) if allow is not None else None
+    certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
+    doors = partial(Doors, limits, tls=server_context(tls), allow=allowed, certified=certified)
     return Server(application, configs, stores, wire_log, listening, doors, limits, latency)
 
 
@@ -370,6 +371,8 @@ class Server:
         self._doors.note("second connections dropped", what)
 
     def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
+        if not self._doors.may_be(door, attempt.session_id.target_comp_id):
+            return Refuse(silent=True)  # a name proves nothing: C4, C5
         if self._hooks.authenticate is None:
             return Accept(config) if config is not None else Refuse(silent=True)
         request = LogonRequest.of(attempt, config, door.address, door.certificate)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from fixfast import clock
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow
 from fixfast.engine.crowd import Crowd, Guest, ip_of
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import address_text
@@ -67,7 +67,8 @@ class Doors:
         limits: see Limits.
         decide: called with a door and the Logon that came through it; it starts a thread, which calls leave().
         tls: the context of the server, None for plain TCP.
-        allow: who may connect; None: everybody.
+        allow: who may connect, and log on as whom; None: everybody.
+        certified: tells whether the owner of a certificate may have a CompID (TlsConfig.may_log_on); None: everybody.
     """
 
     def __init__(
@@ -76,12 +77,14 @@ class Doors:
         decide: Callable[[Door, LogonAttempt], None],
         *,
         tls: ssl.SSLContext | None,
-        allow: AllowList | None,
+        allow: Allow | None,
+        certified: Callable[[Mapping[str, Any] | None, str], bool] | None = None,
     ) -> None:
         self._limits = limits
         self._decide = decide
         self._tls = tls
         self._allow = allow
+        self._certified = certified
         self.crowd = Crowd(limits)
         self._quiet = Quiet()
         self._selector = selectors.DefaultSelector()
@@ -95,6 +98,12 @@ class Doors:
         self._gone: list[Guest] = []
         self._notes: list[tuple[str, str, Door | None]] = []
         self._closing = False
+
+    def may_be(self, door: Door, comp_id: str) -> bool:
+        """Say whether a peer may call itself this, coming from where it comes, with the certificate it has (C4)."""
+        if self._certified is not None and not self._certified(door.certificate, comp_id):
+            return False
+        return self._allow is None or not door.host or self._allow.log_on(door.host, comp_id)
 
     # --- from any thread -----------------------------------------------------------------------------------
 
@@ -195,7 +204,7 @@ class Doors:
         if self._closing:
             return "closing"
         # Who may reach a Unix socket is for the permissions of its file to say.
-        if self._allow is not None and door.host and door.host not in self._allow:
+        if self._allow is not None and door.host and not self._allow.connect(door.host):
             return "not on the allow-list"
         guest = self.crowd.admit(ip_of(door.host), clock.now().mono_ns)
         if isinstance(guest, str):

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from tests.engine.certificates import Authority
 from tests.engine.harness import EAGER, HOST, Notes, Peer, news, run, them, to, us
 from tests.engine.sync.venue import LIMIT
 
@@ -234,6 +235,32 @@ def test_sc1_no_more_strangers_than_allowed() -> None:
 def test_l05_an_address_that_is_not_allowed_is_closed_unread() -> None:
     with ff.sync.serve(Echo(), [them()], allow=["192.0.2.0/24"]) as server, dial(server) as stranger:
         assert closed(stranger) == b""
+
+
+def test_sc4_an_address_for_each_comp_id() -> None:
+    with ff.sync.serve(Echo(), [them(), them(target="ELSE")], allow={"BOT": [HOST], "*": ["192.0.2.0/24"]}) as server:
+        with ff.sync.connect(us(), to(server.port)):
+            pass
+        assert attempt(server, sender="ELSE").reason == "peer_closed"
+
+
+def test_sc4_only_the_owner_of_a_comp_id_logs_on_with_it(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    serving = ff.TlsConfig(
+        certificate=authority.issue("venue", HOST),
+        client_ca=authority.file,
+        identities={"bot.example": "BOT", "else.example": "ELSE"},
+    )
+    calling = ff.TlsConfig(ca_file=authority.file, certificate=authority.issue("bot", "bot.example"))
+    with ff.sync.serve(Echo(), [them(), them(target="ELSE")], tls=serving) as server:
+        with ff.sync.connect(us(), to(server.port, tls=calling)):
+            pass
+        with (
+            pytest.raises(ff.LogonFailed) as caught,
+            ff.sync.connect(us(sender="ELSE"), to(server.port, tls=calling)),
+        ):
+            pass
+        assert caught.value.reason == "peer_closed"
 
 
 def test_no_more_sessions_by_logon_than_allowed() -> None:
