@@ -16,6 +16,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
 from fixfast.engine.config import with_dictionary
 from fixfast.engine.door import Decide, Door
+from fixfast.engine.governed import Governor, rejecting
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
 from fixfast.engine.live import LiveSession
@@ -28,6 +29,7 @@ from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
+from fixfast.transport.aio import Pump
 from fixfast.transport.tls import TlsConfig
 from fixfast.transport.tls_context import server_context
 from fixfast.types import Role, SessionID
@@ -144,7 +146,15 @@ class Server:
         self._latency = latency
         self._registry: Registry[LiveSession] = Registry()
         self._reception = reception(self._decide)
-        self._limits = self._reception.limits
+        limits = self._limits = self._reception.limits
+        self._governor: Governor | None = None
+        if limits.inbound is not None and limits.when_exceeded == "reject":
+            on_message = self._hooks.on_message
+            if on_message is None:
+                raise ConfigError("when_exceeded", "reject", "'pause' or 'logout': there is no application.on_message")
+            self._hooks.on_message = rejecting(on_message, limits.inbound)
+        elif limits.inbound is not None:
+            self._governor = Governor(limits, self._reception.note)
         self._listeners: list[asyncio.Server] = []
         self._begun = self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
@@ -376,7 +386,8 @@ class Server:
         if session is None or session is not registry.find(identity) or session.stopping.is_set() or session.connected:
             self._second(door, identity)
             return
-        pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status)
+        make = self._governor.pump(session) if self._governor is not None else Pump
+        pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status, make=make)
         guest, crowd = door.guest, self._reception.crowd
         assert guest is not None
         pump.closed.add_done_callback(lambda _: crowd.leave(guest))
