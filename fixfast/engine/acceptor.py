@@ -366,8 +366,7 @@ class Server:
             config = known.config if known is not None else self._templates.config_for(identity)
             verdict = await self._verdict(door, attempt, config)
             if isinstance(verdict, Refuse):
-                what = f"{identity}: logon from {door.address} refused"
-                self._reception.failed(door, "logons refused", what)
+                self._reception.failed(door, "logons refused", "%s: logon from %s refused", identity, door.address)
                 if not verdict.silent:
                     door.say(refusal(attempt, verdict))
                 return
@@ -376,8 +375,8 @@ class Server:
                 session = None  # removed, or replaced: what was decided was decided on the old one
             elif session is None:
                 if registry.made >= self._limits.sessions:
-                    what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
-                    self._reception.note("logons beyond limits.sessions", what)
+                    text = "%s: no session for a logon from %s: limits.sessions is reached"
+                    self._reception.note("logons beyond limits.sessions", text, identity, door.address)
                     return
                 session = await self._open(verdict.config, made=True)
             if session is not None:
@@ -394,8 +393,8 @@ class Server:
         door.hand_over(pump)
 
     def _second(self, door: Door, identity: SessionID) -> None:
-        what = f"{identity}: a second connection, from {door.address}, was dropped"
-        self._reception.note("second connections dropped", what)
+        text = "%s: a second connection, from %s, was dropped"
+        self._reception.note("second connections dropped", text, identity, door.address)
 
     async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
         if not self._reception.may_be(door, attempt.session_id.target_comp_id):
@@ -408,7 +407,7 @@ class Server:
     def _failed(self, what: str, error: BaseException | None) -> None:
         """Write down that authenticate() did, not more often than once a second: strangers make it run."""
         kind = "answers of application.authenticate that are none"
-        if self._reception.note(kind, f"application.authenticate {what}") and error is not None:
+        if self._reception.note(kind, "application.authenticate %s", what) and error is not None:
             self._hooks.failed("authenticate", error)
 
 

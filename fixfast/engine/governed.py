@@ -122,10 +122,10 @@ class GovernedPump(Pump):
 class Governor:
     """What Limits say about the sessions of one acceptor that are logged on.
 
-    Args: limits: with `inbound` set. note: writes a line down, or counts it: (kind, text).
+    Args: limits: with `inbound` set. note: as Reception.note().
     """
 
-    def __init__(self, limits: Limits, note: Callable[[str, str], object]) -> None:
+    def __init__(self, limits: Limits, note: Callable[..., object]) -> None:
         assert limits.inbound is not None
         self._limit = limits.inbound
         self._logout = limits.when_exceeded == "logout"
@@ -140,7 +140,8 @@ class Governor:
 
     def _exceeded(self, session: LiveSession) -> None:
         what = "is logged out" if self._logout else "reading from it pauses"
-        self._note("peers that send too fast", f"{session.id}: more than {self._limit} from {session.peer}: {what}")
+        text = f"%s: more than %s from %s: {what}"
+        self._note("peers that send too fast", text, session.id, self._limit, session.peer)
         if self._logout:
             session.say_goodbye(f"too many messages: more than {self._limit}")
 
