@@ -18,6 +18,7 @@ from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
 from fixfast.transport.proxy_protocol import ProxyHeader
+from fixfast.transport.slim import slim_tls
 from fixfast.transport.tls_context import reason_of, watch_handshake
 
 __all__ = ["Decide", "Door", "House"]
@@ -203,6 +204,7 @@ class Door(asyncio.BufferedProtocol):
             self._leave()
             return
         assert secure is not None
+        slim_tls(transport)
         self._transport, self._task = secure, None
         if self._shut:
             secure.abort()
