@@ -1,7 +1,8 @@
-"""An acceptor of one's own: `python examples/acceptor.py [--port 9879]`. Ctrl-C ends it.
+"""An acceptor of one's own: `python examples/acceptor.py [--port 9879]`. Ctrl-C or SIGTERM ends it.
 
-Any FIX.4.4 client that knows the password may log on; what it asks with MarketDataRequest (V) is answered with one
-snapshot (W) a symbol. Shows `authenticate`, a repeating group written from lists, and a business reject.
+Any client of FIX 4.2 or 4.4 that is called BOT-something and knows the password may log on; what it asks with
+MarketDataRequest (V) is answered with one snapshot (W) a symbol. Shows `authenticate`, templates of sessions, limits
+for strangers and for peers that send too fast, a repeating group written from lists, and a business reject.
 """
 
 from __future__ import annotations
@@ -9,21 +10,35 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import hmac
+import signal
 from decimal import Decimal
 
 import fixfast as ff
 
 BOOK = {"EUR/USD": (Decimal("1.23445"), Decimal("1.23455")), "USD/JPY": (Decimal("148.201"), Decimal("148.213"))}
+#: who may log on: SenderCompID -> password; a real one has digests of them, in a database
+PASSWORDS = {"BOT-1": "opensesame", "BOT-2": "hunter2"}
+#: what their sessions are like, made when they log on for the first time; * stands for any text
+TEMPLATES = [ff.SessionConfig(version, "DESK", "BOT-*") for version in ("FIX.4.2", "FIX.4.4")]
+
+LIMITS = ff.Limits(
+    sessions=100,
+    connections_per_ip=20,
+    failed_logons_per_minute=10,
+    inbound=ff.RateLimit(100, kind="bucket", burst=500),  # above that, reading from that peer pauses
+)
 
 
 class Quotes:
     """The application: plain methods, called with the session that a message came from."""
 
     def authenticate(self, request: ff.LogonRequest) -> ff.SessionConfig | ff.Refuse:
-        if request.password != "opensesame":
-            return ff.Refuse("wrong password")
-        seen = request.session_id  # as seen from our side: sender is us
-        return ff.SessionConfig(seen.begin_string, seen.sender_comp_id, seen.target_comp_id)
+        wanted = PASSWORDS.get(request.session_id.target_comp_id, "")  # seen from our side: the target is the peer
+        # The same time and the same text for a wrong name and a wrong password.
+        if not hmac.compare_digest(request.password.encode(), wanted.encode()) or not wanted:
+            return ff.Refuse("unknown user or wrong password", status=5)
+        return request.config or ff.Refuse(silent=True)  # what a template says; no template fits
 
     def on_message(self, session: ff.LiveSession, message: ff.Message) -> None:
         if message.msg_type != "V":
@@ -38,9 +53,12 @@ class Quotes:
 
 
 async def run(port: int) -> None:
-    async with ff.serve(Quotes(), host="127.0.0.1", port=port) as server:
+    stop = asyncio.Event()
+    with contextlib.suppress(NotImplementedError):  # Windows has no signals of this kind
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with ff.serve(Quotes(), host="127.0.0.1", port=port, templates=TEMPLATES, limits=LIMITS) as server:
         print(f"listening on 127.0.0.1:{server.port}", flush=True)
-        await asyncio.Event().wait()
+        await stop.wait()
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
 from fixfast.engine.config import with_dictionary
 from fixfast.engine.door import Decide, Door
+from fixfast.engine.governed import Governor, rejecting
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
 from fixfast.engine.live import LiveSession
@@ -28,6 +29,7 @@ from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
+from fixfast.transport.aio import Pump
 from fixfast.transport.tls import TlsConfig
 from fixfast.transport.tls_context import server_context
 from fixfast.types import Role, SessionID
@@ -144,7 +146,15 @@ class Server:
         self._latency = latency
         self._registry: Registry[LiveSession] = Registry()
         self._reception = reception(self._decide)
-        self._limits = self._reception.limits
+        limits = self._limits = self._reception.limits
+        self._governor: Governor | None = None
+        if limits.inbound is not None and limits.when_exceeded == "reject":
+            on_message = self._hooks.on_message
+            if on_message is None:
+                raise ConfigError("when_exceeded", "reject", "'pause' or 'logout': there is no application.on_message")
+            self._hooks.on_message = rejecting(on_message, limits.inbound)
+        elif limits.inbound is not None:
+            self._governor = Governor(limits, self._reception.note)
         self._listeners: list[asyncio.Server] = []
         self._begun = self._closed = False
         self.sessions: Mapping[SessionID, LiveSession] = self._registry
@@ -356,8 +366,7 @@ class Server:
             config = known.config if known is not None else self._templates.config_for(identity)
             verdict = await self._verdict(door, attempt, config)
             if isinstance(verdict, Refuse):
-                what = f"{identity}: logon from {door.address} refused"
-                self._reception.failed(door, "logons refused", what)
+                self._reception.failed(door, "logons refused", "%s: logon from %s refused", identity, door.address)
                 if not verdict.silent:
                     door.say(refusal(attempt, verdict))
                 return
@@ -366,8 +375,8 @@ class Server:
                 session = None  # removed, or replaced: what was decided was decided on the old one
             elif session is None:
                 if registry.made >= self._limits.sessions:
-                    what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
-                    self._reception.note("logons beyond limits.sessions", what)
+                    text = "%s: no session for a logon from %s: limits.sessions is reached"
+                    self._reception.note("logons beyond limits.sessions", text, identity, door.address)
                     return
                 session = await self._open(verdict.config, made=True)
             if session is not None:
@@ -376,15 +385,16 @@ class Server:
         if session is None or session is not registry.find(identity) or session.stopping.is_set() or session.connected:
             self._second(door, identity)
             return
-        pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status)
+        make = self._governor.pump(session) if self._governor is not None else Pump
+        pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status, make=make)
         guest, crowd = door.guest, self._reception.crowd
         assert guest is not None
         pump.closed.add_done_callback(lambda _: crowd.leave(guest))
         door.hand_over(pump)
 
     def _second(self, door: Door, identity: SessionID) -> None:
-        what = f"{identity}: a second connection, from {door.address}, was dropped"
-        self._reception.note("second connections dropped", what)
+        text = "%s: a second connection, from %s, was dropped"
+        self._reception.note("second connections dropped", text, identity, door.address)
 
     async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
         if not self._reception.may_be(door, attempt.session_id.target_comp_id):
@@ -397,7 +407,7 @@ class Server:
     def _failed(self, what: str, error: BaseException | None) -> None:
         """Write down that authenticate() did, not more often than once a second: strangers make it run."""
         kind = "answers of application.authenticate that are none"
-        if self._reception.note(kind, f"application.authenticate {what}") and error is not None:
+        if self._reception.note(kind, "application.authenticate %s", what) and error is not None:
             self._hooks.failed("authenticate", error)
 
 

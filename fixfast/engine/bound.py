@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from fixfast import clock
@@ -93,11 +94,13 @@ class Bound(Telling):
         self._stopping.set()
         self._wake()
 
-    def attach(self, *, first: bytes = b"", text: str = "", status: int | None = None) -> Pump:
+    def attach(
+        self, *, first: bytes = b"", text: str = "", status: int | None = None, make: Callable[..., Pump] = Pump
+    ) -> Pump:
         """Return the pump of a new connection.
 
         Args: first: what was read from it already. text, status: Text(58) and SessionStatus(1409) of our Logon, where
-            that is the answer to the peer's.
+            that is the answer to the peer's. make: makes the pump.
 
         Raises: ConcurrencyError: there is a connection.
         """
@@ -108,7 +111,7 @@ class Bound(Telling):
         self._session.answer_with([(58, text)] if text else [], status=status)
         config = self.config
         tap = self._witness.tap(config.max_message_size)
-        self._pump = Pump(self._session, self, first=first, tap=tap, slow_after=config.slow_consumer_timeout)
+        self._pump = make(self._session, self, first=first, tap=tap, slow_after=config.slow_consumer_timeout)
         return self._pump
 
     async def cut(self, reason: str) -> None:
@@ -121,10 +124,11 @@ class Bound(Telling):
         else:
             self._pump = None
 
-    def say_goodbye(self) -> None:
+    def say_goodbye(self, text: str = "") -> None:
         """Send a Logout and do not wait for the answer: what can be done for the peer when the program fails."""
         if self.active and self._pump is not None:
-            self._session.logout("", clock.now())
+            self._goodbye = text
+            self._session.logout(text, clock.now())
             self._pump.turn()
 
     def give_up(self, error: Exception) -> None:

@@ -12,11 +12,13 @@ from fixfast import clock
 from fixfast.engine.crowd import Guest
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import address_text
+from fixfast.engine.records import about
 from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
 from fixfast.transport.aio import Pump
 from fixfast.transport.proxy_protocol import ProxyHeader
+from fixfast.transport.slim import slim_tls
 from fixfast.transport.tls_context import reason_of, watch_handshake
 
 __all__ = ["Decide", "Door", "House"]
@@ -48,10 +50,10 @@ class House(Protocol):
     def leave(self, door: Door, *, logged_on: bool = False) -> None:
         """Know that the door is shut."""
 
-    def failed(self, door: Door, kind: str, text: str = "") -> None:
+    def failed(self, door: Door, kind: str, text: str = "", *args: object) -> None:
         """Know that the connection came to nothing by the peer's doing."""
 
-    def note(self, kind: str, text: str) -> bool:
+    def note(self, kind: str, text: str, *args: object) -> bool:
         """Write down what happened to a stranger, or count it."""
 
 
@@ -196,12 +198,13 @@ class Door(asyncio.BufferedProtocol):
             error = watched.error or ended
             # A port scan or a health check ends here, too: who did not say anything that is wrong has not failed.
             if isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-                what = f"connection from {self.address} closed: no TLS handshake ({reason_of(error)})"
-                self._house.failed(self, "no TLS handshake", what)
+                text = "connection from %s closed: no TLS handshake (%s)"
+                self._house.failed(self, "no TLS handshake", text, self.address, reason_of(error))
             transport.abort()
             self._leave()
             return
         assert secure is not None
+        slim_tls(transport)
         self._transport, self._task = secure, None
         if self._shut:
             secure.abort()
@@ -235,12 +238,12 @@ class Door(asyncio.BufferedProtocol):
         try:
             await self._house.decide(self, attempt)
         except (FixfastError, OSError) as error:
-            what = f"{attempt.session_id}: no session for a logon from {self.address}: {error}"
-            self._house.note("logons that could not be dealt with", what)
+            text = "%s: no session for a logon from %s: %s"
+            self._house.note("logons that could not be dealt with", text, attempt.session_id, self.address, error)
         except Exception:  # the program's: what makes its stores
-            what = f"{attempt.session_id}: no session for a logon from {self.address}"
-            if self._house.note("logons that could not be dealt with", what):
-                _log.exception("%s", what)
+            args = attempt.session_id, self.address
+            if self._house.note("logons that could not be dealt with", "%s: no session for a logon from %s", *args):
+                _log.exception("%s: no session", attempt.session_id, extra=about("failed", attempt.session_id))
         finally:
             if not self._shut:  # not handed over
                 self._refuse()

@@ -1,9 +1,11 @@
-"""Limits: what an acceptor spends on strangers. Frozen, validated when built."""
+"""Limits: what an acceptor spends on strangers, and takes from its peers. Frozen, validated when built."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+from fixfast.engine.throttle import RateLimit
 from fixfast.errors import ConfigError
 
 __all__ = ["Limits"]
@@ -21,7 +23,7 @@ _COUNTS_OR_NONE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an acceptor spends on strangers before their Logon is accepted (C1, C17, L30).
+    """What an acceptor spends on strangers before a Logon is accepted (C1, C17, L30), and takes from peers after it.
 
     "per IP" is per address for IPv4, and per /64 for IPv6, where one customer has that many addresses. A peer on a Unix
     socket has no address: of these limits only `connections` and `pending` hold for it. What a limit refuses is closed
@@ -48,6 +50,12 @@ class Limits:
         sessions: sessions that logons may make: those that authenticate() or a template gave, and that were not added
             before.
         addresses: IPs that are remembered; the one that was heard of least recently is forgotten first.
+        inbound: how fast each session that is logged on may send: RateLimit(1000, kind="bucket"); None: as fast as it
+            can.
+        when_exceeded: "pause": nothing is read from it until its budget has room: TCP makes the peer wait, nothing is
+            lost. "reject": each application message that is too much is answered with a BusinessMessageReject instead
+            of on_message. "logout": the session ends with a Logout. "pause" and "logout" count all messages, the
+            session's own too, "reject" those for on_message.
 
     Raises:
         ConfigError: a value is out of range.
@@ -68,6 +76,8 @@ class Limits:
     longest_pause: float = 300.0
     sessions: int = 4096
     addresses: int = 10_000
+    inbound: RateLimit | None = None
+    when_exceeded: Literal["pause", "reject", "logout"] = "pause"
 
     def __post_init__(self) -> None:
         for name in _SECONDS:
@@ -85,3 +95,7 @@ class Limits:
                 raise ConfigError(name, value, f"{none}a whole number of at least 1")
         if self.longest_pause < self.pause:
             raise ConfigError("longest_pause", self.longest_pause, f"at least pause, {self.pause}")
+        if self.inbound is not None and (not isinstance(self.inbound, RateLimit) or self.inbound.kind != "bucket"):
+            raise ConfigError("inbound", self.inbound, "None or a RateLimit(..., kind='bucket')")
+        if self.when_exceeded not in ("pause", "reject", "logout"):
+            raise ConfigError("when_exceeded", self.when_exceeded, "'pause', 'reject' or 'logout'")

@@ -13,7 +13,8 @@ from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.crowd import Crowd, ip_of
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
-from fixfast.engine.quiet import Quiet
+from fixfast.engine.quiet import Line, Quiet
+from fixfast.engine.records import about
 
 __all__ = ["Reception"]
 
@@ -114,33 +115,33 @@ class Reception:
             else:
                 self.crowd.leave(door.guest)
 
-    def failed(self, door: Door, kind: str, text: str = "") -> None:
+    def failed(self, door: Door, kind: str, text: str = "", *args: object) -> None:
         """Know that a stranger did not become a session, by its own doing; it is logged, and counted.
 
         Args:
             kind: one of a few fixed texts.
-            text: the line for the log; "": made of `kind`.
+            text, args: the line for the log; "": made of `kind`.
         """
-        self.note(kind, text or f"connection from {door.address} closed: {kind}")
+        self.note(kind, text or f"connection from %s closed: {kind}", *(args if text else (door.address,)))
         if door.guest is not None:
             pause = self.crowd.failed(door.guest, clock.now().mono_ns)
             if pause:
-                self.note(
-                    "addresses barred", f"connections from {door.host} are refused for {pause:g} s: failed logons"
-                )
+                text = "connections from %s are refused for %s s: failed logons"
+                self.note("addresses barred", text, door.host, f"{pause:g}")
 
     def refused(self, kind: str, door: Door) -> None:
         """Write down that a connection was closed at once."""
-        self.note(kind, f"connection from {door.address} closed at once: {kind}")
+        self.note(kind, f"connection from %s closed at once: {kind}", door.address)
 
-    def note(self, kind: str, text: str) -> bool:
-        """Write a line about a stranger, or count it; return whether it was written."""
-        line = self._quiet.note(kind, text, clock.now().mono_ns)
-        if line:
-            _log.warning("%s", line)
-        elif self._timer is None:
+    def note(self, kind: str, text: str, *args: object) -> bool:
+        """Write a line about a stranger, or count it; return whether it was written.
+
+        Args: kind: one of a few fixed texts. text, args: as a logger takes them.
+        """
+        line = self._quiet.note(kind, text, clock.now().mono_ns, args)
+        if line is None and self._timer is None:
             self._arm()
-        return bool(line)
+        return _write(line)
 
     def shut(self) -> None:
         """Let nobody in any more; who is in may go on."""
@@ -163,6 +164,10 @@ class Reception:
 
     def _on_timer(self) -> None:
         self._timer = None
-        line = self._quiet.flush(clock.now().mono_ns)
-        if line:
-            _log.warning("%s", line)
+        _write(self._quiet.flush(clock.now().mono_ns))
+
+
+def _write(line: Line | None) -> bool:
+    if line is not None:
+        _log.warning(line.text, *line.args, extra=about("stranger", line.session, reason=line.kind, times=line.times))
+    return line is not None

@@ -166,6 +166,7 @@ SAMPLES: dict[str, Any] = {
     "LogConfig.queue_bytes": 1 << 20,
     "max_size": 1 << 20,
     "Schedule.logon": {"start": "03:10", "end": "03:20"},
+    "inbound": {"count": 50, "kind": "bucket"},
 }
 #: Options that only code can give, and why: docs/configuration.md says so of each.
 HOOKS = {"check": "a function"}

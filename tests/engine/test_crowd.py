@@ -9,7 +9,7 @@ import pytest
 
 import fixfast as ff
 from fixfast.engine.crowd import Crowd, Guest, ip_of
-from fixfast.engine.quiet import Quiet
+from fixfast.engine.quiet import Line, Quiet
 
 SECOND = 1_000_000_000
 NOW = 5_000 * SECOND
@@ -226,25 +226,54 @@ def test_counts_stay_right_whatever_happens(seed: int) -> None:
 # --- log lines -----------------------------------------------------------------------------------------------
 
 
+def told(line: Line | None) -> str:
+    return "" if line is None else line.text % line.args
+
+
 def test_sc1_one_line_a_second_tells_of_all() -> None:
     quiet = Quiet()
-    assert quiet.note("refused", "a was refused", NOW) == "a was refused"
+    assert told(quiet.note("refused", "%s was refused", NOW, ("a",))) == "a was refused"
     assert quiet.due is None
     for i in range(1000):
-        assert quiet.note("refused", f"b{i} was refused", NOW + i) == ""
-    assert quiet.note("barred", "c is barred", NOW + 2000) == ""
+        assert quiet.note("refused", "%s was refused", NOW + i, (f"b{i}",)) is None
+    assert quiet.note("barred", "%s is barred", NOW + 2000, ("c",)) is None
     assert quiet.due == NOW + SECOND
-    line = "1,001 more: 1,000 x refused (the last: b999 was refused); 1 x barred (the last: c is barred)"
-    assert quiet.flush(NOW + SECOND) == line
-    assert quiet.flush(NOW + SECOND) == ""
-    assert quiet.note("refused", "d was refused", NOW + SECOND) == "", "that line was this second's"
-    assert quiet.flush(NOW + 2 * SECOND) == "d was refused"
-    assert quiet.note("refused", "e was refused", NOW + 3 * SECOND) == "e was refused"
+    line = quiet.flush(NOW + SECOND)
+    assert told(line) == "1,001 more: 1,000 x refused (the last: b999 was refused); 1 x barred (the last: c is barred)"
+    assert line is not None
+    assert (line.kind, line.times, line.session) == ("several", 1001, None)
+    assert quiet.flush(NOW + SECOND) is None
+    assert quiet.note("refused", "%s was refused", NOW + SECOND, ("d",)) is None, "that line was this second's"
+    assert told(quiet.flush(NOW + 2 * SECOND)) == "d was refused"
+    assert told(quiet.note("refused", "%s was refused", NOW + 3 * SECOND, ("e",))) == "e was refused"
 
 
 def test_sc1_a_line_is_not_as_long_as_a_stranger_likes() -> None:
     quiet = Quiet()
-    assert len(quiet.note("refused", "x" * 5000, NOW)) == 303
+    long = ff.SessionID("FIX.4.4", "y" * 4000, "z" * 4000)
+    assert len(told(quiet.note("refused", "%s: from %s", NOW, (long, "x" * 5000)))) < 400
     for i in range(10):
-        quiet.note("refused", f"{i}" * 5000, NOW)
-    assert len(quiet.flush(NOW + SECOND)) < 400
+        quiet.note("refused", "%s: from %s", NOW, (long, f"{i}" * 5000))
+    assert len(told(quiet.flush(NOW + SECOND))) < 450
+
+
+def test_sc8_sc9_a_session_in_a_line_stays_one_for_filters() -> None:
+    quiet = Quiet()
+    identity = ff.SessionID("FIX.4.4", "SIM", "KEY\x1b[2J")
+    line = quiet.note("refused", "%s: refused", NOW, (identity,))
+    assert line is not None
+    assert line.session == identity
+    assert "\x1b" not in told(line)
+    for _ in range(2):
+        quiet.note("refused", "%s: refused", NOW, (identity,))
+    line = quiet.flush(NOW + SECOND)
+    assert line is not None
+    assert identity in line.args
+
+
+def test_a_percent_sign_of_a_stranger_is_only_text() -> None:
+    quiet = Quiet()
+    assert told(quiet.note("refused", "100%s of it", NOW)) == "100%s of it"
+    for text in ("%d", "%(x)s %"):
+        quiet.note("refused", "%s", NOW, (text,))
+    assert told(quiet.flush(NOW + SECOND)) == "2 more: 2 x refused (the last: %(x)s %)"

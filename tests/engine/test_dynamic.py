@@ -312,7 +312,7 @@ def test_replace_gives_other_options_and_the_numbers_go_on(tmp_path: Path) -> No
                 await until(lambda: session.connections == 2)
                 await session.wait_active()
                 assert new.config.max_rejects == 9
-                assert new.next_in >= 4, "two Logons and a Logout"
+                await until(lambda: new.next_in >= 4)  # two Logons and a Logout, and no reset
             with pytest.raises(KeyError):
                 await server.replace(them(target="UNKNOWN"))
             with pytest.raises(ff.ConfigError):
@@ -386,7 +386,7 @@ def test_sc4_sc5_a_certificate_is_for_its_comp_ids_and_anybody_else_is_dropped_s
                 with pytest.raises(ff.LogonFailed) as caught:
                     async with ff.connect(us(sender=name), calling(certificate)):
                         pass
-                assert caught.value.reason == "peer_closed", "no word of ours"
+                assert caught.value.reason in ("peer_closed", "tls"), "no word of ours"
             assert len(server.sessions) == 2
 
     run(main())

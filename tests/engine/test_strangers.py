@@ -246,3 +246,23 @@ def test_limits_name_what_does_not_fit_together() -> None:
         ff.Limits(pause=10, longest_pause=5)
     with pytest.raises(ff.ConfigError, match=r"pending_per_ip.*None or"):
         ff.Limits(pending_per_ip=0)
+
+
+def test_sc8_comp_ids_of_strangers_can_be_hidden(caplog: pytest.LogCaptureFixture) -> None:
+    """Where a CompID is an API key, also a refused one must not be in a log."""
+
+    async def main() -> None:
+        async with ff.serve(Notes(), [them(target="SOMEBODY")]) as server:
+            for _ in range(5):
+                async with await Peer.connect(server.port, "CANARY") as peer:
+                    peer.logon()
+                    assert await peer.read() is None
+
+    hide = ff.HideCompIDs()
+    caplog.handler.addFilter(hide)
+    try:
+        run(main())
+    finally:
+        caplog.handler.removeFilter(hide)
+    assert "4 more: 4 x logons refused" in caplog.text
+    assert "CANARY" not in caplog.text

@@ -62,8 +62,8 @@ def test_bot_with_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
         store.close()
 
 
-async def ask_for_quotes(port: int, password: str) -> list[ff.Message]:
-    config = ff.SessionConfig("FIX.4.4", "ANYBODY", "QUOTES", username="anybody", password=password)
+async def ask_for_quotes(port: int, password: str, name: str = "BOT-1") -> list[ff.Message]:
+    config = ff.SessionConfig("FIX.4.4", name, "DESK", username=name, password=password)
     async with ff.connect(config, ff.ConnectionConfig("127.0.0.1", port)) as session:
         symbols = [[(55, "EUR/USD")], [(55, "NONE")]]
         kinds = [[(269, "0")], [(269, "1")]]
@@ -116,9 +116,35 @@ def test_acceptor_answers_market_data_requests() -> None:
 
 
 def test_acceptor_refuses_a_wrong_password() -> None:
-    with running("acceptor.py") as port, pytest.raises(ff.LogonFailed) as failed:
-        asyncio.run(ask_for_quotes(port, "guess"))
-    assert failed.value.text == "wrong password"
+    with running("acceptor.py") as port:
+        for name, password in (("BOT-1", "guess"), ("BOT-9", ""), ("BOT-2", "opensesame")):
+            with pytest.raises(ff.LogonFailed) as failed:
+                asyncio.run(ask_for_quotes(port, password, name))
+            assert failed.value.text == "unknown user or wrong password"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM that a process could catch")
+def test_acceptor_says_goodbye_when_it_is_told_to_end() -> None:
+    async def stay(port: int) -> str:
+        config = ff.SessionConfig("FIX.4.2", "BOT-2", "DESK", password="hunter2")
+        once = ff.Reconnect(initial=0, max_attempts=1)
+        try:
+            async with ff.connect(config, ff.ConnectionConfig("127.0.0.1", port, reconnect=once)) as session:
+                events = session.events()
+                process.terminate()
+                async for event in events:
+                    if type(event).__name__ == "LoggedOut":
+                        return "Logout"
+        except ff.GaveUp:
+            pass
+        return "none"
+
+    command = [sys.executable, str(ROOT / "examples" / "acceptor.py"), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().rpartition(":")[2])
+        assert asyncio.run(stay(port)) == "Logout"
+        assert process.wait(10) == 0
 
 
 def run_python(*command: str) -> str:

@@ -15,7 +15,7 @@ from fixfast.engine.allow import Allow
 from fixfast.engine.crowd import Crowd, Guest, ip_of
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import address_text
-from fixfast.engine.quiet import Quiet
+from fixfast.engine.quiet import Line, Quiet
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.transport.blocking import Waker
 
@@ -360,6 +360,6 @@ class Doors:
     def _note(self, kind: str, text: str) -> None:
         self._write(self._quiet.note(kind, text, clock.now().mono_ns))
 
-    def _write(self, line: str) -> None:
-        if line:
-            _log.warning("%s", line)
+    def _write(self, line: Line | None) -> None:
+        if line is not None:
+            _log.warning(line.text, *line.args)
