@@ -146,27 +146,26 @@ class ThrottledSession(Session):
     def _commit(self, raw: bytes, now: Now) -> int:
         if not self._state.active:
             return super()._commit(raw, now)
-        if not self._exempt:
-            self._admit(raw, now)
+        limiter, size = self._limiter, len(raw)
+        if self._exempt:
+            n = super()._commit(raw, now)
+            limiter.add(now.mono_ns, size)
+            return n
+        self._check_length(raw)
+        wait = limiter.wait_ns(now.mono_ns, size) if self._served is not None else self._wait(raw, now)
+        if wait:
+            self._turned_away = raw
+            if self._served is None:
+                self._throttled += 1
+            raise Throttled(wait)
         n = super()._commit(raw, now)
-        # Only now: what could not be sent does not count.
-        self._limiter.add(now.mono_ns, len(raw))
+        limiter.passed(size)  # only now: what could not be sent does not count
         return n
 
     def _wait(self, raw: bytes, now: Now) -> int:
         """Return for how many ns a message has to wait at least, by the limits and because others do."""
         wait = self._limiter.wait_ns(now.mono_ns, len(raw))
         return max(wait, self._turn_at - now.mono_ns, 1) if self._line else wait
-
-    def _admit(self, raw: bytes, now: Now) -> None:
-        limiter = self._limiter
-        self._check_length(raw)
-        wait = self._wait(raw, now) if self._served is None else limiter.wait_ns(now.mono_ns, len(raw))
-        if wait:
-            self._turned_away = raw
-            if self._served is None:
-                self._throttled += 1
-            raise Throttled(wait)
 
     def _check_length(self, raw: bytes) -> None:
         largest = self._limiter.largest
