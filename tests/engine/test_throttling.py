@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.engine.throttled import ThrottledSession
 from tests.engine.harness import Notes, news, run, them, to, until, us
 from tests.engine.virtual import Virtual, virtual
 
@@ -267,6 +268,44 @@ def test_session_messages_count_if_asked() -> None:
             assert len(v.sent(admin=True)) == 6, "held back are only the others"
 
     run(main())
+
+
+def test_rejects_and_resends_count_as_session_messages() -> None:
+    async def main() -> None:
+        options = {"throttle": throttle(6, 60.0, when_full="reject", count_session_messages=True)}
+        async with virtual(bot=options, config={"heart_bt_int": 0}) as v:
+            v.bot.send_nowait(*news(0))
+            v.bot.send_nowait(*news(1))
+            await v.advance()
+            assert v.bot._session._counted == set()  # type: ignore[attr-defined]
+            v.venue._session._say("2", [(7, 2), (16, 3)], v.world.now)
+            v.venue._soon()
+            await v.advance()
+            assert [kind for _, kind, _ in v.sent(admin=True)] == ["A", "B", "B", "B", "B"]
+            v.bot.send_nowait(*news(2))
+            with pytest.raises(ff.Throttled):
+                v.bot.send_nowait(*news(3))
+
+    run(main())
+
+
+def test_what_is_sent_behind_our_own_logon_is_throttled() -> None:
+    """With offline="store" a message may be sent while the answer to our Logon is on its way."""
+    session = ThrottledSession(us(offline="store"), None, ff.Role.INITIATOR, throttle(2, when_full="queue"))
+    now = ff.Now(SECOND, SECOND)
+    assert session.send(*news("stored"), now) == 1
+    assert session.send(*news("stored"), now) == 2
+    assert session.send(*news("stored"), now) == 3
+    session.connected(now)
+    assert [session.send(*news(n), now) for n in range(4)] == [5, 6, 0, 0]
+    answer = [(49, "SIM"), (56, "BOT"), (34, 1), (52, SECOND), (98, 0), (108, 30)]
+    session.receive_data(ff.encode("FIX.4.4", "A", answer), now)
+    assert session.state is ff.State.ACTIVE
+    assert session.next_deadline() == 2 * SECOND
+    assert session.stats().waiting == 2
+    session.poll(ff.Now(2 * SECOND, 2 * SECOND))
+    events: list[Any] = list(session.events())
+    assert [event.msg_seq_num for event in events if type(event) is ff.Released] == [7, 8]
 
 
 def test_messages_stored_while_not_logged_on_are_not_throttled() -> None:
