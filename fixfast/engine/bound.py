@@ -58,7 +58,7 @@ class Bound(Telling):
         )
         if cancelling is not None:
             later = asyncio.get_running_loop().call_later
-            self._cancelling = Cancelling(cancelling, later, self._delivery.event)
+            self._cancelling = Cancelling(cancelling, later, self._on_event)
         self.syncing = Syncing(self._store, self._on_synced)
         self._pump: Pump | None = None
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first

@@ -38,7 +38,7 @@ def grace(seconds: float, **options: Any) -> dict[str, Any]:
     return {"cancel_on_disconnect": ff.CancelOnDisconnect(grace=seconds, **options)}
 
 
-def test_a_lost_session_is_told_of_after_its_grace() -> None:
+def test_a_lost_session_is_told_of_after_its_grace(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         app = Venue()
         async with virtual(venue=grace(5.0), venue_application=app, reconnect=LATE) as v:
@@ -54,6 +54,7 @@ def test_a_lost_session_is_told_of_after_its_grace() -> None:
             v.bot.drop()
             await v.advance(6)
             assert len(app.told) == 2, "but for each loss"
+            assert caplog.text.count("its orders are to be cancelled") == 2
 
     run(main())
 

@@ -277,7 +277,7 @@ def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         ff.MetricsCollector([])
 
 
-def test_it_listens_on_this_machine_only_unless_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_SC20_it_listens_on_this_machine_only_unless_told(caplog: pytest.LogCaptureFixture) -> None:
     with ff.serve_metrics([]) as endpoint:
         assert isinstance(endpoint, ff.MetricsServer)
         assert endpoint.host == "127.0.0.1"
@@ -296,7 +296,7 @@ def test_over_ipv6() -> None:
         pytest.skip("no IPv6 here")
 
 
-def test_nothing_can_be_done_there_but_read() -> None:
+def test_SC20_nothing_can_be_done_there_but_read() -> None:
     with ff.serve_metrics([Fake()]) as endpoint:
         for method in ("POST", "PUT", "DELETE"):
             request = urllib.request.Request(endpoint.url, data=b"x" * 10, method=method)

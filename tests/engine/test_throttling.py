@@ -414,7 +414,7 @@ def test_what_is_queued_when_the_session_ends_is_named(end: str) -> None:
     run(main())
 
 
-def test_leaving_the_block_names_what_was_not_sent() -> None:
+def test_leaving_the_block_names_what_was_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         notes = Notes()
         async with virtual(application=notes, bot={"throttle": throttle(1, 60.0, when_full="queue")}) as v:
@@ -422,6 +422,7 @@ def test_leaving_the_block_names_what_was_not_sent() -> None:
                 v.bot.send_nowait(*news(n))
         (unsent,) = notes.named("Unsent")
         assert [message[148] for message in unsent.messages] == ["1"]
+        assert "1 queued messages were not sent" in caplog.text, "also to those who look at no events"
 
     run(main())
 
@@ -593,3 +594,44 @@ def test_no_window_on_the_wire_holds_too_many_whatever_is_done() -> None:
 
     for seed in range(5):
         run(main(seed))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_queued_is_sent_or_named_once(seed: int) -> None:
+    """Random sends, ends of connections and pauses: each message is numbered, released or unsent, exactly once."""
+
+    async def main() -> None:
+        rng = random.Random(seed)
+        limits = (ff.RateLimit(5), ff.RateLimit(900, per=1.0, kind="bucket", unit="bytes"))
+        setting = ff.Throttle(limits, when_full="queue", queue_limit=20, count_session_messages=bool(seed % 2))
+        sent: set[str] = set()
+        queued: set[str] = set()
+        refused: set[str] = set()
+        notes = Notes()
+        async with virtual(application=notes, bot={"throttle": setting}, config={"heart_bt_int": 2}) as v:
+            template = v.bot.template("B", [ff.Slot(148), (33, [[(58, "x")]])])
+            for n in range(300):
+                name, pick = f"n{n}", rng.random()
+                if pick < 0.8:
+                    try:
+                        send = v.bot.send_template if pick < 0.3 else v.bot.send_nowait
+                        seq = send(template, name) if pick < 0.3 else send(*news(name))  # type: ignore[arg-type]
+                        (sent if seq else queued).add(name)
+                    except (ff.Throttled, ff.NotActive):
+                        refused.add(name)
+                elif pick < 0.83:
+                    v.bot.drop()
+                elif pick < 0.86:
+                    await v.bot.logout()
+                else:
+                    await v.advance(rng.choice((0, 0.1, 0.7, 3)))
+        released = [event.message[148] for event in notes.named("Released")]
+        unsent = [message[148] for event in notes.named("Unsent") for message in event.messages]
+        assert sorted(released + unsent) == sorted(queued)
+        assert queued, seed
+        numbers = [event.msg_seq_num for event in notes.named("Released")]
+        assert numbers == sorted(set(numbers))
+        on_the_wire = set(v.fields(148)) - {None}
+        assert not on_the_wire & (refused | set(unsent))
+
+    run(main())
