@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fixfast.engine.acceptor import Server, serve
     from fixfast.engine.application import Application
     from fixfast.engine.authentication import Accept, LogonRequest, Refuse
+    from fixfast.engine.cancelling import CancelDue, CancelOnDisconnect
     from fixfast.engine.config_file import load_config
     from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
     from fixfast.engine.connection import ConnectionConfig, Reconnect
@@ -121,6 +122,7 @@ _HOME = {
         "fixfast.engine.acceptor": "Server serve",
         "fixfast.engine.application": "Application",
         "fixfast.engine.authentication": "Accept LogonRequest Refuse",
+        "fixfast.engine.cancelling": "CancelDue CancelOnDisconnect",
         "fixfast.engine.config_file": "load_config",
         "fixfast.engine.config_remarks": "ConfigFileError ConfigRemark",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
@@ -167,6 +169,8 @@ __all__ = [
     "Application",
     "Buffer",
     "BusinessReject",
+    "CancelDue",
+    "CancelOnDisconnect",
     "CloseReason",
     "Coded",
     "Columns",

@@ -14,6 +14,7 @@ from typing import Any
 from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
+from fixfast.engine.cancelling import CancelOnDisconnect, policy_for
 from fixfast.engine.config import with_dictionary
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.governed import Governor, rejecting
@@ -61,6 +62,7 @@ def serve(
     wire_log: WireLog | None = None,
     throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
     latency: bool = False,
+    cancel_on_disconnect: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None = None,
 ) -> Server:
     """Accept FIX sessions: `server = await serve(...)`, or `async with serve(...) as server: ...`.
 
@@ -98,6 +100,8 @@ def serve(
         wire_log: every message of every session goes there; it stays open.
         throttle: how fast each session may send application messages; or a function that says so for one session.
         latency: measure how long messages take through fixfast, see `session.latency`.
+        cancel_on_disconnect: when the application's on_cancel_on_disconnect() is called for a session whose peer is
+            gone; or a function that says so for one session. None: at once, where the application has that callback.
 
     Returns: a Server: await it, or use it as an async context manager.
 
@@ -114,7 +118,18 @@ def serve(
     listed = AllowList(proxies, "proxies") if proxies is not None else None
     certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
     reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed, certified=certified)
-    return Server(application, configs, Templates(templates), stores, wire_log, listening, reception, throttle, latency)
+    return Server(
+        application,
+        configs,
+        Templates(templates),
+        stores,
+        wire_log,
+        listening,
+        reception,
+        throttle,
+        latency,
+        cancel_on_disconnect,
+    )
 
 
 class Server:
@@ -135,8 +150,10 @@ class Server:
         reception: Callable[[Decide], Reception],
         throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
         latency: bool = False,
+        cancelling: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None = None,
     ) -> None:
         self._hooks = Hooks(application)
+        self._cancelling = policy_for(cancelling, self._hooks.on_cancel_on_disconnect)
         self._configs = list(configs)
         self._templates = templates
         self._listening = listening
@@ -336,6 +353,7 @@ class Server:
                 wire_log=self._wire_log,
                 throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
                 latency=self._latency,
+                cancelling=self._cancelling(config),
             )
             self._registry.put(session, made=made)
         except BaseException:

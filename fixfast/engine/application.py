@@ -23,7 +23,8 @@ _log = logging.getLogger("fixfast.application")
 
 #: callbacks that may be sync or async; `to_send` and `on_resend` are sync only: the session cannot wait for them.
 _MAYBE_ASYNC = (
-    "on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "on_give_up", "authenticate"
+    "on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "on_cancel_on_disconnect", "on_give_up",
+    "authenticate",
 )  # fmt: skip
 _SYNC = ("to_send", "on_resend")
 
@@ -57,6 +58,12 @@ class Application(Protocol):
 
     def on_event(self, session: LiveSession, event: object) -> Awaitable[None] | None:
         """Hear of everything that is not a message; `Rejected` tells of those that we answered with a reject."""
+
+    def on_cancel_on_disconnect(self, session: LiveSession, reason: str) -> Awaitable[None] | None:
+        """Cancel the orders of an acceptor's session whose peer is gone, and did not come back in time.
+
+        Called once for each end of a logged-on session, by the rules of serve(cancel_on_disconnect=).
+        """
 
     def on_give_up(self, session: LiveSession, error: Exception) -> Awaitable[None] | None:
         """Raise the alarm: this initiator will not connect again, and nobody but a person can change that.
@@ -108,6 +115,7 @@ class Hooks:
     on_reject: Callable[..., Any] | None
     on_gap: Callable[..., Any] | None
     on_event: Callable[..., Any] | None
+    on_cancel_on_disconnect: Callable[..., Any] | None
     on_give_up: Callable[..., Any] | None
     authenticate: Callable[..., Any] | None
     to_send: Callable[..., Any] | None

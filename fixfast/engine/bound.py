@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
+from fixfast.engine.cancelling import Cancelling, CancelOnDisconnect
 from fixfast.engine.delivery import Delivery
 from fixfast.engine.metered import delivery_for
 from fixfast.engine.syncing import Syncing
@@ -43,6 +44,7 @@ class Bound(Telling):
         wire_log: WireLog | None = None,
         throttle: Throttle | None = None,
         latency: bool = False,
+        cancelling: CancelOnDisconnect | None = None,
     ) -> None:
         super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, throttle=throttle, latency=latency)
         self._turns = turns_of(self._session, self._soon)
@@ -55,6 +57,9 @@ class Bound(Telling):
             patient=lambda: bool(self._requests),
             idle=self._write_now,
         )
+        if cancelling is not None:
+            later = asyncio.get_running_loop().call_later
+            self._cancelling = Cancelling(cancelling, later, self._on_event)
         self.syncing = Syncing(self._store, self._on_synced)
         self._pump: Pump | None = None
         self._waiting: set[asyncio.Future[None]] = set()  # for the logon or the end, whichever comes first
@@ -150,6 +155,8 @@ class Bound(Telling):
         try:
             await self.cut("ended")
         finally:
+            if self._cancelling is not None:
+                self._cancelling.close()
             self._requests.fail(error or NotActive(self.state.value))
             self._delivery.finish(error)
             try:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from fixfast.engine.application import Hooks
+from fixfast.engine.cancelling import CancelDue
 from fixfast.errors import BusinessReject, ConcurrencyError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
 from fixfast.session.reject import REJECTS
@@ -145,6 +146,9 @@ class Delivery:
             return
         elif isinstance(event, GAPS) and hooks.on_gap is not None:
             self._call(_Call("on_gap", hooks.on_gap, (session, event), None))
+        elif isinstance(event, CancelDue) and hooks.on_cancel_on_disconnect is not None:
+            hook = hooks.on_cancel_on_disconnect
+            self._call(_Call("on_cancel_on_disconnect", hook, (session, event.reason), None))
         if hooks.on_event is not None:
             self._call(_Call("on_event", hooks.on_event, (session, event), None))
         if self._mode != "messages" and hooks.on_message is None:

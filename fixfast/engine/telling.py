@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from fixfast.engine.application import Hooks
+from fixfast.engine.cancelling import Cancelling
 from fixfast.engine.delivery import Ended
 from fixfast.engine.failure import Failure
 from fixfast.engine.records import about
@@ -48,6 +49,7 @@ class Telling(Sending):
     """A session and its program. A front end sets `_delivery`, and says how reading pauses and who is to be woken."""
 
     _delivery: Recipient
+    _cancelling: Cancelling | None = None
 
     def __init__(
         self,
@@ -155,6 +157,8 @@ class Telling(Sending):
             elif self._failure is None:
                 self._failure = Failure.of(event)
             self._logout_text = ""
+        if self._cancelling is not None:
+            self._cancelling.event(event)
 
     def _answers(self, message: Message) -> bool:
         """Give a message to the request it answers."""

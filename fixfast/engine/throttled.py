@@ -98,6 +98,8 @@ class ThrottledSession(Session):
         self._exempt = False
         self._turned_away = b""  # what Throttled was raised for last
         self._throttled = 0
+        #: numbers of messages that counted and are not on the wire yet; None: nothing else is to be counted
+        self._counted: set[int] | None = set() if throttle.count_session_messages else None
         super().__init__(config, store, role)
 
     # --- sending --------------------------------------------------------------------------------------------
@@ -144,29 +146,39 @@ class ThrottledSession(Session):
             self._exempt = False
 
     def _commit(self, raw: bytes, now: Now) -> int:
-        if not self._state.active:
+        if not self._goes_out():
             return super()._commit(raw, now)
-        if not self._exempt:
-            self._admit(raw, now)
-        n = super()._commit(raw, now)
-        # Only now: what could not be sent does not count.
-        self._limiter.add(now.mono_ns, len(raw))
-        return n
-
-    def _wait(self, raw: bytes, now: Now) -> int:
-        """Return for how many ns a message has to wait at least, by the limits and because others do."""
-        wait = self._limiter.wait_ns(now.mono_ns, len(raw))
-        return max(wait, self._turn_at - now.mono_ns, 1) if self._line else wait
-
-    def _admit(self, raw: bytes, now: Now) -> None:
-        limiter = self._limiter
+        limiter, size = self._limiter, len(raw)
+        if self._exempt:
+            n = super()._commit(raw, now)
+            limiter.add(now.mono_ns, size)
+            self._count(n)
+            return n
         self._check_length(raw)
-        wait = self._wait(raw, now) if self._served is None else limiter.wait_ns(now.mono_ns, len(raw))
+        wait = limiter.wait_ns(now.mono_ns, size) if self._served is not None else self._wait(raw, now)
         if wait:
             self._turned_away = raw
             if self._served is None:
                 self._throttled += 1
             raise Throttled(wait)
+        n = super()._commit(raw, now)
+        limiter.passed(size)  # only now: what could not be sent does not count
+        self._count(n)
+        return n
+
+    def _goes_out(self) -> bool:
+        """Whether a message that is sent now is queued for the wire, and not only stored: as Session._commit() says."""
+        state = self._state
+        return state.active or (state is State.LOGON_SENT and not self.config.logon_test_request)
+
+    def _count(self, n: int) -> None:
+        if self._counted is not None:
+            self._counted.add(n)
+
+    def _wait(self, raw: bytes, now: Now) -> int:
+        """Return for how many ns a message has to wait at least, by the limits and because others do."""
+        wait = self._limiter.wait_ns(now.mono_ns, len(raw))
+        return max(wait, self._turn_at - now.mono_ns, 1) if self._line else wait
 
     def _check_length(self, raw: bytes) -> None:
         largest = self._limiter.largest
@@ -176,10 +188,15 @@ class ThrottledSession(Session):
     def data_to_send(self) -> list[bytes]:
         """Do what Session.data_to_send() does; the session's own messages count here, if they are to."""
         safe = super().data_to_send()
-        if safe and self.throttle.count_session_messages:
-            own = [raw for raw in safe if _uncounted(raw)]
-            if own:
-                self._limiter.add(self._now.mono_ns, sum(map(len, own)), len(own))
+        counted = self._counted
+        if counted is not None:
+            for raw in safe:
+                begin = raw.index(b"\x0134=") + 4
+                n = int(raw[begin : raw.index(b"\x01", begin)])
+                if n in counted:
+                    counted.discard(n)
+                else:
+                    self._limiter.add(self._now.mono_ns, len(raw))
         return safe
 
     # --- the line -------------------------------------------------------------------------------------------
@@ -197,6 +214,9 @@ class ThrottledSession(Session):
         """
         if not self._state.active or msg_type in ADMIN:
             return None  # send() says what is wrong with that
+        limiter = self._limiter
+        if limiter.largest is None and not self._line and not limiter.wait_ns(now.mono_ns):
+            return None  # PERF: not encoded twice
         raw = self._outbox.encode(msg_type, fields, now.wall_ns)
         self._check_length(raw)
         wait = self._wait(raw, now)
@@ -296,6 +316,8 @@ class ThrottledSession(Session):
 
     def _set_state(self, new: State, reason: str) -> None:
         super()._set_state(new, reason)
+        if self._counted is not None and new is State.DISCONNECTED:
+            self._counted.clear()
         if self._line and not new.active:
             jobs = self._line.clear()
             queued = tuple(job.message for job in jobs if job.send is not None)
@@ -308,11 +330,3 @@ class ThrottledSession(Session):
     def stats(self) -> SessionStats:
         """Return a snapshot of the session's numbers."""
         return replace(super().stats(), throttled=self._throttled, waiting=len(self._line))
-
-
-def _uncounted(raw: bytes) -> bool:
-    """Whether a message is the session's own, or a resent one: those that did not count when they were sent."""
-    begin = raw.index(b"\x0135=") + 4
-    if raw[begin : raw.index(b"\x01", begin)].decode("latin-1") in ADMIN:
-        return True
-    return b"\x0143=Y\x01" in raw[: raw.find(b"\x01122=") + 1]

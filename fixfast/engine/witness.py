@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fixfast.dictionary.validation import Fault
+from fixfast.engine.cancelling import CancelDue
 from fixfast.engine.label import printable
 from fixfast.engine.records import about
+from fixfast.engine.throttled import Released, Unsent
 from fixfast.engine.wirelog import WireLog, WireTap
 from fixfast.session.events import (
     Alarm,
@@ -138,6 +140,21 @@ def _alarm(event: Alarm) -> _Told:
     return logging.WARNING, event.text, {"reason": event.text}
 
 
+def _released(event: Released) -> _Told:
+    text = f"message {event.msg_seq_num} was sent after {event.waited_ns / 1e9:.3f} s in the queue"
+    return logging.DEBUG, text, {"msg_seq_num": event.msg_seq_num, "msg_type": event.message.msg_type}
+
+
+def _unsent(event: Unsent) -> _Told:
+    text = f"{len(event.messages)} queued messages were not sent: {event.why}"
+    return logging.WARNING, text, {"reason": event.why, "messages": len(event.messages)}
+
+
+def _cancel_due(event: CancelDue) -> _Told:
+    text = f"the peer is gone, its orders are to be cancelled: {event.reason}"
+    return logging.WARNING, text, {"reason": event.reason}
+
+
 _TOLD: dict[type, Callable[[Any], _Told]] = {
     StateChanged: _state_changed,
     LoggedOn: _logged_on,
@@ -151,6 +168,9 @@ _TOLD: dict[type, Callable[[Any], _Told]] = {
     SequenceReset: _sequence_reset,
     Rejected: _rejected,
     Alarm: _alarm,
+    Released: _released,
+    Unsent: _unsent,
+    CancelDue: _cancel_due,
 }
 
 

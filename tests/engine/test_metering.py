@@ -217,7 +217,7 @@ def test_what_waits_for_the_program_is_counted() -> None:
 
 def test_rejects_and_faults_of_the_peer_are_counted() -> None:
     async def main() -> None:
-        async with virtual() as v:
+        async with virtual(bot={"latency": True}) as v:
             v.venue.send_nowait("3", [(45, 1), (373, 5)])
             v.venue.send_nowait("j", [(45, 1), (372, "D"), (380, 0)])
             v.venue.send_nowait("B", [(58, "News without a headline")])

@@ -103,7 +103,7 @@ def test_a_real_scrape_of_a_live_server() -> None:
 def test_latencies_are_histograms() -> None:
     session = Fake()
     session.latency = Latency()
-    for ns in (900, 1_100, 30_000, 2 * 10**9, 10**11):
+    for ns in (900, 1_100, 29_000, 2 * 10**9, 10**11):
         session.latency.receive.record(ns)
     registry = CollectorRegistry()
     with ff.serve_metrics([session], registry=registry) as endpoint:
@@ -115,8 +115,8 @@ def test_latencies_are_histograms() -> None:
         for s in family.samples
     }
     assert samples["fixfast_latency_seconds_bucket", "receive", "1e-06"] == 1
-    assert samples["fixfast_latency_seconds_bucket", "receive", "2.5e-06"] == 2
-    assert samples["fixfast_latency_seconds_bucket", "receive", "5e-05"] == 3
+    assert samples["fixfast_latency_seconds_bucket", "receive", "3e-06"] == 2
+    assert samples["fixfast_latency_seconds_bucket", "receive", "3e-05"] == 3
     assert samples["fixfast_latency_seconds_bucket", "receive", "10.0"] == 4
     assert samples["fixfast_latency_seconds_bucket", "receive", "+Inf"] == 5
     assert samples["fixfast_latency_seconds_count", "receive", None] == 5
@@ -277,7 +277,7 @@ def test_a_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         ff.MetricsCollector([])
 
 
-def test_it_listens_on_this_machine_only_unless_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_SC20_it_listens_on_this_machine_only_unless_told(caplog: pytest.LogCaptureFixture) -> None:
     with ff.serve_metrics([]) as endpoint:
         assert isinstance(endpoint, ff.MetricsServer)
         assert endpoint.host == "127.0.0.1"
@@ -296,7 +296,7 @@ def test_over_ipv6() -> None:
         pytest.skip("no IPv6 here")
 
 
-def test_nothing_can_be_done_there_but_read() -> None:
+def test_SC20_nothing_can_be_done_there_but_read() -> None:
     with ff.serve_metrics([Fake()]) as endpoint:
         for method in ("POST", "PUT", "DELETE"):
             request = urllib.request.Request(endpoint.url, data=b"x" * 10, method=method)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.engine.throttled import ThrottledSession
 from tests.engine.harness import Notes, news, run, them, to, until, us
 from tests.engine.virtual import Virtual, virtual
 
@@ -269,6 +270,44 @@ def test_session_messages_count_if_asked() -> None:
     run(main())
 
 
+def test_rejects_and_resends_count_as_session_messages() -> None:
+    async def main() -> None:
+        options = {"throttle": throttle(6, 60.0, when_full="reject", count_session_messages=True)}
+        async with virtual(bot=options, config={"heart_bt_int": 0}) as v:
+            v.bot.send_nowait(*news(0))
+            v.bot.send_nowait(*news(1))
+            await v.advance()
+            assert v.bot._session._counted == set()  # type: ignore[attr-defined]
+            v.venue._session._say("2", [(7, 2), (16, 3)], v.world.now)
+            v.venue._soon()
+            await v.advance()
+            assert [kind for _, kind, _ in v.sent(admin=True)] == ["A", "B", "B", "B", "B"]
+            v.bot.send_nowait(*news(2))
+            with pytest.raises(ff.Throttled):
+                v.bot.send_nowait(*news(3))
+
+    run(main())
+
+
+def test_what_is_sent_behind_our_own_logon_is_throttled() -> None:
+    """With offline="store" a message may be sent while the answer to our Logon is on its way."""
+    session = ThrottledSession(us(offline="store"), None, ff.Role.INITIATOR, throttle(2, when_full="queue"))
+    now = ff.Now(SECOND, SECOND)
+    assert session.send(*news("stored"), now) == 1
+    assert session.send(*news("stored"), now) == 2
+    assert session.send(*news("stored"), now) == 3
+    session.connected(now)
+    assert [session.send(*news(n), now) for n in range(4)] == [5, 6, 0, 0]
+    answer = [(49, "SIM"), (56, "BOT"), (34, 1), (52, SECOND), (98, 0), (108, 30)]
+    session.receive_data(ff.encode("FIX.4.4", "A", answer), now)
+    assert session.state is ff.State.ACTIVE
+    assert session.next_deadline() == 2 * SECOND
+    assert session.stats().waiting == 2
+    session.poll(ff.Now(2 * SECOND, 2 * SECOND))
+    events: list[Any] = list(session.events())
+    assert [event.msg_seq_num for event in events if type(event) is ff.Released] == [7, 8]
+
+
 def test_messages_stored_while_not_logged_on_are_not_throttled() -> None:
     async def main() -> None:
         async with virtual(venue={"throttle": throttle(1, 60.0)}, config={"offline": "store"}) as v:
@@ -375,7 +414,7 @@ def test_what_is_queued_when_the_session_ends_is_named(end: str) -> None:
     run(main())
 
 
-def test_leaving_the_block_names_what_was_not_sent() -> None:
+def test_leaving_the_block_names_what_was_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         notes = Notes()
         async with virtual(application=notes, bot={"throttle": throttle(1, 60.0, when_full="queue")}) as v:
@@ -383,6 +422,7 @@ def test_leaving_the_block_names_what_was_not_sent() -> None:
                 v.bot.send_nowait(*news(n))
         (unsent,) = notes.named("Unsent")
         assert [message[148] for message in unsent.messages] == ["1"]
+        assert "1 queued messages were not sent" in caplog.text, "also to those who look at no events"
 
     run(main())
 
@@ -554,3 +594,44 @@ def test_no_window_on_the_wire_holds_too_many_whatever_is_done() -> None:
 
     for seed in range(5):
         run(main(seed))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_is_queued_is_sent_or_named_once(seed: int) -> None:
+    """Random sends, ends of connections and pauses: each message is numbered, released or unsent, exactly once."""
+
+    async def main() -> None:
+        rng = random.Random(seed)
+        limits = (ff.RateLimit(5), ff.RateLimit(900, per=1.0, kind="bucket", unit="bytes"))
+        setting = ff.Throttle(limits, when_full="queue", queue_limit=20, count_session_messages=bool(seed % 2))
+        sent: set[str] = set()
+        queued: set[str] = set()
+        refused: set[str] = set()
+        notes = Notes()
+        async with virtual(application=notes, bot={"throttle": setting}, config={"heart_bt_int": 2}) as v:
+            template = v.bot.template("B", [ff.Slot(148), (33, [[(58, "x")]])])
+            for n in range(300):
+                name, pick = f"n{n}", rng.random()
+                if pick < 0.8:
+                    try:
+                        send = v.bot.send_template if pick < 0.3 else v.bot.send_nowait
+                        seq = send(template, name) if pick < 0.3 else send(*news(name))  # type: ignore[arg-type]
+                        (sent if seq else queued).add(name)
+                    except (ff.Throttled, ff.NotActive):
+                        refused.add(name)
+                elif pick < 0.83:
+                    v.bot.drop()
+                elif pick < 0.86:
+                    await v.bot.logout()
+                else:
+                    await v.advance(rng.choice((0, 0.1, 0.7, 3)))
+        released = [event.message[148] for event in notes.named("Released")]
+        unsent = [message[148] for event in notes.named("Unsent") for message in event.messages]
+        assert sorted(released + unsent) == sorted(queued)
+        assert queued, seed
+        numbers = [event.msg_seq_num for event in notes.named("Released")]
+        assert numbers == sorted(set(numbers))
+        on_the_wire = set(v.fields(148)) - {None}
+        assert not on_the_wire & (refused | set(unsent))
+
+    run(main())
