@@ -166,7 +166,7 @@ def _quickfix(
 
 def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], origins: dict[str, Node]) -> None:
     """Add the sessions of a file."""
-    session_keys = {*keys_of(SessionConfig), "role", "store", *TABLES}
+    session_keys = {*keys_of(SessionConfig), "role", "store", "latency", *TABLES}
     reader.table(root, "", ("defaults", "session"), dict.fromkeys(session_keys, "[defaults] or [session.NAME]"))
     defaults = root.value.get("defaults", Node({}, file=root.file))
     named = root.value.get("session", Node({}, file=root.file))
@@ -198,7 +198,9 @@ def _homes(path: str) -> dict[str, str]:
 def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) -> SessionSettings | None:
     before = len(reader.remarks)
     whole = merge(defaults, own)
-    parts: dict[str, Any] = {key: node for key, node in whole.value.items() if key in ("role", "store", *TABLES)}
+    parts: dict[str, Any] = {
+        key: node for key, node in whole.value.items() if key in ("role", "store", "latency", *TABLES)
+    }
     known = keys_of(SessionConfig)
     rest = Node({key: node for key, node in whole.value.items() if key in known}, own.line, path, own.file)
     role = _role(reader, parts.pop("role", None), own, path)
@@ -206,6 +208,10 @@ def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) ->
     if role is not None and unused in own.value:
         reader.remark(own.value[unused], f"{path}.{unused}", f"the role is {role.value}: that has no {unused}")
     found: dict[str, Any] = {"stored": _store(reader, parts.pop("store", None), f"{path}.store")}
+    latency = parts.pop("latency", Node(False))
+    found["latency"] = latency.value
+    if not isinstance(latency.value, bool):
+        reader.remark(latency, f"{path}.latency", f"{latency.value!r} is not allowed: true or false")
     for key, cls in TABLES.items():
         node = parts.get(key)
         if node is not None and node.value != "none" and not (role is not None and key == unused):

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, ge
 from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.engine.config_hooks import DictionaryName, LogonFields, ResendRule
+from fixfast.engine.connection import ConnectionConfig
 from fixfast.session.config import SessionConfig
 from fixfast.session.schedule import Schedule
 
@@ -41,6 +42,8 @@ __all__ = [
 
 #: The path of a file or a directory; in a configuration file it is relative to that file.
 FilePath: TypeAlias = Annotated[str, "path"]
+#: A host, or the path of a Unix socket, which has a slash in it.
+HostOrPath: TypeAlias = Annotated[str, "host"]
 #: A day of the week by its name.
 Weekday: TypeAlias = Annotated[str, "weekday"]
 
@@ -58,6 +61,7 @@ _INSTEAD: Mapping[tuple[type, str], Any] = {
     (SessionConfig, "logon"): LogonFields | None,
     (SessionConfig, "on_resend"): ResendRule | None,
     (SessionConfig, "dictionary"): DictionaryName | None,
+    (ConnectionConfig, "host"): HostOrPath,
     (Schedule, "days"): tuple[Weekday, ...],
     (Schedule, "end_day"): Weekday | None,
 }
@@ -195,7 +199,7 @@ def _said(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(f'"{one}"' for one in inner)
     if origin is Annotated:
-        return "a path" if inner[1] == "path" else '"MON" to "SUN"'
+        return {"path": "a path", "host": "text"}.get(inner[1], '"MON" to "SUN"')
     if hint is Path or origin is PathLike or hint is PathLike:
         return "a path"
     if hint is DictionaryName:

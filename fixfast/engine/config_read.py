@@ -177,6 +177,8 @@ class Reader:
                 return ResendRule(text)
             if one is str:
                 return text
+            if origin is Annotated and inner[1] == "host" and "/" in text:
+                return self.path(text, node)
             if origin is Annotated:
                 return text  # a weekday: Schedule judges it
             if one is DictionaryName:
@@ -318,7 +320,8 @@ class _Noted(Exception):
 
 def _stand_in(key: Key) -> Any:
     kinds: dict[object, object] = {str: "FIX.4.4", int: 1, float: 1.0, bool: False, time: time()}
-    return next((kinds[one] for one in alternatives(key.hint) if one in kinds), ())
+    plain = (get_args(one)[0] if get_origin(one) is Annotated else one for one in alternatives(key.hint))
+    return next((kinds[one] for one in plain if one in kinds), ())
 
 
 def _plain(hint: Any, text: str) -> int | float | bool | None:

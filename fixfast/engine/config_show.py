@@ -21,6 +21,7 @@ def effective(one: SessionSettings) -> Node:
     """Return a session's tables with every key there is. Node.name says "default" where a value is the default."""
     stored = next(iter(nodes_of(Settings({"x": one})).value["session"].value.values())).value["store"].value["kind"]
     found = {"role": Node(one.role.value), **_options(one.config)}
+    found["latency"] = Node(one.latency, name="" if one.latency else "default")
     for name in ("connection", "listen", "log", "throttle"):
         options = getattr(one, name)
         if options is not None:

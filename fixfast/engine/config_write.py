@@ -41,6 +41,8 @@ def nodes_of(settings: Settings) -> Node:
 def _session(one: SessionSettings) -> dict[str, Node]:
     stored = {"kind": Node(_KINDS[type(one.stored)]), **_options(one.stored)}
     found = {"role": Node(one.role.value), **_options(one.config)}
+    if one.latency:
+        found["latency"] = Node(True)
     for name in ("connection", "listen"):
         if getattr(one, name) is not None:
             found[name] = Node(_options(getattr(one, name)))

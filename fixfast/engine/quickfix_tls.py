@@ -212,8 +212,13 @@ def proxied(draft: Draft) -> None:
 
 def source(draft: Draft) -> None:
     """SocketConnectSourceHost, SocketLocalHost and their ports."""
-    text = "is not supported: the system chooses the address to connect from, by its routes"
-    for name in ("SocketConnectSourceHost", "SocketLocalHost", "SocketConnectSourcePort", "SocketLocalPort"):
+    if not draft.initiator:
+        return
+    for name in ("SocketConnectSourceHost", "SocketLocalHost"):
         entry = draft.entry(name)
-        if entry is not None and draft.initiator:
-            draft.say("warning", entry, text)
+        if entry is not None:
+            draft.put("connection.source", entry.value, entry)
+    for name in ("SocketConnectSourcePort", "SocketLocalPort"):
+        entry = draft.entry(name)
+        if entry is not None and entry.value != "0":
+            draft.say("warning", entry, "is not supported: a port that was used is not free again for minutes")
