@@ -34,7 +34,6 @@ __all__ = [
     "Key",
     "Weekday",
     "alternatives",
-    "field_default",
     "givable",
     "keys_of",
     "said_of",
@@ -81,6 +80,7 @@ class Key:
         text: what the class's docstring says of it.
         secret: its value is shown to nobody.
         code_only: why a file cannot give it, "" where it can.
+        assumed: the default is one for files; in code there is none.
     """
 
     name: str
@@ -89,6 +89,7 @@ class Key:
     text: str = ""
     secret: bool = False
     code_only: str = ""
+    assumed: bool = False
 
     @property
     def required(self) -> bool:
@@ -118,6 +119,7 @@ def _keys_of(cls: Any) -> Mapping[str, Key]:
             said.get(field.name, ""),
             bool(_SECRET.search(field.name)) and str in given,
             "" if any(one is not type(None) for one in given) else reasons[0],
+            (cls, field.name) in _DEFAULTS,
         )
     return found
 
@@ -131,11 +133,6 @@ def _hint(cls: type, field: Field[Any]) -> Any:
         return eval(field.type, vars(sys.modules[home.__module__]))  # what typing.get_type_hints does, for one field
     except (TypeError, NameError):
         return Callable
-
-
-def field_default(cls: type[Any], name: str) -> Any:
-    """Return the default that a field of a dataclass has in code, NO_DEFAULT where it has none."""
-    return next(_default(field) for field in fields(cls) if field.name == name)
 
 
 def _default(field: Field[Any]) -> Any:
