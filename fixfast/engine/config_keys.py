@@ -64,6 +64,23 @@ _INSTEAD: Mapping[tuple[type, str], Any] = {
     (Schedule, "days"): tuple[Weekday, ...],
     (Schedule, "end_day"): Weekday | None,
 }
+#: (class, field) -> what is said of that, instead of the docstring
+_TEXTS: Mapping[tuple[type, str], str] = {
+    (SessionConfig, "logon"): (
+        "fields to add to each Logon we send first, in this order: tags with texts, whole numbers, true (Y), false (N). "
+        "A function that signs is for code: `Settings.replace()`."
+    ),
+    (SessionConfig, "on_resend"): (
+        'stored application messages that the peer asks for are all resent, or all gap-filled. "none": D, F and G '
+        "are gap-filled, the rest is resent. A function that decides is for code: `Settings.replace()`."
+    ),
+    (SessionConfig, "dictionary"): (
+        "what describes received messages, see below. Without it: the standard's dictionary of the version."
+    ),
+    (Schedule, "days"): "weekdays on which windows begin.",
+    (Schedule, "start"): "when, local time.",
+    (Schedule, "end"): "until when: at the next such time, on the same day or the next.",
+}
 #: (class, field) -> a default for files, where the class has none
 _DEFAULTS: Mapping[tuple[type, str], Any] = {(Schedule, "days"): tuple(range(7))}
 _SECRET = re.compile(r"password|passphrase|secret(?!_comp_ids)")
@@ -116,7 +133,7 @@ def _keys_of(cls: Any) -> Mapping[str, Key]:
             field.name,
             hint,
             _DEFAULTS.get((cls, field.name), _default(field)),
-            said.get(field.name, ""),
+            _TEXTS.get((cls, field.name)) or said.get(field.name, ""),
             bool(_SECRET.search(field.name)) and str in given,
             "" if any(one is not type(None) for one in given) else reasons[0],
             (cls, field.name) in _DEFAULTS,

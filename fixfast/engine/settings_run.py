@@ -15,6 +15,7 @@ from fixfast.engine.acceptor import Server, serve
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.settings_watch import Watch
 from fixfast.engine.store_choice import SqliteChoice
 from fixfast.engine.wirelog import WireLog, WireTap
 from fixfast.errors import ConfigError
@@ -30,12 +31,13 @@ __all__ = ["Connection", "Servers"]
 class Connection:
     """What Settings.connect() returns: an async context manager, for one use."""
 
-    def __init__(self, chosen: SessionSettings, application: object | None) -> None:
+    def __init__(self, chosen: SessionSettings, application: object | None, watch: Watch) -> None:
         if chosen.connection is None:
             raise ConfigError("session", chosen.name, "an initiator; this one is an acceptor: serve() waits for it")
         self._chosen = chosen
         self._connection = chosen.connection
         self._application = application
+        self._watch = watch
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> LiveSession:
@@ -46,6 +48,7 @@ class Connection:
             options = {"wire_log": log, "throttle": chosen.throttle, "latency": chosen.latency}
             opened = connect(chosen.config, self._connection, self._application, store, **options)  # type: ignore[arg-type]
             live = await stack.enter_async_context(opened)  # closes the store, whatever happens
+            await stack.enter_async_context(self._watch.over(lambda: (live,)))
             self._stack = stack.pop_all()
         return live
 
@@ -80,11 +83,12 @@ class Servers:
     Raises: ConfigError: there is no session; two sessions say different things of one address.
     """
 
-    def __init__(self, chosen: Iterable[SessionSettings], application: object | None) -> None:
+    def __init__(self, chosen: Iterable[SessionSettings], application: object | None, watch: Watch) -> None:
         self._chosen = list(chosen)
         if not self._chosen:
             raise ConfigError("role", "initiator", "acceptor, of at least one session")
         self._application = application
+        self._watch = watch
         self._stack = AsyncExitStack()
         self._databases = _Databases()
         self._places = _places(self._chosen)
@@ -118,6 +122,7 @@ class Servers:
                 servers.append(await stack.enter_async_context(opened))
             self.servers = tuple(servers)
             self.sessions = ChainMap(*(server.sessions for server in servers))  # type: ignore[arg-type]
+            await stack.enter_async_context(self._watch.over(lambda: list(self.sessions.values())))
             self._stack = stack.pop_all()
         return self
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -20,6 +21,7 @@ from fixfast.engine.config_show import effective
 from fixfast.engine.config_write import dump, to_toml
 from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
+from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
 from fixfast.engine.throttle import Throttle
 from fixfast.transport.proxy import ProxyConfig
@@ -268,6 +270,8 @@ def test_what_connect_and_serve_take_is_in_a_file() -> None:
     assert set(inspect.signature(ff.connect).parameters) == {
         "config", "connection", "application", "store", "wire_log", "throttle", "latency",
     }  # fmt: skip
+    assert set(inspect.signature(ff.control).parameters) == {"target"} | set(keys_of(ControlConfig))
+    assert set(inspect.signature(ff.serve_metrics).parameters) == {"source", "registry"} | set(keys_of(MetricsConfig))
     assert set(keys_of(LogConfig)) == set(inspect.signature(ff.WireLog).parameters)
 
 
@@ -537,6 +541,43 @@ def test_what_a_file_says_runs(store: str, write: Any, tmp_path: Path) -> None:
         kept = ff.load_config(tmp_path / "orders.toml").sessions["orders"].store()
         assert kept.load().next_out > 3
         kept.close()
+
+
+def test_control_and_metrics_are_there_while_a_session_runs(write: Any, tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    process = '[control]\npath = "run/bot.sock"\nidle = 5\n[metrics]\nport = 0\n'
+    settings = ff.load_config(write(process + ORDERS + DESK))
+    assert ff.load_config(write(to_toml(settings), "again.toml")) == settings
+    assert said(write("[control]\nidle = 0\n[metrics]\nport = -1\n" + ORDERS)) == [
+        "1: control: path is missing: a path",
+        "2: control.idle: 0 is not allowed: seconds above 0",
+        "4: metrics.port: -1 is not allowed: a whole number from 0 to 65535",
+    ]
+    assert (
+        said(
+            write(process + ORDERS),
+        )
+        == []
+    )
+    both = look_at_config(write(process + ORDERS), write(process + DESK, "desk.toml")).remarks
+    assert [remark.text for remark in both] == ["another file says that already"] * 2
+
+    async def main() -> None:
+        watch = settings._watch
+        assert not (tmp_path / "run" / "bot.sock").exists()
+        async with settings.serve() as servers:
+            assert [session.id.sender_comp_id for session in watch.sessions()] == ["SIM"]
+            text = ORDERS.replace("fix.example.com", HOST).replace("9878", str(servers.port))
+            orders = replace(settings, sessions=ff.load_config(write(text)).sessions)
+            object.__setattr__(orders, "_watch", watch)  # as if the port had been known before
+            async with orders.connect("orders"):
+                assert {session.id.sender_comp_id for session in watch.sessions()} == {"SIM", "BOT"}
+                assert (tmp_path / "run" / "bot.sock").exists()
+            assert len(watch.sessions()) == 1
+        assert not watch.sessions()
+        assert not (tmp_path / "run" / "bot.sock").exists()
+
+    run(main())
 
 
 def test_a_session_with_a_star_is_a_template_for_many(write: Any, tmp_path: Path) -> None:
