@@ -67,7 +67,7 @@ _INSTEAD: Mapping[tuple[type, str], Any] = {
 #: (class, field) -> what is said of that, instead of the docstring
 _TEXTS: Mapping[tuple[type, str], str] = {
     (SessionConfig, "logon"): (
-        "fields to add to each Logon we send first, in this order: tags with texts, whole numbers, true (Y), false (N). "
+        "fields to add to each Logon we send first, in this order: tags with texts, whole numbers, true (Y) or false. "
         "A function that signs is for code: `Settings.replace()`."
     ),
     (SessionConfig, "on_resend"): (
