@@ -187,7 +187,9 @@ def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], 
         if name in sessions:
             reader.remark(own, path, f"there is a session of this name in {origins[name].file} already")
             continue
-        if reader.table(own, path, session_keys, _homes(path)):
+        if not own.is_table:
+            reader.remark(own, path, f"stands outside of a session: [session.NAME] begins one, and {name} is its key")
+        elif reader.table(own, path, session_keys, _homes(path)):
             made = _session(reader, name, defaults, own, path)
             if made is not None:
                 sessions[name], origins[name] = made, merge(defaults, own)

@@ -416,6 +416,8 @@ def test_a_mistake_is_named_with_its_line_key_and_the_way_out(line: str, text: s
          "2: session.orders: connection is missing: a session with the role initiator has one"),
         ("[session.orders]", "[sessions.orders]", "2: sessions: there is no such key; did you mean session?"),
         ("[session.orders]", "", "3: role: there is no such key; it belongs in [defaults] or [session.NAME]"),
+        ("[session.orders]", "[session]",
+         "3: session.role: stands outside of a session: [session.NAME] begins one, and role is its key"),
         ("[session.orders]", "[[session]]", "2: session: write [session.NAME], with a name for each session"),
         ('"FIX.4.4"', '"FIX.9"', (
             "4: begin_string: 'FIX.9' is not allowed: one of FIX.4.0, FIX.4.1, FIX.4.2, FIX.4.3, FIX.4.4, FIXT.1.1"
