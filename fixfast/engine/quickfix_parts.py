@@ -168,6 +168,8 @@ def connect(draft: Draft) -> None:
             draft.say("error", None, f"{name} is missing: an initiator has one")
         else:
             _put_address(draft, key, entry)
+    if draft.entry("HeartBtInt") is None:
+        draft.say("note", None, "no HeartBtInt: 30 seconds are taken")
     others, first = [], None
     for n in range(1, 1000):
         host, port = draft.entry(f"SocketConnectHost{n}"), draft.entry(f"SocketConnectPort{n}")
