@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import fixfast as ff
-from fixfast.engine.config_file import TABLES
+from fixfast.engine.config_file import PROCESS, TABLES
 from fixfast.engine.config_hooks import LogonFields, ResendRule
 from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
 from fixfast.engine.store_choice import JournalChoice, SqliteChoice
@@ -28,7 +28,7 @@ _MARKED = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 def sections() -> Mapping[str, Callable[[], str]]:
     """Return what can stand between markers: name -> what makes its text."""
-    classes: list[type[Any]] = [ff.SessionConfig, *TABLES.values(), JournalChoice, SqliteChoice]
+    classes: list[type[Any]] = [ff.SessionConfig, *TABLES.values(), *PROCESS.values(), JournalChoice, SqliteChoice]
     for cls in classes:  # grows: what is in a table is a table, too
         for key in keys_of(cls).values():
             for one in alternatives(key.hint):

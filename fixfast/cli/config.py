@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -16,7 +16,7 @@ from fixfast.cli.paint import CONTROL, CONTROL_BUT_LINES, Styles, write
 from fixfast.engine.config_file import Loaded, load_config, look_at_config
 from fixfast.engine.config_nodes import Node
 from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.config_show import effective
+from fixfast.engine.config_show import effective, of_process
 from fixfast.engine.config_write import dump
 from fixfast.engine.quickfix_convert import Converted, convert, looks_like_cfg, to_toml_text
 from fixfast.engine.quickfix_numbers import read_numbers, seed
@@ -185,8 +185,8 @@ def _plain(node: Node) -> Any:
     return [_plain(one) for one in node.value] if isinstance(node.value, list) else node.value
 
 
-def _shown(sessions: Iterable[tuple[str, Node]]) -> str:
-    root = Node({"session": Node(dict(sessions))})
+def _shown(process: Mapping[str, Node], sessions: Mapping[str, Node]) -> str:
+    root = Node({**process, "session": Node(sessions)})
     return dump(root, lambda node: "default" if node.name == "default" else "", escape=False)
 
 
@@ -208,13 +208,15 @@ def show(file: str, session: str | None, only_set: bool, as_json: bool, plain: b
         chosen = [settings[session]] if session is not None else list(settings.sessions.values())
     except ConfigError as error:
         raise _fail(str(error)) from None
-    nodes = [(one.name, effective(one)) for one in chosen]
+    sessions = {one.name: effective(one) for one in chosen}
+    process = of_process(settings) if session is None else {}
     if only_set:
-        nodes = [(name, _set(node)) for name, node in nodes]
+        sessions, process = ({name: _set(node) for name, node in nodes.items()} for nodes in (sessions, process))
     if as_json:
-        write(json.dumps({name: _plain(node) for name, node in nodes}, indent=2) + "\n")
+        tables = {name: _plain(node) for name, node in {**process, "session": Node(sessions)}.items()}
+        write(json.dumps(tables, indent=2) + "\n")
     else:
-        write(_shown(nodes), styles=_STYLES, plain=plain)
+        write(_shown(process, sessions), styles=_STYLES, plain=plain)
 
 
 def _set(node: Node) -> Node:

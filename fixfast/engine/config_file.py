@@ -34,13 +34,14 @@ from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.quickfix_convert import convert, looks_like_cfg
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
 from fixfast.engine.settings import Settings
+from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
 from fixfast.engine.store_choice import STORES, StoreChoice
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role
 
-__all__ = ["TABLES", "Loaded", "load_config", "look_at_config"]
+__all__ = ["PROCESS", "TABLES", "Loaded", "load_config", "look_at_config"]
 
 T = TypeVar("T")
 
@@ -51,6 +52,8 @@ TABLES: Mapping[str, type] = {
     "log": LogConfig,
     "throttle": Throttle,
 }
+#: tables of a file that are not a session's
+PROCESS: Mapping[str, type] = {"control": ControlConfig, "metrics": MetricsConfig}
 _ROLES = {role.value: role for role in Role}
 
 
@@ -105,6 +108,7 @@ def look_at_config(
     """
     sessions: dict[str, SessionSettings] = {}
     origins: dict[str, Node] = {}
+    process: dict[str, Any] = {}
     remarks: list[ConfigRemark] = []
     for one in (path, *more):
         name = os.fspath(one)
@@ -122,13 +126,14 @@ def look_at_config(
             continue
         reader = Reader(Path(os.path.abspath(name)).parent, variables)
         _sessions(reader, root, sessions, origins)
+        _process(reader, root, process)
         remarks += sorted(reader.remarks, key=lambda remark: remark.line)
     if not sessions and not remarks:
         remarks.append(ConfigRemark("error", os.fspath(path), 0, "", "there is no session: [session.NAME] begins one"))
     settings = None
     if not any(remark.severity == "error" for remark in remarks):
         try:
-            settings = Settings(sessions)
+            settings = Settings(sessions, **process)
         except ConfigError as error:
             node = origins[str(error.value)]
             remarks.append(ConfigRemark("error", node.file, node.line, f"session.{error.value}", error.allowed))
@@ -166,8 +171,10 @@ def _quickfix(
 
 def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], origins: dict[str, Node]) -> None:
     """Add the sessions of a file."""
-    session_keys = {*keys_of(SessionConfig), "role", "store", *TABLES}
-    reader.table(root, "", ("defaults", "session"), dict.fromkeys(session_keys, "[defaults] or [session.NAME]"))
+    session_keys = {*keys_of(SessionConfig), "role", "store", "latency", *TABLES}
+    reader.table(
+        root, "", ("defaults", "session", *PROCESS), dict.fromkeys(session_keys, "[defaults] or [session.NAME]")
+    )
     defaults = root.value.get("defaults", Node({}, file=root.file))
     named = root.value.get("session", Node({}, file=root.file))
     if not reader.table(defaults, "defaults", session_keys, _homes("defaults")):
@@ -180,10 +187,22 @@ def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], 
         if name in sessions:
             reader.remark(own, path, f"there is a session of this name in {origins[name].file} already")
             continue
-        if reader.table(own, path, session_keys, _homes(path)):
+        if not own.is_table:
+            reader.remark(own, path, f"stands outside of a session: [session.NAME] begins one, and {name} is its key")
+        elif reader.table(own, path, session_keys, _homes(path)):
             made = _session(reader, name, defaults, own, path)
             if made is not None:
                 sessions[name], origins[name] = made, merge(defaults, own)
+
+
+def _process(reader: Reader, root: Node, found: dict[str, Any]) -> None:
+    """Add what a file says of the process: its control socket, its metrics."""
+    for name, cls in PROCESS.items():
+        node = root.value.get(name)
+        if node is not None and name in found:
+            reader.remark(node, name, "another file says that already")
+        elif node is not None:
+            found[name] = reader.build(cls, node, name)
 
 
 def _homes(path: str) -> dict[str, str]:
@@ -198,7 +217,9 @@ def _homes(path: str) -> dict[str, str]:
 def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) -> SessionSettings | None:
     before = len(reader.remarks)
     whole = merge(defaults, own)
-    parts: dict[str, Any] = {key: node for key, node in whole.value.items() if key in ("role", "store", *TABLES)}
+    parts: dict[str, Any] = {
+        key: node for key, node in whole.value.items() if key in ("role", "store", "latency", *TABLES)
+    }
     known = keys_of(SessionConfig)
     rest = Node({key: node for key, node in whole.value.items() if key in known}, own.line, path, own.file)
     role = _role(reader, parts.pop("role", None), own, path)
@@ -206,6 +227,10 @@ def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) ->
     if role is not None and unused in own.value:
         reader.remark(own.value[unused], f"{path}.{unused}", f"the role is {role.value}: that has no {unused}")
     found: dict[str, Any] = {"stored": _store(reader, parts.pop("store", None), f"{path}.store")}
+    latency = parts.pop("latency", Node(False))
+    found["latency"] = latency.value
+    if not isinstance(latency.value, bool):
+        reader.remark(latency, f"{path}.latency", f"{latency.value!r} is not allowed: true or false")
     for key, cls in TABLES.items():
         node = parts.get(key)
         if node is not None and node.value != "none" and not (role is not None and key == unused):

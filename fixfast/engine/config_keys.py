@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, ge
 from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.versions import DictionarySet
 from fixfast.engine.config_hooks import DictionaryName, LogonFields, ResendRule
+from fixfast.engine.connection import ConnectionConfig
 from fixfast.session.config import SessionConfig
 from fixfast.session.schedule import Schedule
 
@@ -33,7 +34,6 @@ __all__ = [
     "Key",
     "Weekday",
     "alternatives",
-    "field_default",
     "givable",
     "keys_of",
     "said_of",
@@ -41,6 +41,8 @@ __all__ = [
 
 #: The path of a file or a directory; in a configuration file it is relative to that file.
 FilePath: TypeAlias = Annotated[str, "path"]
+#: A host, or the path of a Unix socket, which has a slash in it.
+HostOrPath: TypeAlias = Annotated[str, "host"]
 #: A day of the week by its name.
 Weekday: TypeAlias = Annotated[str, "weekday"]
 
@@ -58,8 +60,26 @@ _INSTEAD: Mapping[tuple[type, str], Any] = {
     (SessionConfig, "logon"): LogonFields | None,
     (SessionConfig, "on_resend"): ResendRule | None,
     (SessionConfig, "dictionary"): DictionaryName | None,
+    (ConnectionConfig, "host"): HostOrPath,
     (Schedule, "days"): tuple[Weekday, ...],
     (Schedule, "end_day"): Weekday | None,
+}
+#: (class, field) -> what is said of that, instead of the docstring
+_TEXTS: Mapping[tuple[type, str], str] = {
+    (SessionConfig, "logon"): (
+        "fields to add to each Logon we send first, in this order: tags with texts, whole numbers, true (Y) or false. "
+        "A function that signs is for code: `Settings.replace()`."
+    ),
+    (SessionConfig, "on_resend"): (
+        'stored application messages that the peer asks for are all resent, or all gap-filled. "none": D, F and G '
+        "are gap-filled, the rest is resent. A function that decides is for code: `Settings.replace()`."
+    ),
+    (SessionConfig, "dictionary"): (
+        "what describes received messages, see below. Without it: the standard's dictionary of the version."
+    ),
+    (Schedule, "days"): "weekdays on which windows begin.",
+    (Schedule, "start"): "when, local time.",
+    (Schedule, "end"): "until when: at the next such time, on the same day or the next.",
 }
 #: (class, field) -> a default for files, where the class has none
 _DEFAULTS: Mapping[tuple[type, str], Any] = {(Schedule, "days"): tuple(range(7))}
@@ -77,6 +97,7 @@ class Key:
         text: what the class's docstring says of it.
         secret: its value is shown to nobody.
         code_only: why a file cannot give it, "" where it can.
+        assumed: the default is one for files; in code there is none.
     """
 
     name: str
@@ -85,6 +106,7 @@ class Key:
     text: str = ""
     secret: bool = False
     code_only: str = ""
+    assumed: bool = False
 
     @property
     def required(self) -> bool:
@@ -111,9 +133,10 @@ def _keys_of(cls: Any) -> Mapping[str, Key]:
             field.name,
             hint,
             _DEFAULTS.get((cls, field.name), _default(field)),
-            said.get(field.name, ""),
+            _TEXTS.get((cls, field.name)) or said.get(field.name, ""),
             bool(_SECRET.search(field.name)) and str in given,
             "" if any(one is not type(None) for one in given) else reasons[0],
+            (cls, field.name) in _DEFAULTS,
         )
     return found
 
@@ -127,11 +150,6 @@ def _hint(cls: type, field: Field[Any]) -> Any:
         return eval(field.type, vars(sys.modules[home.__module__]))  # what typing.get_type_hints does, for one field
     except (TypeError, NameError):
         return Callable
-
-
-def field_default(cls: type[Any], name: str) -> Any:
-    """Return the default that a field of a dataclass has in code, NO_DEFAULT where it has none."""
-    return next(_default(field) for field in fields(cls) if field.name == name)
 
 
 def _default(field: Field[Any]) -> Any:
@@ -195,7 +213,7 @@ def _said(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(f'"{one}"' for one in inner)
     if origin is Annotated:
-        return "a path" if inner[1] == "path" else '"MON" to "SUN"'
+        return {"path": "a path", "host": "text"}.get(inner[1], '"MON" to "SUN"')
     if hint is Path or origin is PathLike or hint is PathLike:
         return "a path"
     if hint is DictionaryName:

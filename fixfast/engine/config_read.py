@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from fixfast.dictionary.versions import VERSIONS
 from fixfast.engine.config_hooks import RESEND_RULES, DictionaryFiles, DictionaryName, LogonFields, ResendRule
-from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, field_default, givable, keys_of, said_of
+from fixfast.engine.config_keys import Key, alternatives, givable, keys_of, said_of
 from fixfast.engine.config_nodes import Node
 from fixfast.engine.config_remarks import ConfigRemark, nearest
 from fixfast.errors import ConfigError, DictionaryError
@@ -90,9 +90,9 @@ class Reader:
                 self._take(given, key, inner, _join(path, name))
             elif key.required:
                 self.remark(node, path, f"{name} is missing: {said_of(key.hint)}")
-            elif key.default is not field_default(cls, name):
+            elif key.assumed:
                 given[name] = key.default
-        needed = [name for name in keys if field_default(cls, name) is NO_DEFAULT]
+        needed = [name for name, key in keys.items() if key.required or key.assumed]
         while True:
             # What is required and wrong must not hide what else is: something takes its place.
             stand_ins = {name: _stand_in(keys[name]) for name in needed if name not in given}
@@ -177,6 +177,8 @@ class Reader:
                 return ResendRule(text)
             if one is str:
                 return text
+            if origin is Annotated and inner[1] == "host" and "/" in text:
+                return self.path(text, node)
             if origin is Annotated:
                 return text  # a weekday: Schedule judges it
             if one is DictionaryName:
@@ -318,7 +320,8 @@ class _Noted(Exception):
 
 def _stand_in(key: Key) -> Any:
     kinds: dict[object, object] = {str: "FIX.4.4", int: 1, float: 1.0, bool: False, time: time()}
-    return next((kinds[one] for one in alternatives(key.hint) if one in kinds), ())
+    plain = (get_args(one)[0] if get_origin(one) is Annotated else one for one in alternatives(key.hint))
+    return next((kinds[one] for one in plain if one in kinds), ())
 
 
 def _plain(hint: Any, text: str) -> int | float | bool | None:

@@ -12,7 +12,7 @@ from fixfast.engine.config_write import nodes_of
 from fixfast.engine.session_settings import SessionSettings
 from fixfast.engine.settings import Settings
 
-__all__ = ["MASK", "effective"]
+__all__ = ["MASK", "effective", "of_process"]
 
 MASK = "***"
 
@@ -21,12 +21,19 @@ def effective(one: SessionSettings) -> Node:
     """Return a session's tables with every key there is. Node.name says "default" where a value is the default."""
     stored = next(iter(nodes_of(Settings({"x": one})).value["session"].value.values())).value["store"].value["kind"]
     found = {"role": Node(one.role.value), **_options(one.config)}
+    found["latency"] = Node(one.latency, name="" if one.latency else "default")
     for name in ("connection", "listen", "log", "throttle"):
         options = getattr(one, name)
         if options is not None:
             found[name] = Node(_options(options))
     found["store"] = Node({"kind": stored, **_options(one.stored)})
     return Node(found)
+
+
+def of_process(settings: Settings) -> dict[str, Node]:
+    """Return the tables of a file that are not a session's, with every key there is."""
+    found = {name: getattr(settings, name) for name in ("control", "metrics")}
+    return {name: Node(_options(one)) for name, one in found.items() if one is not None}
 
 
 def _options(options: Any) -> dict[str, Node]:

@@ -35,12 +35,16 @@ def to_toml(settings: Settings) -> str:
 def nodes_of(settings: Settings) -> Node:
     """Return Settings as tables, with what differs from the defaults. Raises: ConfigError, as to_toml()."""
     sessions = {name: Node(_session(one)) for name, one in settings.sessions.items()}
-    return Node({"session": Node(sessions)})
+    process = {name: getattr(settings, name) for name in ("control", "metrics")}
+    tables = {name: Node(_options(one)) for name, one in process.items() if one is not None}
+    return Node({**tables, "session": Node(sessions)})
 
 
 def _session(one: SessionSettings) -> dict[str, Node]:
     stored = {"kind": Node(_KINDS[type(one.stored)]), **_options(one.stored)}
     found = {"role": Node(one.role.value), **_options(one.config)}
+    if one.latency:
+        found["latency"] = Node(True)
     for name in ("connection", "listen"):
         if getattr(one, name) is not None:
             found[name] = Node(_options(getattr(one, name)))

@@ -168,6 +168,8 @@ def connect(draft: Draft) -> None:
             draft.say("error", None, f"{name} is missing: an initiator has one")
         else:
             _put_address(draft, key, entry)
+    if draft.entry("HeartBtInt") is None:
+        draft.say("note", None, "no HeartBtInt: 30 seconds are taken")
     others, first = [], None
     for n in range(1, 1000):
         host, port = draft.entry(f"SocketConnectHost{n}"), draft.entry(f"SocketConnectPort{n}")
@@ -260,11 +262,16 @@ def log(draft: Draft) -> None:
 
 
 def template(draft: Draft) -> None:
-    """AcceptorTemplate, DynamicSessions."""
-    for name in ("AcceptorTemplate", "DynamicSessions"):
-        entry = draft.entry(name)
-        if entry is not None and draft.flag(name, False):
-            draft.say("error", entry, "templates are not supported: give serve() an application with authenticate()")
+    """AcceptorTemplate: a session that stands for many. DynamicSessions has none to take their options from."""
+    entry = draft.entry("AcceptorTemplate")
+    is_one = entry is not None and draft.flag("AcceptorTemplate", False) and not draft.initiator
+    if is_one and "*" not in draft.text("SenderCompID") + draft.text("TargetCompID"):
+        draft.put("target_comp_id", "*", entry)
+        text = f"anybody may log on, to {draft.text('SenderCompID')}: give the program authenticate(), or TargetCompID"
+        draft.say("warning", entry, f"{text} a pattern such as DESK*")
+    entry = draft.entry("DynamicSessions")
+    if entry is not None and draft.flag("DynamicSessions", False):
+        draft.say("warning", entry, "is not supported: add a [SESSION] with AcceptorTemplate=Y and TargetCompID=*")
 
 
 def policy(draft: Draft) -> None:

@@ -138,10 +138,10 @@ SocketConnectPort | CJNG | *connect | `connection.port`; SocketConnectPort1, ...
 SocketConnectTimeout | J | connection.connect_timeout (seconds) |
 SocketTimeout | G | connection.connect_timeout (duration) |
 SocketConnectProtocol | J | no =TCP | There is no VM_PIPE: TCP over the loopback.
-SocketConnectSourceHost | C | *source | the address to connect from
-SocketConnectSourcePort | C | *source | the port to connect from
-SocketLocalHost | J | *source | the address to connect from
-SocketLocalPort | J | *source | the port to connect from
+SocketConnectSourceHost | C | *source | `connection.source`: an address
+SocketConnectSourcePort | C | *source | Not supported: a port that was used is not free again for minutes.
+SocketLocalHost | J | *source | `connection.source`: an address
+SocketLocalPort | J | *source | Not supported, as SocketConnectSourcePort.
 ReconnectInterval | CJNG | *reconnect | `connection.reconnect`; of a list of steps (5;3x10;60) the first and the
     last: waits grow from one to the other
 HostSelectionPolicy | C | *policy | PRIORITY and ROUND_ROBIN: `connection.alternatives` are tried in turn, from the
@@ -159,7 +159,7 @@ SocketAcceptProtocol | J | no =TCP | There is no VM_PIPE: TCP over the loopback.
 SocketReuseAddress | CJ | same | SO_REUSEADDR is set.
 AllowedRemoteAddresses | J | listen.allow (list) | Addresses and networks; no host names.
 AcceptorTemplate | J | *template | Y: a template for sessions that are not listed; a CompID of `*` is anybody
-DynamicSessions | G | *template | Y: a template for sessions that are not listed
+DynamicSessions | G | *template | Not supported: a [SESSION] with AcceptorTemplate=Y says which.
 DynamicQualifier | G | no =N | Two connections of one identity are refused: give them SenderSubIDs, or CompIDs.
 UseTCPProxy | G | *proxied | Y: the PROXY protocol of a load balancer, from the addresses of TrustedProxyAddresses
     only

@@ -35,10 +35,12 @@ def tls(draft: Draft) -> None:
         entry = draft.entry(name)
         if entry is None or role not in ("", "initiator" if draft.initiator else "acceptor"):
             continue
-        key = ("ca_file" if draft.initiator else "client_ca") if key == "ca" else key
+        if key == "ca":
+            key = _authority(draft, entry)
         if name == "SSLCACertificate" and not os.path.exists(entry.value):
             draft.say("error", entry, "a file in PEM; a name in the store of Windows is not looked up: export it")
-        draft.put(f"{place}.{key}", entry.value, entry)
+        if key:
+            draft.put(f"{place}.{key}", entry.value, entry)
     _names(draft, place)
     _protocols(draft, place)
     _clients(draft, place)
@@ -59,7 +61,33 @@ def _wanted(draft: Draft) -> bool:
             return draft.flag(name, False)
     role = "initiator" if draft.initiator else "acceptor"
     files = [name for name, (_, whose) in _FILES.items() if whose in ("", role)]
-    return any(draft.entry(name) is not None for name in (*files, "SSLCertificate"))
+    first = next(filter(None, map(draft.entry, (*files, "SSLCertificate"))), None)
+    if first is not None:
+        draft.say("note", first, "TLS is spoken, because this is given; SocketUseSSL=N: it is not")
+    return first is not None
+
+
+def _authority(draft: Draft, entry: Entry) -> str:
+    """Return the key for who vouches for the peer; "" where an acceptor does not ask for certificates."""
+    if draft.initiator:
+        return "ca_file"
+    if _asks_clients(draft):
+        return "client_ca"
+    draft.say(
+        "note", entry, "is not used: clients are not asked for certificates (CertificateVerifyLevel, NeedClientAuth)"
+    )
+    return ""
+
+
+def _asks_clients(draft: Draft) -> bool:
+    """Whether an acceptor asks for certificates: each engine has its own setting, and its own default."""
+    level = draft.text("CertificateVerifyLevel")
+    if level:
+        return level != "0"
+    for name in ("NeedClientAuth", "SSLRequireClientCertificate"):
+        if draft.entry(name) is not None:
+            return draft.flag(name, False)
+    return any(draft.entry(name) is not None for name in ("SocketCAFile", "SSLCACertificate"))
 
 
 def _names(draft: Draft, place: str) -> None:
@@ -112,6 +140,12 @@ def _clients(draft: Draft, place: str) -> None:
         entry = draft.entry(name)
         if entry is not None and draft.flag(name, False):
             draft.put(f"{place}.client_certificate", "required", entry)
+    entry = draft.entry("SSLCertificate")
+    if entry is not None and not any(map(draft.entry, ("SSLRequireClientCertificate", "SSLCACertificate"))):
+        text = (
+            "QuickFIX/n asks clients for certificates, unless SSLRequireClientCertificate=N; say that, or who vouches"
+        )
+        draft.say("warning", entry, f"{text} for them (SSLCACertificate): nobody is asked")
 
 
 def _refused(draft: Draft) -> None:
@@ -146,7 +180,9 @@ def _stores(draft: Draft, place: str) -> None:
         pem = f"{os.path.splitext(entry.value)[0]}.pem"
         if entry.value.lower().endswith((".pem", ".crt")):
             pem = entry.value
-        key = ("ca_file" if draft.initiator else "client_ca") if key == "ca" else key
+        key = _authority(draft, entry) if key == "ca" else key
+        if not key:
+            continue
         draft.put(f"{place}.{key}", pem, entry)
         if pem != entry.value and not os.path.exists(pem):
             draft.say("error", entry, f"key stores are not read; make {pem} of it: {_command(draft, name, entry, pem)}")
@@ -212,8 +248,13 @@ def proxied(draft: Draft) -> None:
 
 def source(draft: Draft) -> None:
     """SocketConnectSourceHost, SocketLocalHost and their ports."""
-    text = "is not supported: the system chooses the address to connect from, by its routes"
-    for name in ("SocketConnectSourceHost", "SocketLocalHost", "SocketConnectSourcePort", "SocketLocalPort"):
+    if not draft.initiator:
+        return
+    for name in ("SocketConnectSourceHost", "SocketLocalHost"):
         entry = draft.entry(name)
-        if entry is not None and draft.initiator:
-            draft.say("warning", entry, text)
+        if entry is not None:
+            draft.put("connection.source", entry.value, entry)
+    for name in ("SocketConnectSourcePort", "SocketLocalPort"):
+        entry = draft.entry(name)
+        if entry is not None and entry.value != "0":
+            draft.say("warning", entry, "is not supported: a port that was used is not free again for minutes")

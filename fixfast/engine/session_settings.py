@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
-from fixfast.engine.allow import AllowList
+from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.config_keys import FilePath
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening
+from fixfast.engine.patterns import Templates
 from fixfast.engine.store_choice import JournalChoice, StoreChoice
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirefile import Rotation
@@ -30,7 +32,8 @@ class ListenConfig(Listening):
     Args:
         tls: a certificate, and what is wanted of clients; None: plain TCP.
         limits: what strangers may cost before they are logged on.
-        allow: addresses and networks that may connect, such as "10.0.0.0/8"; None: all.
+        allow: addresses and networks that may connect, such as "10.0.0.0/8"; or a table of peers' SenderCompIDs, in
+            which `*` stands for any text, with such an array each; None: all.
         proxies: addresses and networks, "unix" for `path`, of load balancers that begin each connection with a PROXY
             header, which is required of them.
 
@@ -39,7 +42,7 @@ class ListenConfig(Listening):
 
     tls: TlsConfig | ssl.SSLContext | None = None
     limits: Limits = field(default_factory=Limits)
-    allow: tuple[str, ...] | None = None
+    allow: Iterable[str] | Mapping[str, Iterable[str]] | None = None
     proxies: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +52,7 @@ class ListenConfig(Listening):
         if isinstance(self.tls, TlsConfig) and self.tls.certificate is None:
             raise ConfigError("tls", "tls", "with a certificate: an acceptor has one")
         if self.allow is not None:
-            AllowList(self.allow)
+            Allow(self.allow)
         if self.proxies is not None:
             AllowList(self.proxies, "proxies")
 
@@ -100,6 +103,7 @@ class SessionSettings:
         stored: which store it has; `store()` opens it.
         log: where its messages are logged; None: nowhere.
         throttle: how fast it may send application messages; None: as fast as it likes.
+        latency: whether it is measured how long messages take through fixfast.
     """
 
     name: str
@@ -110,12 +114,22 @@ class SessionSettings:
     stored: StoreChoice = field(default_factory=JournalChoice)
     log: LogConfig | None = None
     throttle: Throttle | None = None
+    latency: bool = False
 
     def __post_init__(self) -> None:
         initiator = self.role is Role.INITIATOR
         if initiator == (self.connection is None) or initiator != (self.listen is None):
             wanted = "connection and no listen" if initiator else "listen and no connection"
             raise ConfigError("role", self.role.value, f"a session with {wanted}")
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it stands for many sessions of an acceptor: there is a `*` in a CompID."""
+        return self.role is Role.ACCEPTOR and "*" in self.config.sender_comp_id + self.config.target_comp_id
+
+    def fits(self, identity: SessionID) -> bool:
+        """Return whether a session is one that this template stands for."""
+        return Templates((self.config,)).config_for(identity) is not None
 
     @property
     def session_id(self) -> SessionID:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.session_settings import SessionSettings
 from fixfast.engine.settings_run import Connection, Servers
+from fixfast.engine.settings_watch import ControlConfig, MetricsConfig, Watch
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role, SessionID
@@ -21,14 +22,21 @@ __all__ = ["Settings"]
 class Settings:
     """What a configuration file says: sessions by their names, in its order.
 
-    Attributes: sessions: {name: SessionSettings}.
+    Attributes:
+        sessions: {name: SessionSettings}.
+        control: a control socket for those that run; None: there is none.
+        metrics: an OpenMetrics endpoint for those that run; None: there is none.
 
     Raises: ConfigError: two sessions have one identity and one role.
     """
 
     sessions: Mapping[str, SessionSettings]
+    control: ControlConfig | None = None
+    metrics: MetricsConfig | None = None
+    _watch: Watch = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_watch", Watch(self.control, self.metrics))
         object.__setattr__(self, "sessions", MappingProxyType(dict(self.sessions)))
         seen: dict[tuple[Role, SessionID], str] = {}
         for name, one in self.sessions.items():
@@ -53,7 +61,7 @@ class Settings:
             if option not in keys_of(SessionConfig):
                 raise ConfigError(option, "", "an option of SessionConfig")
         changed = replace(chosen, config=replace(chosen.config, **options))
-        return Settings({**self.sessions, name: changed})
+        return replace(self, sessions={**self.sessions, name: changed})
 
     def connect(self, name: str, application: object | None = None) -> Connection:
         """Connect an initiator: `async with settings.connect("orders", application) as session: ...`.
@@ -63,7 +71,7 @@ class Settings:
         Raises: ConfigError: there is no such session, or it is an acceptor's. On entering: what connect() raises,
             StoreError, OSError: the wire log cannot be opened.
         """
-        return Connection(self[name], application)
+        return Connection(self[name], application, self._watch)
 
     def serve(self, application: object | None = None) -> Servers:
         """Wait for all sessions of the role acceptor: `async with settings.serve(application) as servers: ...`.
@@ -73,4 +81,4 @@ class Settings:
         Raises: ConfigError: there is no acceptor; two sessions say different things of one address. On entering: what
             serve() raises.
         """
-        return Servers([one for one in self.sessions.values() if one.role is Role.ACCEPTOR], application)
+        return Servers([one for one in self.sessions.values() if one.role is Role.ACCEPTOR], application, self._watch)

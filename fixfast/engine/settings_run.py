@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -14,8 +15,8 @@ from fixfast.engine.acceptor import Server, serve
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.settings_watch import Watch
 from fixfast.engine.store_choice import SqliteChoice
-from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog, WireTap
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
@@ -30,12 +31,13 @@ __all__ = ["Connection", "Servers"]
 class Connection:
     """What Settings.connect() returns: an async context manager, for one use."""
 
-    def __init__(self, chosen: SessionSettings, application: object | None) -> None:
+    def __init__(self, chosen: SessionSettings, application: object | None, watch: Watch) -> None:
         if chosen.connection is None:
             raise ConfigError("session", chosen.name, "an initiator; this one is an acceptor: serve() waits for it")
         self._chosen = chosen
         self._connection = chosen.connection
         self._application = application
+        self._watch = watch
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> LiveSession:
@@ -43,9 +45,10 @@ class Connection:
         async with AsyncExitStack() as stack:
             log = stack.enter_context(chosen.log.open()) if chosen.log is not None else None
             store = await _opened(chosen)
-            options = {"wire_log": log, "throttle": chosen.throttle}
+            options = {"wire_log": log, "throttle": chosen.throttle, "latency": chosen.latency}
             opened = connect(chosen.config, self._connection, self._application, store, **options)  # type: ignore[arg-type]
             live = await stack.enter_async_context(opened)  # closes the store, whatever happens
+            await stack.enter_async_context(self._watch.over(lambda: (live,)))
             self._stack = stack.pop_all()
         return live
 
@@ -80,14 +83,15 @@ class Servers:
     Raises: ConfigError: there is no session; two sessions say different things of one address.
     """
 
-    def __init__(self, chosen: Iterable[SessionSettings], application: object | None) -> None:
-        self._chosen = {one.session_id: one for one in chosen}
+    def __init__(self, chosen: Iterable[SessionSettings], application: object | None, watch: Watch) -> None:
+        self._chosen = list(chosen)
         if not self._chosen:
             raise ConfigError("role", "initiator", "acceptor, of at least one session")
         self._application = application
+        self._watch = watch
         self._stack = AsyncExitStack()
-        self._databases: dict[SqliteChoice, SqliteDatabase] = {}
-        self._places = list(_places(self._chosen.values()))
+        self._databases = _Databases()
+        self._places = _places(self._chosen)
         self.servers: tuple[Server, ...] = ()
         self.sessions: Mapping[SessionID, LiveSession] = {}
 
@@ -97,22 +101,28 @@ class Servers:
         return self.servers[0].port
 
     async def __aenter__(self) -> Servers:
-        configs = await asyncio.to_thread(_with_dictionaries, [one.config for one in self._chosen.values()])
+        chosen = await asyncio.to_thread(_with_dictionaries, self._chosen)
         async with AsyncExitStack() as stack:
-            stack.callback(self._close_databases)
-            logs = {choice: stack.enter_context(choice.open()) for choice in self._logs()}
-            wire_log = _SessionLogs({i: logs[one.log] for i, one in self._chosen.items() if one.log is not None})
+            stack.callback(self._databases.close)
+            choices = dict.fromkeys(one.log for one in chosen if one.log is not None)
+            logs = {choice: stack.enter_context(choice.open()) for choice in choices}
             servers = []
             for place in self._places:
-                here = [config for config in configs if self._chosen[config.session_id].listen == place]
-                options = {field.name: getattr(place, field.name) for field in fields(place)}
-                taps = wire_log if logs else None
+                here = _Chosen([one for one in chosen if one.listen == place])
                 opened = serve(
-                    self._application, here, stores=self._store, wire_log=taps, throttle=self._throttle, **options
+                    self._application,
+                    [one.config for one in here.all if not one.is_template],
+                    templates=[one.config for one in here.all if one.is_template],
+                    stores=lambda config, here=here: self._databases.store(here.of(config.session_id), config),  # type: ignore[misc]
+                    wire_log=_SessionLogs(here, logs) if logs else None,
+                    throttle=lambda config, here=here: here.of(config.session_id).throttle,  # type: ignore[misc]
+                    latency=any(one.latency for one in here.all),
+                    **{field.name: getattr(place, field.name) for field in fields(place)},
                 )
                 servers.append(await stack.enter_async_context(opened))
             self.servers = tuple(servers)
             self.sessions = ChainMap(*(server.sessions for server in servers))  # type: ignore[arg-type]
+            await stack.enter_async_context(self._watch.over(lambda: list(self.sessions.values())))
             self._stack = stack.pop_all()
         return self
 
@@ -121,29 +131,46 @@ class Servers:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
-    def _throttle(self, config: SessionConfig) -> Throttle | None:
-        return self._chosen[config.session_id].throttle
 
-    def _logs(self) -> list[LogConfig]:
-        return list(dict.fromkeys(one.log for one in self._chosen.values() if one.log is not None))
+class _Chosen:
+    """The sessions of a file that are waited for at one address. `all`: in the order of the file, one at least."""
 
-    def _store(self, config: SessionConfig) -> Store:
-        """Open the store of a session; sessions with one SQLite file share the database. One thread at a time calls."""
-        chosen = self._chosen[config.session_id]
-        if not isinstance(chosen.stored, SqliteChoice):
-            return chosen.store()
-        database = self._databases.get(chosen.stored)
-        if database is None:
-            database = self._databases[chosen.stored] = chosen.stored.database()
-        return SqliteStore(database, session_id=config.session_id)
+    def __init__(self, chosen: list[SessionSettings]) -> None:
+        self.all = chosen
+        self._by_id = {one.session_id: one for one in chosen}
 
-    def _close_databases(self) -> None:
-        while self._databases:
-            self._databases.popitem()[1].close()
+    def of(self, identity: SessionID) -> SessionSettings:
+        """Return what holds for a session: its own settings, its template's, or, where authenticate() gave it, those of
+        the first session."""
+        found = self._by_id.get(identity)
+        return found or next((one for one in self.all if one.is_template and one.fits(identity)), self.all[0])
 
 
-def _places(chosen: Iterable[SessionSettings]) -> Iterable[ListenConfig]:
-    """Yield the addresses to listen on. Raises: ConfigError: two sessions say different things of one."""
+class _Databases:
+    """The SQLite databases that sessions share. Stores are opened in several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[SqliteChoice, SqliteDatabase] = {}
+
+    def store(self, chosen: SessionSettings, config: SessionConfig) -> Store:
+        """Open the store of a session."""
+        choice = chosen.stored
+        if not isinstance(choice, SqliteChoice):
+            return choice.open(config.session_id)
+        with self._lock:
+            if choice not in self._open:
+                self._open[choice] = choice.database()
+        return SqliteStore(self._open[choice], session_id=config.session_id)
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def _places(chosen: Iterable[SessionSettings]) -> list[ListenConfig]:
+    """Return the addresses to listen on. Raises: ConfigError: two sessions say different things of one."""
     found: dict[object, tuple[ListenConfig, str]] = {}
     for one in chosen:
         assert one.listen is not None
@@ -154,30 +181,37 @@ def _places(chosen: Iterable[SessionSettings]) -> Iterable[ListenConfig]:
     return [place for place, _ in found.values()]
 
 
-def _with_dictionaries(configs: list[SessionConfig]) -> list[SessionConfig]:
-    """Return the configs with the dictionaries that they name: one that many name is read once."""
-    names = {config.dictionary for config in configs if isinstance(config.dictionary, str)}
+def _with_dictionaries(chosen: list[SessionSettings]) -> list[SessionSettings]:
+    """Return the settings with the dictionaries that they name: one that many name is read once."""
+    names = {one.config.dictionary for one in chosen if isinstance(one.config.dictionary, str)}
     loaded = {name: load_dictionary(name) for name in sorted(names)}
     return [
-        replace(config, dictionary=loaded[config.dictionary]) if isinstance(config.dictionary, str) else config
-        for config in configs
+        replace(one, config=replace(one.config, dictionary=loaded[one.config.dictionary]))
+        if isinstance(one.config.dictionary, str)
+        else one
+        for one in chosen
     ]
 
 
 class _SessionLogs(WireLog):
     """The wire logs of the sessions of a server, each of which may have its own, or none. They are not its to close."""
 
-    def __init__(self, logs: Mapping[SessionID, WireLog]) -> None:
+    def __init__(self, chosen: _Chosen, logs: Mapping[LogConfig, WireLog]) -> None:
+        self._chosen = chosen
         self._logs = logs
+
+    def _of(self, session_id: SessionID) -> WireLog | None:
+        choice = self._chosen.of(session_id).log
+        return self._logs[choice] if choice is not None else None
 
     def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
         """Return the tap of one new connection."""
-        log = self._logs.get(session_id)
+        log = self._of(session_id)
         return log.tap(session_id, max_message_size) if log is not None else _NoTap()
 
     def note(self, session_id: SessionID, text: str) -> None:
         """Write a note into the session's log, if it has one."""
-        log = self._logs.get(session_id)
+        log = self._of(session_id)
         if log is not None:
             log.note(session_id, text)
 

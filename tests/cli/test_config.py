@@ -153,7 +153,10 @@ def test_show_has_every_option_defaults_marked_secrets_masked() -> None:
         "port = 9878", "", "[session.orders.store]", 'kind = "memory"',
     ]  # fmt: skip
     out, _ = run("show", "x.toml", "--json")
-    assert json.loads(out)["orders"]["connection"]["port"] == 9878
+    assert json.loads(out)["session"]["orders"]["connection"]["port"] == 9878
+    Path("x.toml").write_text("[metrics]\nport = 9464\n" + TOML)
+    out, _ = run("show", "x.toml", "--set")
+    assert out.startswith("[metrics]\nport = 9464\n\n[session.orders]\n")
     _, said = run("show", "x.toml", "nobody", status=2)
     assert said == "fixfast config: session='nobody' is not allowed: one of orders\n"
     Path("x.toml").write_text("[session")

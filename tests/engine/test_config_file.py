@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -16,11 +17,14 @@ import fixfast as ff
 from fixfast.engine.config_file import look_at_config
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.config_nodes import Node
+from fixfast.engine.config_show import effective
 from fixfast.engine.config_write import dump, to_toml
 from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
+from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
 from fixfast.engine.throttle import Throttle
+from fixfast.transport.proxy import ProxyConfig
 from fixfast.transport.tls import TlsConfig
 from tests.engine.harness import HOST, Notes, news, run, until
 
@@ -165,6 +169,9 @@ SAMPLES: dict[str, Any] = {
     "proxies": ["unix"],
     "LogConfig.queue_bytes": 1 << 20,
     "max_size": 1 << 20,
+    "source": "192.0.2.1",
+    "kind": "http",
+    "ConnectionConfig.proxy": "socks5://me:secret@h:1080",
     "Schedule.logon": {"start": "03:10", "end": "03:20"},
     "inbound": {"count": 50, "kind": "bucket"},
 }
@@ -182,6 +189,11 @@ TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     (("listen", "limits"), Limits, {}),
     (("log",), LogConfig, {"path": "/x"}),
     (("throttle",), Throttle, {"limits": [{"count": 1}]}),
+    (
+        ("connection", "proxy"),
+        ProxyConfig,
+        {"kind": "socks5", "host": "h", "port": 1, "username": "u", "password": "p"},
+    ),
     (("connection", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
     (("listen", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
     (("store",), JournalChoice, {"kind": "journal"}),
@@ -250,6 +262,20 @@ def test_options_of_stores_are_those_of_their_classes() -> None:
             assert name == "path" or key.default == taken[name].default
 
 
+def test_what_connect_and_serve_take_is_in_a_file() -> None:
+    """A new argument of theirs becomes a field of ListenConfig or SessionSettings, or is named here."""
+    import inspect
+
+    by_session = {"stores", "wire_log", "throttle", "latency", "templates", "configs", "application"}
+    assert set(inspect.signature(ff.serve).parameters) == by_session | set(keys_of(ListenConfig))
+    assert set(inspect.signature(ff.connect).parameters) == {
+        "config", "connection", "application", "store", "wire_log", "throttle", "latency",
+    }  # fmt: skip
+    assert set(inspect.signature(ff.control).parameters) == {"target"} | set(keys_of(ControlConfig))
+    assert set(inspect.signature(ff.serve_metrics).parameters) == {"source", "registry"} | set(keys_of(MetricsConfig))
+    assert set(keys_of(LogConfig)) == set(inspect.signature(ff.WireLog).parameters)
+
+
 def test_the_environment_is_put_into_texts(write: Any) -> None:
     path = write(ORDERS.replace('"BOT"', '"${WHO}-${N:-1}$${x}"').replace("9878", '"${PORT}"') + 'username = "a$b"')
     one = ff.load_config(path, environ={"WHO": "BOT", "PORT": "77"}).sessions["orders"]
@@ -289,6 +315,19 @@ def test_a_secret_that_others_may_read_is_refused(write: Any, tmp_path: Path) ->
     path = write(ORDERS + 'password = { file = "venue.secret" }')
     with pytest.raises(ff.ConfigFileError, match=r"others may read .*venue\.secret \(mode 0644\): chmod 600 it"):
         ff.load_config(path)
+
+
+def test_the_url_of_a_proxy_does_not_tell_its_password(write: Any) -> None:
+    path = write(ORDERS.replace("9878", '9878, proxy = "socks5://me:hunter2@h:port"'))
+    (found,) = said(path)
+    assert found.startswith("8: connection.proxy: 'socks5://***@h:port' is not allowed: ")
+    path = write(ORDERS.replace("9878", '9878, proxy = "socks5://me:hunter2@h:1080"'))
+    settings = ff.load_config(path)
+    assert "hunter2" not in repr(settings) + repr(effective(settings["orders"]))
+    connection = settings["orders"].connection
+    assert connection is not None
+    assert connection.proxy == ProxyConfig("socks5", "h", 1080, "me", "hunter2")
+    assert ff.load_config(write(to_toml(settings), "again.toml")) == settings
 
 
 def test_what_is_said_of_a_secret_does_not_tell_it(write: Any, tmp_path: Path) -> None:
@@ -378,6 +417,8 @@ def test_a_mistake_is_named_with_its_line_key_and_the_way_out(line: str, text: s
          "2: session.orders: connection is missing: a session with the role initiator has one"),
         ("[session.orders]", "[sessions.orders]", "2: sessions: there is no such key; did you mean session?"),
         ("[session.orders]", "", "3: role: there is no such key; it belongs in [defaults] or [session.NAME]"),
+        ("[session.orders]", "[session]",
+         "3: session.role: stands outside of a session: [session.NAME] begins one, and role is its key"),
         ("[session.orders]", "[[session]]", "2: session: write [session.NAME], with a name for each session"),
         ('"FIX.4.4"', '"FIX.9"', (
             "4: begin_string: 'FIX.9' is not allowed: one of FIX.4.0, FIX.4.1, FIX.4.2, FIX.4.3, FIX.4.4, FIXT.1.1"
@@ -503,6 +544,100 @@ def test_what_a_file_says_runs(store: str, write: Any, tmp_path: Path) -> None:
         kept = ff.load_config(tmp_path / "orders.toml").sessions["orders"].store()
         assert kept.load().next_out > 3
         kept.close()
+
+
+def test_control_and_metrics_are_there_while_a_session_runs(write: Any, tmp_path: Path) -> None:
+    pytest.importorskip("prometheus_client")
+    process = '[control]\npath = "run/bot.sock"\nidle = 5\n[metrics]\nport = 0\n'
+    settings = ff.load_config(write(process + ORDERS + DESK))
+    assert ff.load_config(write(to_toml(settings), "again.toml")) == settings
+    assert said(write("[control]\nidle = 0\n[metrics]\nport = -1\n" + ORDERS)) == [
+        "1: control: path is missing: a path",
+        "2: control.idle: 0 is not allowed: seconds above 0",
+        "4: metrics.port: -1 is not allowed: a whole number from 0 to 65535",
+    ]
+    assert (
+        said(
+            write(process + ORDERS),
+        )
+        == []
+    )
+    both = look_at_config(write(process + ORDERS), write(process + DESK, "desk.toml")).remarks
+    assert [remark.text for remark in both] == ["another file says that already"] * 2
+
+    async def main() -> None:
+        watch = settings._watch
+        assert not (tmp_path / "run" / "bot.sock").exists()
+        async with settings.serve() as servers:
+            assert [session.id.sender_comp_id for session in watch.sessions()] == ["SIM"]
+            text = ORDERS.replace("fix.example.com", HOST).replace("9878", str(servers.port))
+            orders = replace(settings, sessions=ff.load_config(write(text)).sessions)
+            object.__setattr__(orders, "_watch", watch)  # as if the port had been known before
+            async with orders.connect("orders"):
+                assert {session.id.sender_comp_id for session in watch.sessions()} == {"SIM", "BOT"}
+                assert (tmp_path / "run" / "bot.sock").exists()
+            assert len(watch.sessions()) == 1
+        assert not watch.sessions()
+        assert not (tmp_path / "run" / "bot.sock").exists()
+
+    run(main())
+
+
+def test_a_session_with_a_star_is_a_template_for_many(write: Any, tmp_path: Path) -> None:
+    class Guard(Notes):
+        def authenticate(self, request: ff.LogonRequest) -> ff.SessionConfig | ff.Refuse:
+            if request.config is None:
+                return ff.SessionConfig("FIX.4.2", request.session_id.sender_comp_id, "STRANGER")
+            return request.config
+
+    listed = DESK.replace('"memory"', '{ kind = "sqlite", path = "all.db" }').replace("session.desk", "session.listed")
+    template = (
+        listed.replace("session.listed", "session.any").replace('"BOT"', '"DESK*"') + 'log = { path = "any.log" }'
+    )
+    desk = ff.load_config(write(listed + template + "\nlatency = true", "desk.toml"))
+    assert [one.is_template for one in desk.sessions.values()] == [False, True]
+
+    async def main() -> None:
+        heard = Guard()
+        async with desk.serve(heard) as servers:
+            assert len(servers.servers) == 1
+            for name, version in (
+                ("BOT", "FIX.4.4"),
+                ("DESK1", "FIX.4.4"),
+                ("DESK2", "FIX.4.4"),
+                ("STRANGER", "FIX.4.2"),
+            ):
+                text = (
+                    ORDERS.replace("fix.example.com", HOST)
+                    .replace("9878", str(servers.port))
+                    .replace('"BOT"', f'"{name}"')
+                )
+                bot = ff.load_config(write(text.replace("FIX.4.4", version)))
+                async with bot.connect("orders") as session:
+                    session.send_nowait(*news(name))
+                    await until(lambda n=name: n in heard.headlines)  # type: ignore[misc]
+
+    run(main())
+    log = (tmp_path / "any.log").read_text()
+    assert "DESK1" in log
+    assert "BOT" not in log
+    for peer in ("BOT", "DESK1", "DESK2"):
+        store = desk.sessions["listed"].stored.open(ff.SessionID("FIX.4.4", "SIM", peer))
+        assert store.load().received > 2
+        store.close()
+
+
+def test_a_unix_socket_is_beside_the_file(write: Any, tmp_path: Path) -> None:
+    desk = ff.load_config(write(DESK.replace("port = 0", 'path = "desk.sock"'), "desk.toml"))
+    text = ORDERS.replace('"fix.example.com", port = 9878', '"./desk.sock", port = 0')
+    bot = ff.load_config(write(text))
+
+    async def main() -> None:
+        async with desk.serve(), bot.connect("orders") as session:
+            assert session.active
+
+    run(main())
+    assert bot["orders"].connection == ff.ConnectionConfig(str(tmp_path / "desk.sock"), 0)
 
 
 def test_sessions_of_two_addresses_have_two_servers(write: Any) -> None:

@@ -18,6 +18,7 @@ from fixfast.engine.quickfix_cfg import parse_cfg
 from fixfast.engine.quickfix_convert import PARTS, convert, to_toml_text
 from fixfast.engine.quickfix_draft import CONVERTERS
 from fixfast.engine.quickfix_settings import SETTINGS, nearest_setting, setting_of
+from fixfast.transport.proxy import ProxyConfig
 
 INITIATOR = """[DEFAULT]
 ConnectionType=initiator
@@ -435,6 +436,44 @@ def test_an_acceptor_listens_everywhere_unless_it_is_told(load: Any) -> None:
     assert one is not None
     assert one.listen is not None
     assert (one.listen.host, one.listen.allow) == ("10.0.0.1", ("10.0.0.2", "10.1.0.0/16"))
+
+
+def test_proxies_and_source_addresses(load: Any) -> None:
+    lines = "ProxyType=socks\nProxyVersion=5\nProxyHost=p\nProxyPort=1080\nProxyUser=u\nProxyPassword=hunter2\n"
+    one, said = load(INITIATOR + lines + "SocketLocalHost=192.0.2.7\nSocketLocalPort=4000\n")
+    assert one is not None
+    assert one.connection is not None
+    assert one.connection.proxy == ProxyConfig("socks5", "p", 1080, "u", "hunter2")
+    assert one.connection.source == "192.0.2.7"
+    assert serious(said) == [
+        "warning 16: SocketLocalPort: is not supported: a port that was used is not free again for minutes"
+    ]
+    for more in ("ProxyVersion=4a", "ProxyType=ntlm"):
+        _, said = load(INITIATOR + lines + more + "\n")
+        assert any("is not supported: http, or socks with ProxyVersion=5" in line for line in said)
+    assert "hunter" not in "".join(said)
+
+
+def test_the_proxy_protocol_is_taken_from_named_load_balancers_only(load: Any) -> None:
+    one, said = load(ACCEPTOR + "UseTCPProxy=Y\nTrustedProxyAddresses=10.0.0.1,10.0.1.0/24\n")
+    assert one is not None, said
+    assert one.listen is not None
+    assert one.listen.proxies == ("10.0.0.1", "10.0.1.0/24")
+    _, said = load(ACCEPTOR + "UseTCPProxy=Y\n")
+    assert any("TrustedProxyAddresses is missing" in line for line in said)
+
+
+def test_templates_stand_for_many_sessions(load: Any) -> None:
+    one, said = load(ACCEPTOR.replace("THEM", "DESK*") + "AcceptorTemplate=Y\n")
+    assert one is not None
+    assert one.is_template
+    assert one.fits(ff.SessionID("FIX.4.4", "US", "DESK7"))
+    assert not one.fits(ff.SessionID("FIX.4.4", "US", "OTHER"))
+    assert not serious(said)
+    one, said = load(ACCEPTOR + "AcceptorTemplate=Y\n")
+    assert one is not None
+    assert one.config.target_comp_id == "*"
+    assert "anybody may log on, to US" in serious(said)[0]
 
 
 def test_fixt_has_dictionaries_by_version(load: Any, tmp_path: Path) -> None:

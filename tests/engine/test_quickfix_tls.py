@@ -88,6 +88,13 @@ def test_settings_of_an_initiator_become_tls(lines: str, tls: object, folder: Pa
         ("SocketCertificateFile=/c.pem\nSocketCAFile=/ca.pem\nNeedClientAuth=Y",
          TlsConfig(certificate="/c.pem", client_ca="/ca.pem", client_certificate="required")),
         ("ClientCertificateFile=/c.pem", None),
+        # who vouches for clients does not make them be asked, but in Go and .NET
+        ("ServerCertificateFile=/c.pem\nCertificationAuthoritiesFile=/ca.pem", TlsConfig(certificate="/c.pem")),
+        ("SocketUseSSL=Y\nSocketKeyStore=/c.pem\nSocketTrustStore=/ca.pem", TlsConfig(certificate="/c.pem")),
+        ("SocketUseSSL=Y\nSocketKeyStore=/c.pem\nSocketTrustStore=/ca.pem\nNeedClientAuth=Y",
+         TlsConfig(certificate="/c.pem", client_ca="/ca.pem", client_certificate="required")),
+        ("SocketCertificateFile=/c.pem\nSocketPrivateKeyFile=/k.pem\nSocketCAFile=/ca.pem",
+         TlsConfig(certificate="/c.pem", key="/k.pem", client_ca="/ca.pem")),
     ],
 )  # fmt: skip
 def test_settings_of_an_acceptor_become_tls(lines: str, tls: object, folder: Path) -> None:
