@@ -12,7 +12,7 @@ import pytest
 import fixfast as ff
 from fixfast import clock
 from fixfast.testing import VirtualTime, mirrored
-from tests.engine.harness import Notes, news, run, us
+from tests.engine.harness import Notes, news, run, them, us
 
 SECOND = 1_000_000_000
 
@@ -301,6 +301,10 @@ def test_mistakes_are_named() -> None:
 
     async def main() -> None:
         p = ff.testing.pair(us())
+        with pytest.raises(RuntimeError, match="`async with pair"):
+            _ = p.initiator
+        with pytest.raises(RuntimeError, match="has not begun"):
+            await p.advance(1)
         async with p:
             with pytest.raises(ff.ConfigError, match="delay"):
                 p.delay = -1
@@ -329,3 +333,12 @@ def test_the_mirror_swaps_the_ids_and_keeps_the_secrets() -> None:
         "SIM", "BOT", "FX", "DESK",
     )  # fmt: skip
     assert (other.username, other.password, other.heart_bt_int) == ("", "", 7)
+
+
+def test_a_program_with_tls_runs_in_a_world_without() -> None:
+    async def main() -> None:
+        async with ff.testing.World(), ff.serve(Notes(), [them()]) as server:
+            async with ff.connect(us(), ff.ConnectionConfig("fix.example.com", server.port, tls=True)) as session:
+                assert session.active
+
+    run(main())
