@@ -115,7 +115,7 @@ def test_old_files_are_thinned_out_by_count(tmp_path: Path) -> None:
         write(log, *(f"{i:04d} {'x' * 100}" for i in range(200)))
     (tmp_path / "wire-keep.log").write_text("not ours")
     names = files(tmp_path)
-    assert len(names) == 4
+    assert len(names) == 4, names
     newest = [text_of(tmp_path / name) for name in names if name.startswith("wire-2")]
     assert "0199" in text_of(tmp_path / "wire.log") or "0199" in newest[-1]
     assert not any("0000 " in text for text in newest)
@@ -147,6 +147,14 @@ def test_two_rotations_in_one_second_have_two_names(tmp_path: Path) -> None:
         names.append(name.name)
     assert names == [f"wire-20260105-100000-00{n}.log" for n in range(3)]
     assert [file.name for file in archive.files(path)] == names
+    for name in names:
+        (tmp_path / name).unlink()
+    assert archive.name_for(path, at("2026-01-05 10:00")).name == "wire-20260105-100000-003.log", "no name comes twice"
+    assert archive.name_for(path, at("2026-01-05 09:00")).name == "wire-20260105-100000-004.log", "nor an older one"
+    (tmp_path / "wire-20260105-110000-1000.log.gz").write_text("")
+    later = Archive(Rotation())
+    assert later.name_for(path, at("2026-01-05 10:30")).name == "wire-20260105-110000-1001.log"
+    assert later.name_for(path, at("2026-01-05 12:00")).name == "wire-20260105-120000-000.log"
 
 
 def test_another_program_may_rotate_on_sighup(tmp_path: Path) -> None:
