@@ -98,6 +98,16 @@ def test_a_closed_log_is_quiet(tmp_path: Path) -> None:
     assert [raw for _, raw in parsed(log.path)] == [b"one"]
 
 
+def test_a_log_can_be_closed_without_keeping_the_loop_waiting(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ff.WireLog(tmp_path / "wire.log") as log:
+            async with ff.serve(None, [them()]) as server, ff.connect(us(), to(server), wire_log=log):
+                pass
+        assert parsed(log.path)
+
+    run(main())
+
+
 def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
