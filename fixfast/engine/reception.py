@@ -14,6 +14,7 @@ from fixfast.engine.crowd import Crowd, ip_of
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
 from fixfast.engine.quiet import Quiet
+from fixfast.engine.records import about
 
 __all__ = ["Reception"]
 
@@ -137,7 +138,7 @@ class Reception:
         """Write a line about a stranger, or count it; return whether it was written."""
         line = self._quiet.note(kind, text, clock.now().mono_ns)
         if line:
-            _log.warning("%s", line)
+            _log.warning("%s", line, extra=about("stranger", reason=kind))
         elif self._timer is None:
             self._arm()
         return bool(line)
@@ -165,4 +166,4 @@ class Reception:
         self._timer = None
         line = self._quiet.flush(clock.now().mono_ns)
         if line:
-            _log.warning("%s", line)
+            _log.warning("%s", line, extra=about("strangers"))
