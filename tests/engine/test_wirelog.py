@@ -128,8 +128,9 @@ def test_sc8_sc9_no_noise_lets_a_password_or_a_control_byte_through(tmp_path: Pa
         tap = log.tap(us().session_id, 4096)
         stream = b""
         for n in range(8):
-            secret = [(553, "me"), (554, canary), (95, len(canary)), (96, canary)]
-            kind, fields = rng.choice([("A", secret), ("BE", secret[:2]), ("B", [(148, rng.randbytes(20).hex())])])
+            secret: list[tuple[int, object]] = [(553, "me"), (554, canary), (95, len(canary)), (96, canary)]
+            kind = rng.choice(["A", "BE", "B"])
+            fields = {"A": secret, "BE": secret[:2], "B": [(148, rng.randbytes(20).hex())]}[kind]
             raw = ff.encode("FIX.4.4", kind, [(49, "A"), (56, "B"), (34, n), (52, 0), *fields])
             if rng.random() < 0.4:
                 damaged = bytearray(raw)
