@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -43,7 +43,8 @@ class _Asked:
     """What all sub-commands share: the socket, and how to say the result."""
 
     def __init__(self, path: Path, key_file: Path | None, timeout: float, as_json: bool) -> None:
-        self._path, self._key_file, self._timeout, self._json = path, key_file, timeout, as_json
+        self._path, self._key_file, self._timeout = path, key_file, timeout
+        self.as_json = as_json
 
     def ask(self, show: Callable[[Any], str], command: str, session: str | None, **arguments: Any) -> None:
         """Ask, and write the answer; what goes wrong is one line and an exit status."""
@@ -52,11 +53,11 @@ class _Asked:
             with ControlClient(self._path, self._key_file, timeout=self._timeout) as client:
                 result = client.ask(command, session, **given)
         except CtlFailed as failed:
-            if self._json:
+            if self.as_json:
                 write(json.dumps({"ok": False, "error": str(failed), "status": failed.status}) + "\n")
             sys.stderr.write(f"fixfast ctl: {str(failed).translate(CONTROL)}\n")
             raise click.exceptions.Exit(failed.status) from None
-        write(json.dumps(result) + "\n" if self._json else show(result), styles=_STYLES)
+        write(json.dumps(result) + "\n" if self.as_json else show(result), styles=_STYLES)
 
 
 def _table(result: list[dict[str, Any]]) -> str:
@@ -102,13 +103,27 @@ def _sure(what: str, yes: bool) -> None:
     click.confirm(f"{what}: are you sure?", abort=True)
 
 
+def _as_json(context: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        context.obj.as_json = True
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _common(command: F) -> F:
+    """Add what every sub-command takes: --json, which may stand at the end as well."""
+    option = click.option("--json", is_flag=True, expose_value=False, callback=_as_json, help="The answer as JSON.")
+    return option(click.pass_obj(command))  # type: ignore[return-value]
+
+
 _session = click.argument("session", required=False)
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command("status")
 @_session
-@click.pass_obj
+@_common
 def _status(asked: _Asked, session: str | None) -> None:
     """Show states, sequence numbers and counters of all sessions, or one."""
     asked.ask(_table, "status", session)
@@ -117,7 +132,7 @@ def _status(asked: _Asked, session: str | None) -> None:
 @click.command("logout")
 @_session
 @click.option("--text", help="Text(58) of the Logout.")
-@click.pass_obj
+@_common
 def _logout(asked: _Asked, session: str | None, text: str | None) -> None:
     """Log out and close the connection; an initiator comes back by its own rules."""
     asked.ask(_text, "logout", session, text=text)
@@ -125,7 +140,7 @@ def _logout(asked: _Asked, session: str | None, text: str | None) -> None:
 
 @click.command("drop")
 @_session
-@click.pass_obj
+@_common
 def _drop(asked: _Asked, session: str | None) -> None:
     """Cut the connection without a Logout."""
     asked.ask(_text, "drop", session)
@@ -134,7 +149,7 @@ def _drop(asked: _Asked, session: str | None) -> None:
 @click.command("reset")
 @_session
 @_yes
-@click.pass_obj
+@_common
 def _reset(asked: _Asked, session: str | None, yes: bool) -> None:
     """Begin both sequence numbers at 1: what was not delivered by then never will be."""
     _sure("reset", yes)
@@ -145,7 +160,7 @@ def _reset(asked: _Asked, session: str | None, yes: bool) -> None:
 @click.argument("number", type=click.IntRange(min=1))
 @_session
 @_yes
-@click.pass_obj
+@_common
 def _set_seq(asked: _Asked, number: int, session: str | None, yes: bool) -> None:
     """Go on with MsgSeqNum NUMBER, above the present one; while connected the peer is told."""
     _sure("set-seq", yes)
@@ -156,7 +171,7 @@ def _set_seq(asked: _Asked, number: int, session: str | None, yes: bool) -> None
 @click.argument("begin", type=click.IntRange(min=1))
 @_session
 @click.option("--to", "end", type=click.IntRange(min=1), help="The last number; else all up to now.")
-@click.pass_obj
+@_common
 def _resend(asked: _Asked, begin: int, session: str | None, end: int | None) -> None:
     """Send messages from MsgSeqNum BEGIN on again, as if the peer had asked for them."""
     asked.ask(_text, "resend", session, begin=begin, end=end)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -44,8 +46,8 @@ _STYLES = (
 _HELP = """Show the FIX messages in FILE (or standard input) with names and meanings.
 
 Any text or binary log will do: one message per line or run together, behind any prefix, delimited by SOH, "|", "^A",
-"\\x01" or ";". Passwords and signatures are masked. What begins like a message and is none is shown with the reason
-and its offset. A summary goes to standard error.
+"\\x01" or ";". A file that ends in .gz is unpacked. Passwords and signatures are masked. What begins like a message
+and is none is shown with the reason and its offset. A summary goes to standard error.
 
 Exit status: 0 when at least one message was decoded, 1 when there was none, 2 when FILE cannot be read.
 """
@@ -178,8 +180,7 @@ def _decode(path: str, *, json_lines: bool, plain: bool, dictionary: str | None,
         sys.stderr.write(f"fixfast decode: {exc}\n")
         return 2
     try:
-        source = sys.stdin.fileno() if path == "-" else os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        os.read(source, 0)
+        read, close = _opened(path)
     except OSError as exc:
         sys.stderr.write(f"fixfast decode: {path}: {exc.strerror}\n")
         return 2
@@ -188,21 +189,33 @@ def _decode(path: str, *, json_lines: bool, plain: bool, dictionary: str | None,
     decoder = Decoder(out, LogReader(dictionary=rules), json_lines=json_lines, limit=limit, paint=paint)
     status = 0
     try:
-        decoder.run(lambda: os.read(source, _READ_SIZE))
+        decoder.run(read)
     except BrokenPipeError:
         # The reader of our output has seen enough (`| head`). Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return 0
     except KeyboardInterrupt:
         status = 130
-    except OSError as exc:
-        sys.stderr.write(f"fixfast decode: {path}: {exc.strerror}\n")
+    except (OSError, EOFError, zlib.error) as exc:  # the last two: a .gz that is damaged, or cut
+        sys.stderr.write(f"fixfast decode: {path}: {getattr(exc, 'strerror', None) or exc}\n")
         status = 2
     finally:
-        if path != "-":
-            os.close(source)
+        close()
     sys.stderr.write(decoder.summary() + "\n")
     return status or (0 if decoder.types else 1)
+
+
+def _opened(path: str) -> tuple[Callable[[], bytes], Callable[[], None]]:
+    """Return what reads the next bytes of a file, of a .gz or of standard input, and what closes it.
+
+    Raises: OSError.
+    """
+    if path.endswith(".gz"):
+        packed = gzip.GzipFile(path, "rb")
+        return lambda: packed.read1(_READ_SIZE), packed.close
+    source = sys.stdin.fileno() if path == "-" else os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    os.read(source, 0)
+    return lambda: os.read(source, _READ_SIZE), lambda: None if path == "-" else os.close(source)
 
 
 def build() -> click.Command:

@@ -371,7 +371,10 @@ async def _receive(reader: asyncio.StreamReader, seconds: float) -> dict[str, An
         line = await reader.readline()
     if not line.endswith(b"\n"):
         return None
-    frame = json.loads(line)
+    try:
+        frame = json.loads(line)
+    except RecursionError:
+        raise ValueError("a frame is nested too deeply") from None
     if not isinstance(frame, dict):
         raise ValueError("a frame is a JSON object")
     return frame

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Collection
 
 from fixfast.session.wire import parse
-from fixfast.store.files import identity_hash
 from fixfast.types import SessionID
 
 __all__ = ["hashed", "hide_comp_ids", "label", "printable"]
@@ -16,10 +15,14 @@ _COMP_ID_TAGS = frozenset({49, 56, 115, 128})
 
 
 def label(session_id: SessionID, *, secret: bool = False) -> str:
-    """Return the name of a session for people; with `secret` one from which its CompIDs cannot be read (C8)."""
+    """Return the name of a session for people; with `secret` one with the hashes of its CompIDs instead (C8).
+
+    They are those of messages in a wire log and of labels of metrics, so that one can tell what belongs together.
+    """
     if not secret:
         return str(session_id)
-    return f"{session_id.begin_string}:#{identity_hash(session_id).hex()[:16]}"
+    sender, target = hashed(session_id.sender_comp_id), hashed(session_id.target_comp_id)
+    return str(SessionID(session_id.begin_string, sender, target, session_id.qualifier))
 
 
 def hashed(comp_id: str) -> str:

@@ -18,14 +18,16 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 def about(event: str, session: SessionID | None = None, **fields: object) -> dict[str, object]:
     """Return the `extra` of a log record: session, event, msg_seq_num, msg_type, reason ..., those that are known."""
-    return {"event": event, "session": session, **{k: v for k, v in fields.items() if v is not None}}
+    known = {"session": session, **fields}
+    return {"event": event, **{key: value for key, value in known.items() if value is not None}}
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object for each record, on a line of its own: `handler.setFormatter(ff.JsonFormatter())`.
 
-    Keys: time (UTC, ISO 8601, microseconds), level, logger, message, session, whatever else was given as `extra` (of
-    fixfast: event, msg_seq_num, msg_type, reason), and exception where there is one. Control characters are escaped.
+    Keys: time (UTC, ISO 8601, microseconds), level, logger, message, session where there is one, whatever else was
+    given as `extra` (of fixfast: event, msg_seq_num, msg_type, reason), and exception where there is one. Control
+    characters are escaped.
 
     Args: fixed: keys and values that every line has, such as {"bot": "maker-1"}.
     """
@@ -45,6 +47,10 @@ class JsonFormatter(logging.Formatter):
             **self._fixed,
         }
         line.update((key, value) for key, value in vars(record).items() if key not in _OWN and value is not None)
+        if "session" not in line and isinstance(record.args, tuple):
+            found = next((arg for arg in record.args if isinstance(arg, SessionID)), None)
+            if found is not None:
+                line["session"] = found
         if record.exc_info:
             record.exc_text = record.exc_text or self.formatException(record.exc_info)
         if record.exc_text:

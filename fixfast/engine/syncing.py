@@ -18,6 +18,7 @@ from threading import Lock
 from typing import NamedTuple, Protocol
 
 from fixfast.engine.chores import Chores, Waiting
+from fixfast.engine.records import about
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 
@@ -222,5 +223,5 @@ class Syncing:
         self.busy = self._volatile or error is not None
         if error is not None:
             self._failed = True
-            _log.error("syncing the store failed: %s", error)
+            _log.error("syncing the store failed: %s", error, extra=about("store_failed"))
         self._synced(error)

@@ -218,22 +218,29 @@ class Archive:
     def __init__(self, rotation: Rotation) -> None:
         self._rotation = rotation
         self._executor: ThreadPoolExecutor | None = None
+        self._given: dict[Path, tuple[str, int]] = {}  # the last name of each log
 
     def name_for(self, path: Path, wall_ns: int) -> Path:
-        """Return where a file goes: `wire.log` to `wire-20260105-100000-000.log`; later ones sort behind it."""
-        when = datetime.fromtimestamp(wall_ns // _SECOND, UTC).strftime("%Y%m%d-%H%M%S")
-        taken = {_number_of(old, path) for old in self.files(path) if f"-{when}-" in old.name}
-        number = next(n for n in range(len(taken) + 1) if n not in taken)
-        return path.with_name(f"{path.stem}-{when}-{number:03d}{path.suffix}")
+        """Return where a file goes: `wire.log` to `wire-20260105-100000-000.log`.
+
+        Names sort by age, also when the clock was set back, and when files with higher names are gone already.
+        """
+        stamp, number = datetime.fromtimestamp(wall_ns // _SECOND, UTC).strftime("%Y%m%d-%H%M%S"), 0
+        there = [_stamp_of(old, path) for old in self.files(path)[-1:]]
+        newest = max([*there, self._given.get(path, ("", 0))])
+        if stamp <= newest[0]:
+            stamp, number = newest[0], newest[1] + 1
+        self._given[path] = (stamp, number)
+        return path.with_name(f"{path.stem}-{stamp}-{number:03d}{path.suffix}")
 
     def files(self, path: Path) -> list[Path]:
         """Return the rotated files of a log, the oldest first."""
         pattern = re.compile(rf"{re.escape(path.stem)}-\d{{8}}-\d{{6}}-\d{{3,}}{re.escape(path.suffix)}(\.gz)?")
         try:
-            names = sorted(name for name in os.listdir(path.parent) if pattern.fullmatch(name))
+            found = [path.with_name(name) for name in os.listdir(path.parent) if pattern.fullmatch(name)]
         except OSError:
             return []
-        return [path.with_name(name) for name in names]
+        return sorted(found, key=lambda old: _stamp_of(old, path))
 
     def take(self, path: Path, old: Path | None = None) -> None:
         """Have a rotated file of a log dealt with; None: what an earlier process left."""
@@ -260,7 +267,7 @@ class Archive:
                 for part in path.parent.glob(f"{path.stem}-*{path.suffix}.gz.part"):
                     part.unlink()  # of a process that was killed while it compressed
                 for one in self.files(path) if old is None else [old]:
-                    if one.suffix != ".gz":
+                    if one.suffix != ".gz" and one.exists():  # else it was too much before its turn came
                         _compress(one)
             self._thin_out(path)
         except OSError as error:
@@ -277,8 +284,11 @@ class Archive:
                 old.unlink()
 
 
-def _number_of(old: Path, path: Path) -> int:
-    return int(old.name.removesuffix(".gz").removesuffix(path.suffix).rpartition("-")[2])
+def _stamp_of(old: Path, path: Path) -> tuple[str, int]:
+    """Return the time and the number in the name of a rotated file."""
+    name = old.name.removesuffix(".gz").removesuffix(path.suffix).removeprefix(f"{path.stem}-")
+    stamp, _, number = name.rpartition("-")
+    return stamp, int(number)
 
 
 def _compress(old: Path) -> None:

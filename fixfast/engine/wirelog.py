@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import logging
 import os
@@ -199,6 +200,13 @@ class WireLog:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    async def __aenter__(self) -> WireLog:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close, without keeping the event loop waiting: the last file may have to be compressed."""
+        await asyncio.get_running_loop().run_in_executor(None, self.close)
 
     def after_fork(self) -> None:
         """Forget the parent's thread and what it has to write; the child logs into the same files, line by line."""

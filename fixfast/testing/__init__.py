@@ -18,10 +18,12 @@ from fixfast.testing.link import Passed
 from fixfast.testing.model import StoreModel
 from fixfast.testing.pairs import Pair, mirrored, pair
 from fixfast.testing.stores import StoreContract, fix_message
+from fixfast.testing.threaded import Blocking, blocking
 from fixfast.testing.virtual import VirtualTime
 from fixfast.testing.world import World
 
 __all__ = [
+    "Blocking",
     "Counterparty",
     "FaultProxy",
     "Pair",
@@ -31,6 +33,7 @@ __all__ = [
     "StoreModel",
     "VirtualTime",
     "World",
+    "blocking",
     "fix_message",
     "mirrored",
     "pair",

@@ -20,7 +20,14 @@ _SECOND = 1_000_000_000
 #: bytes that a connection holds between the two ends before the writer is told to pause, unless it asked for others
 _HIGH_WATER = 64 * 1024
 #: what a loop opens connections with
-_METHODS = ("create_connection", "create_server", "getaddrinfo")
+_METHODS = (
+    "create_connection",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "getaddrinfo",
+    "sock_connect",
+)
 
 
 @dataclass(slots=True)
@@ -73,7 +80,7 @@ class Network:
         self.up = True
         self.links: list[Link] = []
         self.wire: list[Passed] = []
-        self._servers: dict[int, MemoryServer] = {}
+        self._servers: dict[int | str, MemoryServer] = {}
         self._ports = 40_000
 
     def __enter__(self) -> Network:
@@ -95,15 +102,25 @@ class Network:
     async def create_connection(
         self, factory: Callable[[], Any], host: str | None = None, port: int | None = None, **options: Any
     ) -> tuple[MemoryTransport, Any]:
-        """Connect, as the method of a loop does."""
-        if options.get("ssl"):
-            raise ValueError("a network in memory has no TLS: give tls=None")
+        """Connect, as the method of a loop does. There is no TLS: what a program asks for of it is left out."""
+        return await self._connect(factory, str(host), port or 0, f"{host}:{port}")
+
+    async def create_unix_connection(
+        self, factory: Callable[[], Any], path: str | None = None, **options: Any
+    ) -> tuple[MemoryTransport, Any]:
+        """Connect to a Unix socket of this network, which is no file."""
+        return await self._connect(factory, "127.0.0.1", str(path), str(path))
+
+    async def _connect(
+        self, factory: Callable[[], Any], host: str, port: int | str, shown: str
+    ) -> tuple[MemoryTransport, Any]:
         await asyncio.sleep(self.delay)
-        server = self._servers.get(port or 0)
+        server = self._servers.get(port)
         if server is None or not self.up:
-            raise ConnectionRefusedError(f"nobody listens on {host}:{port} of the network in memory")
+            raise ConnectionRefusedError(f"nobody listens on {shown} of the network in memory")
         self._ports += 1
-        link = Link(self, (str(host), port or 0), ("127.0.0.1", self._ports))
+        there = (host, port) if isinstance(port, int) else port
+        link = Link(self, there, ("127.0.0.1", self._ports) if isinstance(port, int) else "")
         self.links.append(link)
         client, other = link.ends
         self.loop.call_soon(other.begin, server.factory())
@@ -121,13 +138,33 @@ class Network:
         self, factory: Callable[[], Any], host: str | None = None, port: int | None = None, **options: Any
     ) -> MemoryServer:
         """Listen, as the method of a loop does. Any port number will do; 0 is the first free one from 1 on."""
-        if options.get("ssl"):
-            raise ValueError("a network in memory has no TLS: give tls=None")
+        sock: socket.socket | None = options.get("sock")
+        if sock is not None:
+            host, port = sock.getsockname()[:2]
         number = port or next(n for n in range(1, 65536) if n not in self._servers)
-        if number in self._servers:
-            raise OSError(f"port {number} of the network in memory is in use")
-        server = self._servers[number] = MemoryServer(factory, str(host or "127.0.0.1"), number, self._servers)
+        # The second address of a server that listens on several, with one port: that is reached already.
+        key = f"{host}:{number}" if sock is not None and number in self._servers else number
+        return self._listen(factory, (str(host or "127.0.0.1"), number), key, sock)
+
+    async def create_unix_server(
+        self, factory: Callable[[], Any], path: str | None = None, **options: Any
+    ) -> MemoryServer:
+        """Listen on a Unix socket of this network."""
+        sock: socket.socket | None = options.get("sock")
+        name = str(path if sock is None else sock.getsockname())
+        return self._listen(factory, name, name, sock)
+
+    def _listen(
+        self, factory: Callable[[], Any], address: Any, key: int | str, sock: socket.socket | None
+    ) -> MemoryServer:
+        if key in self._servers:
+            raise OSError(f"{key} of the network in memory is in use")
+        server = self._servers[key] = MemoryServer(factory, address, key, self._servers, sock)
         return server
+
+    async def sock_connect(self, sock: object, address: object) -> None:
+        """Refuse: a socket leads outside."""
+        raise OSError(f"{address}: a network in memory has no sockets, and no proxies")
 
     def drop(self, *, reset: bool = False) -> None:
         """Cut all connections now; what is on its way is lost."""
@@ -144,19 +181,32 @@ class Network:
 class MemoryServer:
     """What create_server() returns: as much of an asyncio.Server as one needs."""
 
-    def __init__(self, factory: Callable[[], Any], host: str, port: int, servers: dict[int, MemoryServer]) -> None:
+    def __init__(
+        self,
+        factory: Callable[[], Any],
+        address: tuple[str, int] | str,
+        key: int | str,
+        servers: dict[int | str, MemoryServer],
+        sock: socket.socket | None,
+    ) -> None:
         self.factory = factory
-        self._address = (host, port)
+        self.family = socket.AF_INET if isinstance(address, tuple) else getattr(socket, "AF_UNIX", socket.AF_INET)
+        self._address = address
+        self._key = key
         self._servers = servers
+        self._sock = sock  # of the real world; nobody is accepted there
 
     @property
     def sockets(self) -> tuple[Any, ...]:
         """One, that knows its address."""
-        return () if self._servers.get(self._address[1]) is not self else (self,)
+        return () if self._servers.get(self._key) is not self else (self,)
 
-    def getsockname(self) -> tuple[str, int]:
-        """Return host and port."""
+    def getsockname(self) -> tuple[str, int] | str:
+        """Return host and port, or a path."""
         return self._address
+
+    def listen(self, backlog: int = 0) -> None:
+        """Do nothing: nobody waits here."""
 
     def is_serving(self) -> bool:
         """Say whether it listens."""
@@ -165,7 +215,9 @@ class MemoryServer:
     def close(self) -> None:
         """Listen no longer."""
         if self.sockets:
-            del self._servers[self._address[1]]
+            del self._servers[self._key]
+            if self._sock is not None:
+                self._sock.close()
 
     async def wait_closed(self) -> None:
         """Do nothing: it is closed at once."""
@@ -174,7 +226,7 @@ class MemoryServer:
 class Link:
     """One connection: two transports, each the other's peer."""
 
-    def __init__(self, network: Network, to: tuple[str, int], of: tuple[str, int]) -> None:
+    def __init__(self, network: Network, to: tuple[str, int] | str, of: tuple[str, int] | str) -> None:
         self.network = network
         self.ends = (MemoryTransport(self, "initiator", of, to), MemoryTransport(self, "acceptor", to, of))
         self.ends[0].peer, self.ends[1].peer = self.ends[1], self.ends[0]
@@ -195,7 +247,7 @@ class MemoryTransport(asyncio.Transport):
 
     peer: MemoryTransport
 
-    def __init__(self, link: Link, side: str, here: tuple[str, int], there: tuple[str, int]) -> None:
+    def __init__(self, link: Link, side: str, here: tuple[str, int] | str, there: tuple[str, int] | str) -> None:
         super().__init__({"peername": there, "sockname": here})
         self._link = link
         self._network = link.network

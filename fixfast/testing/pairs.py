@@ -96,12 +96,9 @@ def mirrored(config: SessionConfig) -> SessionConfig:
 class Pair(World):
     """Two connected sessions in a World of their own.
 
-    Attributes:
-        initiator, acceptor: the sessions, as `connect` and `serve` give them.
+    It is a World: see there for what time and network do. `initiator` and `acceptor` are the sessions, as `connect` and
+    `serve` give them.
     """
-
-    initiator: LiveSession
-    acceptor: LiveSession
 
     def __init__(
         self,
@@ -116,14 +113,30 @@ class Pair(World):
         self._applications = applications
         self._stores = stores
         self._reconnect = reconnect
+        self._sessions: list[LiveSession] = []
+
+    @property
+    def initiator(self) -> LiveSession:
+        """The session of the first options: the bot's, as a rule."""
+        return self._session(1)
+
+    @property
+    def acceptor(self) -> LiveSession:
+        """The other side's."""
+        return self._session(0)
+
+    def _session(self, number: int) -> LiveSession:
+        if len(self._sessions) <= number:
+            raise RuntimeError("the pair is not connected: `async with pair(...) as p:` around this")
+        return self._sessions[number]
 
     async def _furnish(self, stack: AsyncExitStack) -> None:
         (config_a, config_b), (store_a, store_b) = self._configs, self._stores
         bot, venue = self._applications
         stores = None if store_b is None else (lambda config: store_b)
         server: Server = await stack.enter_async_context(serve(venue, [config_b], port=1, stores=stores))
-        (self.acceptor,) = server.sessions.values()
+        self._sessions += server.sessions.values()
         to = ConnectionConfig("pair", 1, reconnect=self._reconnect)
-        self.initiator = await stack.enter_async_context(connect(config_a, to, bot, store_a))
+        self._sessions.append(await stack.enter_async_context(connect(config_a, to, bot, store_a)))
         await self.acceptor.wait_active()
         await self.advance()

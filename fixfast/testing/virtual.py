@@ -47,6 +47,7 @@ class VirtualTime:
         self._began = self._mono = _SECOND  # not the machine's: the same in every run
         self._end = self._mono + int(limit * _SECOND)
         self._limit = limit
+        self._task: asyncio.Task[Any] | None = None
         self._jobs = 0
         self._settling: list[asyncio.Future[None]] = []
         self._outside: list[asyncio.TimerHandle] = []
@@ -114,6 +115,8 @@ class VirtualTime:
 
     async def advance(self, seconds: float = 0, *, ns: int = 0) -> None:
         """Let so much time pass, with everything that happens in it. With 0: what happens without waiting."""
+        if self._task is None:
+            raise RuntimeError("virtual time has not begun: `async with` (or `with`, for VirtualTime) around this")
         wait = round(seconds * _SECOND) + ns
         if wait < 0:
             raise ValueError(f"time does not go back: advance({seconds}, ns={ns}); for the wall clock, see step()")

@@ -80,27 +80,25 @@ def test_what_loses_something_is_asked_about(path: Path, capsys: pytest.CaptureF
         assert "reset needs --yes where nobody can be asked" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "status", "text"),
-    [
-        (["reset", "--yes", "BOT1"], 2, "no session BOT1"),
-        (["reset", "--yes", "FIX.4.4:VENUE->BOT1"], 2, "did you mean FIX.4.4:VENUE->BOT01?"),
-        (["logout"], 1, "the session is not connected"),
-        (["resend", "7"], 1, "no resend while disconnected"),
-    ],
-)
-def test_every_refusal_is_one_line_and_a_status(
-    path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, text: str
-) -> None:
+REFUSALS = [
+    (["reset", "--yes", "BOT1"], 2, "no session BOT1"),
+    (["reset", "--yes", "FIX.4.4:VENUE->BOT1"], 2, "did you mean FIX.4.4:VENUE->BOT01?"),
+    (["logout"], 1, "the session is not connected"),
+    (["resend", "7"], 1, "no resend while disconnected"),
+]
+
+
+def test_every_refusal_is_one_line_and_a_status(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with program(path, "BOT01"):
-        assert main(["ctl", str(path), *arguments]) == status
-        captured = capsys.readouterr()
-        assert captured.err.startswith("fixfast ctl: ")
-        assert captured.err.count("\n") == 1
-        assert text in captured.err
-        assert captured.out == ""
-        assert main(["ctl", "--json", str(path), *arguments]) == status
-        assert json.loads(capsys.readouterr().out)["status"] == status
+        for arguments, status, text in REFUSALS:
+            assert main(["ctl", str(path), *arguments]) == status
+            captured = capsys.readouterr()
+            assert captured.err.startswith("fixfast ctl: ")
+            assert captured.err.count("\n") == 1
+            assert text in captured.err
+            assert captured.out == ""
+            assert main(["ctl", str(path), *arguments, "--json"]) == status
+            assert json.loads(capsys.readouterr().out)["status"] == status
 
 
 def test_where_nobody_listens(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -224,3 +225,20 @@ def test_without_click_the_extra_is_named() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "fixfast decode needs an extra: pip install 'fixfast[cli]'\n"
+
+
+def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "wire-20260105-220000-000.log.gz"
+    path.write_bytes(gzip.compress(b"IN " + ORDER + b"\nIN " + LOGON))
+    done = run("--json", str(path))
+    assert done.returncode == 0, done.stderr
+    assert len(rows(done.stdout)) == 2
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    done = run(str(path))
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 2)
+    path.write_bytes(b"no gzip")
+    done = run(str(path))
+    assert done.returncode == 2
+    assert b"Not a gzipped file" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -366,6 +367,36 @@ def test_sc19_frames_have_a_limit_and_a_form(path: Path, sent: bytes) -> None:
         async with ff.serve(None, [them()]) as server, ff.control(server, path):
             came = await frames(path, sent)
             assert came[-1]["error"] == "not a request of at most 4096 bytes"
+            assert await ask(path, "status")
+
+    run(main())
+
+
+def test_sc19_noise_gets_an_answer_or_silence_and_hurts_nobody(path: Path) -> None:
+    rng = random.Random(19)
+    hello = json.dumps({"nonce": "00" * 16, "proof": "0" * 64}).encode() + b"\n"
+
+    def noise() -> bytes:
+        kind = rng.randrange(5)
+        if kind == 0:
+            return rng.randbytes(rng.randrange(1, 4000))
+        if kind == 1:
+            return rng.choice([b"[", b'{"a":']) * rng.randrange(1, 800) + b"\n"
+        if kind == 2:
+            return (
+                json.dumps({"nonce": rng.choice([None, 1, [], "é", "0" * 31, " " * 9]), "proof": {}}).encode() + b"\n"
+            )
+        cut = bytearray(hello)
+        for _ in range(rng.randrange(1, 6)):
+            cut[rng.randrange(len(cut))] = rng.randrange(256)
+        return bytes(cut[: rng.randrange(1, len(cut))]) + (b"\n" if kind == 3 else b"")
+
+    async def main() -> None:
+        async with ff.serve(None, [them()]) as server, ff.control(server, path):
+            for _ in range(200):
+                came = await frames(path, noise())
+                assert came[0]["fixfast"] == "control"
+                assert all(answer["ok"] is False for answer in came[1:])
             assert await ask(path, "status")
 
     run(main())

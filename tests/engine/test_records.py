@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.engine.label import hashed
 from tests.engine.harness import Notes, news, run, until, us
 
 EVIL = "no\n2026-01-01 ERROR all is lost\x1b[2J"
@@ -128,7 +129,7 @@ def test_sc8_secret_comp_ids_are_hashed() -> None:
     assert key not in json.dumps(lines)
     sessions = {line["session"] for line in lines if line.get("session")}
     assert len(sessions) == 2
-    assert all(session.startswith("FIX.4.4:#") for session in sessions)
+    assert sessions == {f"FIX.4.4:{hashed(a)}->{hashed(b)}" for a, b in ((key, "SIM"), ("SIM", key))}
     (mine,) = (line for line in lines if line["logger"] == "fixfast.bot")
     assert "ValueError: #" in mine["exception"]
     assert any(session in line["message"] for line in lines for session in sessions)

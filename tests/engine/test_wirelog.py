@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import stat
 from pathlib import Path
@@ -98,6 +99,16 @@ def test_a_closed_log_is_quiet(tmp_path: Path) -> None:
     assert [raw for _, raw in parsed(log.path)] == [b"one"]
 
 
+def test_a_log_can_be_closed_without_keeping_the_loop_waiting(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ff.WireLog(tmp_path / "wire.log") as log:
+            async with ff.serve(None, [them()]) as server, ff.connect(us(), to(server), wire_log=log):
+                pass
+        assert parsed(log.path)
+
+    run(main())
+
+
 def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError):
@@ -105,3 +116,36 @@ def test_a_log_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "link.log").symlink_to(tmp_path / "file")
     with pytest.raises(OSError):
         ff.WireLog(tmp_path / "link.log")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sc8_sc9_no_noise_lets_a_password_or_a_control_byte_through(tmp_path: Path, seed: int) -> None:
+    """Logons and orders, whole and damaged, in pieces of any size, both ways."""
+    rng = random.Random(seed)
+    canary = b"CaNaRy%d" % rng.randrange(10**6)
+    log = ff.WireLog(tmp_path / "wire.log", max_size=None)
+    for _ in range(40):
+        tap = log.tap(us().session_id, 4096)
+        stream = b""
+        for n in range(8):
+            secret: list[tuple[int, object]] = [(553, "me"), (554, canary), (95, len(canary)), (96, canary)]
+            kind = rng.choice(["A", "BE", "B"])
+            bodies: dict[str, list[tuple[int, object]]] = {"A": secret, "BE": secret[:2], "B": [(148, "x" * 9)]}
+            raw = ff.encode("FIX.4.4", kind, [(49, "A"), (56, "B"), (34, n), (52, 0), *bodies[kind]])
+            if rng.random() < 0.4:
+                damaged = bytearray(raw)
+                for _ in range(rng.randrange(1, 4)):
+                    at = rng.randrange(len(damaged))
+                    damaged[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+                raw = bytes(damaged)
+            stream += raw + (rng.randbytes(rng.randrange(30)) if rng.random() < 0.2 else b"")
+        way = rng.choice([tap.inbound, tap.outbound])
+        while stream:
+            n = rng.randrange(1, 200)
+            way(memoryview(stream)[:n])
+            stream = stream[n:]
+    log.close()
+    data = log.path.read_bytes()
+    assert canary not in data
+    assert not set(data) & ({*range(32), 127} - {1, 10})
+    assert len(parsed(log.path)) > 100

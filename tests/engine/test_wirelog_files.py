@@ -115,7 +115,7 @@ def test_old_files_are_thinned_out_by_count(tmp_path: Path) -> None:
         write(log, *(f"{i:04d} {'x' * 100}" for i in range(200)))
     (tmp_path / "wire-keep.log").write_text("not ours")
     names = files(tmp_path)
-    assert len(names) == 4
+    assert len(names) == 4, names
     newest = [text_of(tmp_path / name) for name in names if name.startswith("wire-2")]
     assert "0199" in text_of(tmp_path / "wire.log") or "0199" in newest[-1]
     assert not any("0000 " in text for text in newest)
@@ -147,6 +147,14 @@ def test_two_rotations_in_one_second_have_two_names(tmp_path: Path) -> None:
         names.append(name.name)
     assert names == [f"wire-20260105-100000-00{n}.log" for n in range(3)]
     assert [file.name for file in archive.files(path)] == names
+    for name in names:
+        (tmp_path / name).unlink()
+    assert archive.name_for(path, at("2026-01-05 10:00")).name == "wire-20260105-100000-003.log", "no name comes twice"
+    assert archive.name_for(path, at("2026-01-05 09:00")).name == "wire-20260105-100000-004.log", "nor an older one"
+    (tmp_path / "wire-20260105-110000-1000.log.gz").write_text("")
+    later = Archive(Rotation())
+    assert later.name_for(path, at("2026-01-05 10:30")).name == "wire-20260105-110000-1001.log"
+    assert later.name_for(path, at("2026-01-05 12:00")).name == "wire-20260105-120000-000.log"
 
 
 def test_another_program_may_rotate_on_sighup(tmp_path: Path) -> None:
@@ -395,3 +403,62 @@ def test_wrong_options_are_named(tmp_path: Path, option: str, value: Any) -> Non
     with pytest.raises(ff.ConfigError, match=option):
         ff.WireLog(tmp_path / "wire.log", **{option: value})
     assert files(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_rotated_grows_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def rename(source: object, target: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("fixfast.engine.wirefile.os.rename", rename)
+    with ff.WireLog(tmp_path / "wire.log", max_size=4096) as log:
+        write(log, *(f"{i:04d} {'x' * 100}" for i in range(100)))
+    assert files(tmp_path) == ["wire.log"]
+    assert text_of(log.path).count(" = ") == 100
+    assert 1 < caplog.text.count("cannot be rotated, it grows") < 10
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_sc10_a_file_of_another_user_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "wire.log"
+    path.write_text("")
+    os.chown(path, 12345, -1)
+    with pytest.raises(PermissionError, match="another user"):
+        ff.WireLog(path)
+
+
+def test_a_bug_in_the_writer_costs_a_line_not_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = ff.WireLog._add
+
+    def add(log: ff.WireLog, chunk: Any) -> None:
+        if chunk.data == b"bad":
+            raise ZeroDivisionError("on purpose")
+        real(log, chunk)
+
+    monkeypatch.setattr(ff.WireLog, "_add", add)
+    with ff.WireLog(tmp_path / "wire.log") as log:
+        write(log, "one", "bad", "two")
+    assert [line.rpartition(" ")[2] for line in text_of(log.path).splitlines()] == ["one", "two"]
+    assert "a line is lost" in caplog.text
+
+
+def test_many_threads_log_into_one_file(tmp_path: Path) -> None:
+    with ff.WireLog(tmp_path / "wire.log", max_size=8192, compress=False) as log:
+
+        def work(number: int) -> None:
+            for i in range(200):
+                log.note(us().session_id, f"{number}.{i}")
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    lines = [line.rpartition(" ")[2] for name in files(tmp_path) for line in text_of(tmp_path / name).splitlines()]
+    assert sorted(lines) == sorted(f"{number}.{i}" for number in range(8) for i in range(200))
+    for number in range(8):
+        mine = [line for line in lines if line.startswith(f"{number}.")]
+        assert mine == [f"{number}.{i}" for i in range(200)], "each thread's lines in their order"

@@ -202,10 +202,12 @@ def test_a_venue_that_is_not_there() -> None:
 def test_chaos_loses_nothing(seed: int) -> None:
     async def main() -> None:
         venue = Notes()
-        async with ff.serve(venue, [them(offline="store")]) as server:
+        # On a line that is cut every few milliseconds a message is asked for more often than three times.
+        patient: dict[str, Any] = {"offline": "store", "max_resend_requests": 1000}
+        async with ff.serve(venue, [them(**patient)]) as server:
             async with ff.testing.FaultProxy("127.0.0.1", server.port, seed=seed) as proxy:
                 connection = ff.ConnectionConfig("127.0.0.1", proxy.port, reconnect=EAGER)
-                async with ff.connect(us(offline="store"), connection) as session:
+                async with ff.connect(us(**patient), connection) as session:
                     proxy.chaos(every=0.02, faults=("cut", "reset", "stall", "delay", "split"))
                     for i in range(200):
                         session.send_nowait(*news(i))

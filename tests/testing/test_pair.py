@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import fixfast as ff
 from fixfast import clock
 from fixfast.testing import VirtualTime, mirrored
-from tests.engine.harness import Notes, news, run, us
+from tests.engine.harness import Notes, news, run, them, us
 
 SECOND = 1_000_000_000
 
@@ -301,6 +302,10 @@ def test_mistakes_are_named() -> None:
 
     async def main() -> None:
         p = ff.testing.pair(us())
+        with pytest.raises(RuntimeError, match="`async with pair"):
+            _ = p.initiator
+        with pytest.raises(RuntimeError, match="has not begun"):
+            await p.advance(1)
         async with p:
             with pytest.raises(ff.ConfigError, match="delay"):
                 p.delay = -1
@@ -329,3 +334,38 @@ def test_the_mirror_swaps_the_ids_and_keeps_the_secrets() -> None:
         "SIM", "BOT", "FX", "DESK",
     )  # fmt: skip
     assert (other.username, other.password, other.heart_bt_int) == ("", "", 7)
+
+
+def test_a_program_with_tls_runs_in_a_world_without() -> None:
+    async def main() -> None:
+        async with ff.testing.World(), ff.serve(Notes(), [them()]) as server:
+            async with ff.connect(us(), ff.ConnectionConfig("fix.example.com", server.port, tls=True)) as session:
+                assert session.active
+
+    run(main())
+
+
+def test_unix_sockets_and_several_addresses_are_in_memory_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ff.testing.World() as world, ff.serve(Notes(), [them()], path=tmp_path / "fix.sock") as server:
+            async with ff.connect(us(), ff.ConnectionConfig(str(tmp_path / "fix.sock"), 0)) as session:
+                await world.advance(3600)
+                assert session.connections == 1
+            assert str(tmp_path / "fix.sock") in server.addresses
+        async with ff.testing.World() as world, ff.serve(Notes(), [them()], host=None) as server:
+            async with ff.connect(us(), ff.ConnectionConfig("fix.example.com", server.port)) as session:
+                await world.advance(3600)
+                assert session.connections == 1
+
+    run(main())
+
+
+def test_a_world_does_not_go_out_through_a_proxy() -> None:
+    async def main() -> None:
+        proxy = ff.ProxyConfig("socks5", "127.0.0.1", 1080)
+        async with ff.testing.World():
+            with pytest.raises(ff.LogonFailed, match="no proxies"):
+                async with ff.connect(us(), ff.ConnectionConfig("fix.example.com", 1, proxy=proxy)):
+                    raise AssertionError("logged on")
+
+    run(main())

@@ -6,6 +6,7 @@ import logging
 from concurrent.futures import Future, wait
 
 from fixfast.engine.chores import Chores, Waiting
+from fixfast.engine.records import about
 from fixfast.engine.syncing import SyncPool, sync_pool
 from fixfast.store.base import Store
 
@@ -80,4 +81,4 @@ class Beside:
         error = running.exception() if running is not None else None
         if error is not None:
             self.error = error
-            _log.error("syncing the store failed: %s", error)
+            _log.error("syncing the store failed: %s", error, extra=about("store_failed"))

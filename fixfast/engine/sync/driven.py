@@ -16,6 +16,7 @@ from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.records import about
 from fixfast.engine.sync.beside import Beside
 from fixfast.engine.sync.calling import Calling
 from fixfast.engine.sync.dialing import Dialing, open_socket, unreachable
@@ -295,7 +296,7 @@ class Driven(Telling):
             self._session.done(message.msg_seq_num)
         except StoreError as error:
             self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error)
+            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
 
     def _forget_given(self) -> None:
         """The numbers began anew: what was given out is of the old epoch."""
@@ -337,7 +338,7 @@ class Driven(Telling):
             return False
         if isinstance(step, Wait):
             if step.note:
-                _log.info("%s: %s", self.id, step.note)
+                _log.info("%s: %s", self.id, step.note, extra=about("waiting", self.id))
             self._not_before = now.mono_ns + int(step.seconds * 1e9)
             return False
         self._failure, self._before = None, self.connections
@@ -383,7 +384,8 @@ class Driven(Telling):
         """Learn from the end of a connection, or from one that was never made."""
         failure = self.take_failure()
         if failure is not None and failure.error.reason != "schedule":
-            _log.warning("%s: %s", self.id, failure.error)
+            extra = about("no_logon", self.id, reason=failure.error.reason)
+            _log.warning("%s: %s", self.id, failure.error, extra=extra)
         if self._attempts is None:
             return
         try:

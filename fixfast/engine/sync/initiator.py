@@ -12,6 +12,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.records import about
 from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.wirelog import WireLog
@@ -143,7 +144,7 @@ class Initiator:
             self._connections(live)
         except Exception as error:
             if not isinstance(error, (LogonFailed, GaveUp)):
-                _log.exception("%s: the connection cannot be kept up", live.id)
+                _log.exception("%s: the connection cannot be kept up", live.id, extra=about("failed", live.id))
             try:
                 if self._hooks.on_give_up is not None and not live.stopping.is_set():
                     self._hooks.on_give_up(live, error)
@@ -162,7 +163,7 @@ class Initiator:
             step = attempts.next(clock.now())
             if isinstance(step, Wait):
                 if step.note:
-                    _log.info("%s: %s", live.id, step.note)
+                    _log.info("%s: %s", live.id, step.note, extra=about("waiting", live.id))
                 wait_for(None, live.waker, seconds=step.seconds)
                 continue
             before = live.connections
@@ -170,7 +171,8 @@ class Initiator:
             if live.stopping.is_set():
                 return
             if failure is not None and failure.error.reason != "schedule":
-                _log.warning("%s: %s", live.id, failure.error)
+                extra = about("no_logon", live.id, reason=failure.error.reason)
+                _log.warning("%s: %s", live.id, failure.error, extra=extra)
             attempts.ended(
                 clock.now(),
                 failure,

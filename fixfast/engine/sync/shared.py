@@ -17,6 +17,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.chores import Chores
 from fixfast.engine.delivery import Ended
 from fixfast.engine.metered import Metered
+from fixfast.engine.records import about
 from fixfast.engine.sync.handing import Handing
 from fixfast.engine.sync.line import Line
 from fixfast.engine.telling import Telling
@@ -131,7 +132,7 @@ class Shared(Telling):
             self._session.done(n)
         except StoreError as error:
             self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error)
+            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
             self._soon()
 
     def _let_go(self, line: Line) -> None:
@@ -360,7 +361,7 @@ class Shared(Telling):
 
     def _store_failed(self, error: BaseException) -> None:
         """The store is poisoned: not even a Logout can be numbered any more (O10)."""
-        _log.error("%s: syncing the store failed: %s", self.id, error)
+        _log.error("%s: syncing the store failed: %s", self.id, error, extra=about("store_failed", self.id))
         self.store_error = error
         if self._line is not None:
             self._line.abort("the store could not be synced")
