@@ -23,7 +23,7 @@ from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
 from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
-from fixfast.engine.throttle import Throttle
+from fixfast.engine.throttle import RateLimit, Throttle
 from fixfast.transport.proxy import ProxyConfig
 from fixfast.transport.tls import TlsConfig
 from tests.engine.harness import HOST, Notes, news, run, until
@@ -260,6 +260,16 @@ def test_options_of_stores_are_those_of_their_classes() -> None:
         assert set(keys_of(choice)) == set(taken) - for_tests
         for name, key in keys_of(choice).items():
             assert name == "path" or key.default == taken[name].default
+
+
+@pytest.mark.parametrize("name", keys_of(RateLimit))
+def test_every_option_of_a_limit_can_be_given(name: str, write: Any) -> None:
+    values = {"count": 7, "per": 2.5, "kind": "bucket", "unit": "bytes", "burst": 3}
+    given = {"count": 1, **({"kind": "bucket"} if name == "burst" else {}), name: values[name]}
+    whole = {**session("initiator"), "throttle": {"limits": [given]}}
+    throttle = ff.load_config(write(dump(nodes({"session": {"x": whole}}))))["x"].throttle
+    assert throttle is not None
+    assert getattr(throttle.limits[0], name) == values[name]
 
 
 def test_what_connect_and_serve_take_is_in_a_file() -> None:
