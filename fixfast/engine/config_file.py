@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.config_named import named_files
 from fixfast.engine.config_nodes import MAX_BYTES, Node, merge, read_toml
@@ -51,7 +52,10 @@ TABLES: Mapping[str, type] = {
     "listen": ListenConfig,
     "log": LogConfig,
     "throttle": Throttle,
+    "cancel_on_disconnect": CancelOnDisconnect,
 }
+#: role -> tables that its sessions do not have
+_NOT_OF = {Role.INITIATOR: ("listen", "cancel_on_disconnect"), Role.ACCEPTOR: ("connection",)}
 #: tables of a file that are not a session's
 PROCESS: Mapping[str, type] = {"control": ControlConfig, "metrics": MetricsConfig}
 _ROLES = {role.value: role for role in Role}
@@ -223,9 +227,10 @@ def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) ->
     known = keys_of(SessionConfig)
     rest = Node({key: node for key, node in whole.value.items() if key in known}, own.line, path, own.file)
     role = _role(reader, parts.pop("role", None), own, path)
-    unused = "listen" if role is Role.INITIATOR else "connection"
-    if role is not None and unused in own.value:
-        reader.remark(own.value[unused], f"{path}.{unused}", f"the role is {role.value}: that has no {unused}")
+    unused = _NOT_OF[role] if role is not None else ()
+    for key in unused:
+        if key in own.value and role is not None:
+            reader.remark(own.value[key], f"{path}.{key}", f"the role is {role.value}: that has no {key}")
     found: dict[str, Any] = {"stored": _store(reader, parts.pop("store", None), f"{path}.store")}
     latency = parts.pop("latency", Node(False))
     found["latency"] = latency.value
@@ -233,9 +238,9 @@ def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) ->
         reader.remark(latency, f"{path}.latency", f"{latency.value!r} is not allowed: true or false")
     for key, cls in TABLES.items():
         node = parts.get(key)
-        if node is not None and node.value != "none" and not (role is not None and key == unused):
+        if node is not None and node.value != "none" and key not in unused:
             found[key] = reader.build(cls, node, f"{path}.{key}")
-        elif role is not None and key in ("connection", "listen") and key != unused:
+        elif role is not None and key in ("connection", "listen") and key not in unused:
             reader.remark(own, path, f"{key} is missing: a session with the role {role.value} has one")
     config = reader.build(SessionConfig, rest, path)
     if len(reader.remarks) > before or config is None or role is None:

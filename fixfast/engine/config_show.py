@@ -22,7 +22,7 @@ def effective(one: SessionSettings) -> Node:
     stored = next(iter(nodes_of(Settings({"x": one})).value["session"].value.values())).value["store"].value["kind"]
     found = {"role": Node(one.role.value), **_options(one.config)}
     found["latency"] = Node(one.latency, name="" if one.latency else "default")
-    for name in ("connection", "listen", "log", "throttle"):
+    for name in ("connection", "listen", "log", "throttle", "cancel_on_disconnect"):
         options = getattr(one, name)
         if options is not None:
             found[name] = Node(_options(options))

@@ -49,7 +49,7 @@ def _session(one: SessionSettings) -> dict[str, Node]:
         if getattr(one, name) is not None:
             found[name] = Node(_options(getattr(one, name)))
     found["store"] = Node(stored)
-    for name in ("log", "throttle"):
+    for name in ("log", "throttle", "cancel_on_disconnect"):
         if getattr(one, name) is not None:
             found[name] = Node(_options(getattr(one, name)))
     return found

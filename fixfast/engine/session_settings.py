@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 
 from fixfast.engine.allow import Allow, AllowList
+from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.config_keys import FilePath
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.limits import Limits
@@ -104,6 +105,7 @@ class SessionSettings:
         log: where its messages are logged; None: nowhere.
         throttle: how fast it may send application messages; None: as fast as it likes.
         latency: whether it is measured how long messages take through fixfast.
+        cancel_on_disconnect: when an acceptor's application is told to cancel what a peer that is gone has open.
     """
 
     name: str
@@ -115,6 +117,7 @@ class SessionSettings:
     log: LogConfig | None = None
     throttle: Throttle | None = None
     latency: bool = False
+    cancel_on_disconnect: CancelOnDisconnect | None = None
 
     def __post_init__(self) -> None:
         initiator = self.role is Role.INITIATOR

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import fields, replace
 from types import TracebackType
 
 from fixfast.dictionary.load import load_dictionary
 from fixfast.engine.acceptor import Server, serve
+from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
@@ -117,6 +118,7 @@ class Servers:
                     wire_log=_SessionLogs(here, logs) if logs else None,
                     throttle=lambda config, here=here: here.of(config.session_id).throttle,  # type: ignore[misc]
                     latency=any(one.latency for one in here.all),
+                    cancel_on_disconnect=here.cancelling(),
                     **{field.name: getattr(place, field.name) for field in fields(place)},
                 )
                 servers.append(await stack.enter_async_context(opened))
@@ -144,6 +146,12 @@ class _Chosen:
         the first session."""
         found = self._by_id.get(identity)
         return found or next((one for one in self.all if one.is_template and one.fits(identity)), self.all[0])
+
+    def cancelling(self) -> Callable[[SessionConfig], CancelOnDisconnect] | None:
+        """Return what serve() takes: None where no session says anything, so that the application's hook decides."""
+        if all(one.cancel_on_disconnect is None for one in self.all):
+            return None
+        return lambda config: self.of(config.session_id).cancel_on_disconnect or CancelOnDisconnect()
 
 
 class _Databases:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 
 import fixfast as ff
+from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.config_file import look_at_config
 from fixfast.engine.config_keys import keys_of
 from fixfast.engine.config_nodes import Node
@@ -23,7 +24,7 @@ from fixfast.engine.limits import Limits
 from fixfast.engine.session_settings import ListenConfig, LogConfig
 from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
-from fixfast.engine.throttle import Throttle
+from fixfast.engine.throttle import RateLimit, Throttle
 from fixfast.transport.proxy import ProxyConfig
 from fixfast.transport.tls import TlsConfig
 from tests.engine.harness import HOST, Notes, news, run, until
@@ -196,6 +197,7 @@ TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     ),
     (("connection", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
     (("listen", "tls"), TlsConfig, {"certificate": "/x", "client_ca": "/ca"}),
+    (("cancel_on_disconnect",), CancelOnDisconnect, {}),
     (("store",), JournalChoice, {"kind": "journal"}),
     (("store",), SqliteChoice, {"kind": "sqlite"}),
 ]
@@ -210,7 +212,7 @@ def session(role: str) -> dict[str, Any]:
 def reached(settings: ff.Settings, path: tuple[str, ...], name: str) -> Any:
     one = settings.sessions["x"]
     at: Any = one.config
-    if path and path[0] in ("connection", "listen", "log", "throttle", "store"):
+    if path and path[0] in ("connection", "listen", "log", "throttle", "cancel_on_disconnect", "store"):
         at = one.stored if path[0] == "store" else getattr(one, path[0])
     for key in (*path, name) if at is one.config else (*path[1:], name):
         at = getattr(at, key)
@@ -224,7 +226,7 @@ def test_every_option_can_be_given_in_a_file_or_is_one_for_code(
     """Whoever adds an option need not touch this, unless the guesses are not allowed: then SAMPLES has one that is."""
 
     def tried(name: str, value: Any) -> ff.Settings | None:
-        whole = session("acceptor" if path[:1] == ("listen",) else "initiator")
+        whole = session("acceptor" if path and path[0] in ("listen", "cancel_on_disconnect") else "initiator")
         table = whole
         for key in path:
             table[key] = dict(start) if start is not None and key == path[-1] else table[key]
@@ -262,11 +264,22 @@ def test_options_of_stores_are_those_of_their_classes() -> None:
             assert name == "path" or key.default == taken[name].default
 
 
+@pytest.mark.parametrize("name", keys_of(RateLimit))
+def test_every_option_of_a_limit_can_be_given(name: str, write: Any) -> None:
+    values = {"count": 7, "per": 2.5, "kind": "bucket", "unit": "bytes", "burst": 3}
+    given = {"count": 1, **({"kind": "bucket"} if name == "burst" else {}), name: values[name]}
+    whole = {**session("initiator"), "throttle": {"limits": [given]}}
+    throttle = ff.load_config(write(dump(nodes({"session": {"x": whole}}))))["x"].throttle
+    assert throttle is not None
+    assert getattr(throttle.limits[0], name) == values[name]
+
+
 def test_what_connect_and_serve_take_is_in_a_file() -> None:
     """A new argument of theirs becomes a field of ListenConfig or SessionSettings, or is named here."""
     import inspect
 
     by_session = {"stores", "wire_log", "throttle", "latency", "templates", "configs", "application"}
+    by_session |= {"cancel_on_disconnect"}
     assert set(inspect.signature(ff.serve).parameters) == by_session | set(keys_of(ListenConfig))
     assert set(inspect.signature(ff.connect).parameters) == {
         "config", "connection", "application", "store", "wire_log", "throttle", "latency",
@@ -625,6 +638,28 @@ def test_a_session_with_a_star_is_a_template_for_many(write: Any, tmp_path: Path
         store = desk.sessions["listed"].stored.open(ff.SessionID("FIX.4.4", "SIM", peer))
         assert store.load().received > 2
         store.close()
+
+
+def test_a_peer_that_is_gone_is_told_as_the_file_says(write: Any) -> None:
+    class Careful(Notes):
+        cancelled = 0
+
+        def on_cancel_on_disconnect(self, session: ff.LiveSession, reason: str) -> None:
+            self.cancelled += 1
+
+    desk = ff.load_config(write(DESK + "cancel_on_disconnect = { on_logout = true }", "desk.toml"))
+    (found,) = said(write(ORDERS + "cancel_on_disconnect = { grace = 1 }"))
+    assert found == "9: cancel_on_disconnect: the role is initiator: that has no cancel_on_disconnect"
+
+    async def main() -> None:
+        heard = Careful()
+        async with desk.serve(heard) as servers:
+            bot = ORDERS.replace("fix.example.com", HOST).replace("9878", str(servers.port))
+            async with ff.load_config(write(bot)).connect("orders"):
+                pass
+            await until(lambda: heard.cancelled)
+
+    run(main())
 
 
 def test_a_unix_socket_is_beside_the_file(write: Any, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import MISSING, fields, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fixfast as ff
+from fixfast.engine.config_file import TABLES, look_at_config
 from fixfast.engine.config_hooks import LogonFields, ResendRule
 from fixfast.engine.config_keys import alternatives, keys_of
+from fixfast.engine.config_nodes import Node
 from fixfast.engine.config_show import MASK, effective
-from fixfast.engine.config_write import to_toml
+from fixfast.engine.config_write import dump, to_toml
 from fixfast.engine.session_settings import ListenConfig, LogConfig
+from fixfast.engine.settings_watch import ControlConfig
 from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
@@ -154,3 +157,69 @@ def test_no_password_is_shown(config: ff.SessionConfig, secret: str) -> None:
     shown = repr(effective(one)) + repr(one)
     assert secret not in shown
     assert MASK in shown
+
+
+#: what is the right value of some option, wherever it stands
+ODD = st.one_of(
+    st.sampled_from(
+        ["", "none", "memory", "journal", "acceptor", "FIX.4.4", "FIX.4.2", "17:00", "MON", "non-stop", "/x", "${A}",
+         "${", "*", "10.0.0.0/8", "gap-fill", "http", "socks5://a:b@c:1", "required", "queue", "UTC", "\x00", "\x01",
+         "é", "h"]
+    ),
+    st.integers(-2, 10), st.integers(), st.booleans(), st.floats(), st.dates(), st.times(), st.datetimes(),
+)  # fmt: skip
+WORDS = st.sampled_from(["file", "env", "kind", "D", "9", "FIXT.1.1", "default", "transport", "554", "path", "count"])
+TREES = st.recursive(
+    ODD, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)), max_leaves=6
+)
+
+
+def table(cls: type, depth: int = 0) -> st.SearchStrategy[Any]:
+    """Some of a table's keys, with values that may be anything, and tables that are alike."""
+    optional: dict[str, st.SearchStrategy[Any]] = {}
+    for name, key in keys_of(cls).items():
+        inner = [one for one in alternatives(key.hint) if isinstance(one, type) and is_dataclass(one) and keys_of(one)]
+        optional[name] = TREES if not inner or depth > 1 else TREES | table(inner[0], depth + 1)
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+def over(base: dict[str, Any]) -> Any:
+    return lambda given: {**base, **given}
+
+
+IDENTITY = {"begin_string": "FIX.4.4", "sender_comp_id": "A", "target_comp_id": "B"}
+SESSIONS = st.tuples(
+    table(ff.SessionConfig).map(over(IDENTITY)),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            **{name: TREES | table(cls) for name, cls in TABLES.items()},
+            "connection": table(ff.ConnectionConfig).map(over({"host": "h", "port": 1})),
+            "store": TREES | table(JournalChoice) | table(SqliteChoice).map(over({"kind": "sqlite"})),
+        },
+    ),
+    st.sampled_from([{"role": "initiator"}, {"role": "acceptor"}]),
+).map(lambda parts: {**parts[0], **parts[1], **parts[2]})
+
+
+def nodes(value: Any) -> Node:
+    if isinstance(value, dict):
+        return Node({key: nodes(one) for key, one in value.items()})
+    return Node([nodes(one) for one in value] if isinstance(value, list) else value)
+
+
+@given(SESSIONS, table(ControlConfig), st.booleans())
+def test_any_tables_are_loaded_or_refused_with_lines(
+    session: dict[str, Any], process: dict[str, Any], inherited: bool
+) -> None:
+    """Whatever a file says, nothing but ConfigFileError comes of it, and all that is wrong has its line."""
+    whole = {"session": {"x": {} if inherited else session}, "control": process}
+    if inherited:
+        whole["defaults"] = session
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.toml"
+        path.write_text(dump(nodes(whole), escape=False), encoding="utf-8")
+        found = look_at_config(path, environ={"A": "7"})
+        assert (found.settings is None) == bool(found.errors)
+        assert all(remark.line for remark in found.errors), found.errors
+        assert all(str(remark).isprintable() for remark in found.remarks)
