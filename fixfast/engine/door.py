@@ -20,6 +20,7 @@ from fixfast.transport.aio import Pump
 from fixfast.transport.proxy_protocol import ProxyHeader
 from fixfast.transport.slim import slim_tls
 from fixfast.transport.tls_context import reason_of, watch_handshake
+from fixfast.transport.tls_start import begin_tls
 
 __all__ = ["Decide", "Door", "House"]
 
@@ -190,10 +191,10 @@ class Door(asyncio.BufferedProtocol):
         assert transport is not None
         limit = self._house.limits.handshake_timeout
         watched = watch_handshake()
+        transport.pause_reading()  # uvloop does not do so in connection_made()
+        early, self._early = self._early, b""
         try:
-            secure = await asyncio.get_running_loop().start_tls(
-                transport, self, context, server_side=True, ssl_handshake_timeout=limit, ssl_shutdown_timeout=limit
-            )
+            secure = await begin_tls(transport, self, context, early=early, timeout=limit)
         except (OSError, ssl.SSLError) as ended:
             error = watched.error or ended
             # A port scan or a health check ends here, too: who did not say anything that is wrong has not failed.
@@ -203,7 +204,6 @@ class Door(asyncio.BufferedProtocol):
             transport.abort()
             self._leave()
             return
-        assert secure is not None
         slim_tls(transport)
         self._transport, self._task = secure, None
         if self._shut:

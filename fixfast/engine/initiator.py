@@ -148,10 +148,12 @@ class Initiator:
         live.stop()
         try:
             if task is not None:
-                if self._alerting and error is None:
-                    await asyncio.wait([task], timeout=_ALERT)
-                task.cancel()
-                await asyncio.wait([task])
+                try:
+                    if self._alerting and error is None:
+                        await asyncio.wait([task], timeout=_ALERT)
+                finally:
+                    task.cancel()
+                    await asyncio.wait([task])
                 if not task.cancelled():
                     task.exception()  # looked at: asyncio need not complain
         finally:

@@ -8,7 +8,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, cast
 
 from fixfast.errors import LogonFailed
 from fixfast.transport.certificate import hosts_of
@@ -123,8 +123,7 @@ class Dialer(Route):
         except (OSError, TimeoutError, LogonFailed):
             return []
         certificate = transport.get_extra_info("peercert")
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        cast(asyncio.Transport, transport).abort()  # uvloop's are no asyncio.Transport by class
         return hosts_of(certificate) if certificate else []
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def ways(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         "plain": {},
         "name": {"host": "localhost"},
+        "two addresses": {"host": "two.example"},  # one of them refuses
+        "both addresses": {"host": "both.example"},
         "tls": secure,
         "wrong name": {**secure, "host": "127.0.0.2"},  # connects twice
         "socks5": {"proxy": "socks5"},
@@ -99,9 +102,29 @@ def ways(folder: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not tell which files are open")
 @pytest.mark.parametrize(
-    "way", ["plain", "name", "tls", "wrong name", "socks5", "http and tls", "callbacks", "journal", "nobody"]
+    "way",
+    [
+        "plain",
+        "name",
+        "two addresses",
+        "both addresses",
+        "tls",
+        "wrong name",
+        "socks5",
+        "http and tls",
+        "callbacks",
+        "journal",
+        "nobody",
+    ],
 )
-def test_cancelled_at_each_step_of_the_loop(way: str, tmp_path: Path) -> None:
+def test_cancelled_at_each_step_of_the_loop(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = {"two.example": ["127.0.0.2", HOST], "both.example": [HOST, HOST]}
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: [i for one in book.get(host, [host]) for i in look_up(one, *rest, **more)],
+    )
     options = ways(tmp_path)[way]
     serving, kind = options.pop("serving", None), options.pop("proxy", None)
     tried = 0

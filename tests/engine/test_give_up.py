@@ -151,6 +151,41 @@ def test_leaving_in_good_order_lets_the_alarm_finish() -> None:
     run(main())
 
 
+def test_cancelled_while_the_alarm_finishes_no_task_is_left() -> None:
+    class Stuck(Notes):
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun = asyncio.Event()
+            self.ended = False
+
+        async def on_give_up(self, session: ff.LiveSession, error: Exception) -> None:
+            self.begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.ended = True
+
+    async def main() -> None:
+        stuck = Stuck()
+        server = await ff.serve(Notes(), [them()])
+
+        async def leave() -> None:
+            async with ff.connect(us(), to(server, SOON), stuck):
+                await server.close()
+                await stuck.begun.wait()
+
+        task = asyncio.create_task(leave())
+        await stuck.begun.wait()
+        for _ in range(5):
+            await asyncio.sleep(0)  # it waits for the alarm now
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stuck.ended
+
+    run(main())
+
+
 def test_no_alarm_when_the_program_ends_the_session() -> None:
     async def main() -> None:
         pager = Pager()
