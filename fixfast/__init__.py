@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fixfast.engine.metrics import MetricsCollector
     from fixfast.engine.metrics_server import MetricsServer, serve_metrics
     from fixfast.engine.records import HideCompIDs, JsonFormatter
+    from fixfast.engine.running import run
     from fixfast.engine.session_settings import SessionSettings
     from fixfast.engine.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
@@ -129,6 +130,7 @@ _HOME = {
         "fixfast.engine.control": "control",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
+        "fixfast.engine.running": "run",
         "fixfast.engine.live": "LiveSession",
         "fixfast.engine.records": "HideCompIDs JsonFormatter",
         "fixfast.engine.metrics": "MetricsCollector",
@@ -264,6 +266,7 @@ __all__ = [
     "load_config",
     "load_dictionary",
     "parse",
+    "run",
     "serve",
     "serve_metrics",
     "sync",

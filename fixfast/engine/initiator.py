@@ -222,9 +222,11 @@ class Initiator:
         try:
             await self._dialer.dial(pump, host, port)
         except LogonFailed as error:
+            pump.orphan(error.text)
             await live.cut(error.text)
             return Failure(error, refused=False)
         except BaseException:
+            pump.orphan("cancelled")
             await live.cut("cancelled")
             raise
         await asyncio.shield(pump.closed)

@@ -95,12 +95,18 @@ class Sending(Commands):
             Throttled: faster than the session's Throttle allows. No number was used.
             EncodeError: names the tag. No number was used.
             StoreError: the store failed; the session ends.
+            What application.to_send raises: no number was used, and there is a CallbackFailed event.
         """
         if self._owed:
             self._settle()
         if self._hooks.to_send is not None:
             fields = list(fields)
-            changed = self._hooks.to_send(self, msg_type, fields)
+            try:
+                changed = self._hooks.to_send(self, msg_type, fields)
+            except Exception as error:
+                self._session.tell(self._hooks.failed("to_send", error))
+                self._soon()
+                raise
             fields = fields if changed is None else changed
         try:
             return self._session.send(msg_type, fields, clock.now())

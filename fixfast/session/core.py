@@ -262,6 +262,10 @@ class SessionCore:
     def _emit(self, event: Any) -> None:
         self._inbox.events.append(event)
 
+    def tell(self, event: Any) -> None:
+        """Put an event of a front end among the session's own: it is taken in its turn."""
+        self._inbox.events.append(event)
+
     def _alarm(self, text: str) -> None:
         self._inbox.events.append(Alarm(text))
 

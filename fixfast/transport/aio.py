@@ -183,10 +183,10 @@ class Pump(asyncio.BufferedProtocol):
         if writable is not None and not writable.done():
             writable.set_result(None)
         made, self._transport = self._transport is not None, None
-        self.error = exc
         self._ending = True
         if not made:
-            return
+            return  # or told already
+        self.error = exc
         reason = self._reason or (f"connection lost: {exc or type(exc).__name__}" if exc else "closed")
         try:
             self._session.disconnected(reason, clock.now())
@@ -286,6 +286,14 @@ class Pump(asyncio.BufferedProtocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
         return True
+
+    def orphan(self, reason: str) -> None:
+        """Know that the attempt to connect failed or was cancelled, be there a transport already or not.
+
+        uvloop closes what a cancelled create_connection() had made, and never calls connection_lost().
+        """
+        if self.abort(reason):
+            self._loop.call_soon(self.connection_lost, None)
 
     @property
     def peername(self) -> str:

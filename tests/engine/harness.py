@@ -15,6 +15,8 @@ import fixfast as ff
 T = TypeVar("T")
 
 HOST = "127.0.0.1"
+#: the kind of loop that run() makes; None: asyncio's own
+loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 #: comes back at once, and never gives up by itself
 EAGER = ff.Reconnect(initial=0.005, maximum=0.02, max_refusals=None)
 
@@ -38,7 +40,8 @@ def run(main: Coroutine[Any, Any, T], *, limit: float = 15.0) -> T:
         return result
 
     try:
-        return asyncio.run(bounded())
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(bounded())
     finally:
         gc.collect()  # what was not closed warns now, in the test that forgot it
         assert not troubles, troubles
@@ -116,6 +119,11 @@ class Peer:
     @classmethod
     async def connect(cls, port: int, me: str = "BOT", you: str = "SIM") -> Peer:
         return cls(*await asyncio.open_connection(HOST, port), me, you)
+
+    @property
+    def next(self) -> int:
+        """The MsgSeqNum that write() gives next."""
+        return self._next
 
     def write(self, msg_type: str, fields: Iterable[Any] = (), *, seq: int | None = None) -> None:
         n = self._next if seq is None else seq

@@ -1,0 +1,70 @@
+"""The same on uvloop: ends of all kinds, back-pressure, cancellation; and run(), which asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import fixfast as ff
+from tests.engine import harness, test_cancellation, test_delivery, test_leaving, test_requests
+
+uvloop = pytest.importorskip("uvloop")
+
+#: BufferedProtocol and write_eof with linger; abort with RST; pause and resume; cancelled attempts to connect
+CASES: list[Callable[[], None]] = [
+    test_cancellation.test_a_request_cancelled_at_any_step_leaves_its_answer_to_the_others,
+    test_cancellation.test_a_send_cancelled_at_any_step_is_sent_whole_or_not_at_all,
+    test_delivery.test_callbacks_sync_and_async_in_the_order_of_events,
+    test_delivery.test_messages_kept_by_the_program_stay_what_they_were,
+    test_delivery.test_taking_the_next_acknowledges_the_last,
+    test_leaving.test_o01_o02_leaving_logs_out,
+    test_leaving.test_o03_the_peer_logs_out,
+    test_leaving.test_cancel_at_every_step_of_logging_on,
+    test_leaving.test_cancel_at_every_step_of_coming_back,
+    test_leaving.test_close_cuts_a_peer_that_does_not_answer,
+    test_requests.test_reading_still_pauses_on_the_next_connection,
+    test_requests.test_request_takes_its_answer_and_nothing_else,
+    test_requests.test_send_does_not_hang_when_the_connection_is_lost_meanwhile,
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_the_same_on_uvloop(case: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "loop_factory", uvloop.new_event_loop)
+    case()
+
+
+async def what_runs() -> str:
+    return type(asyncio.get_running_loop()).__module__
+
+
+def test_run_is_asyncio_run() -> None:
+    assert ff.run(what_runs()).startswith("asyncio")
+
+
+def test_run_asks_uvloop() -> None:
+    assert ff.run(what_runs(), uvloop=True).startswith("uvloop")
+
+
+def test_run_without_uvloop_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **options: Any) -> Any:
+        if name == "uvloop":
+            raise ImportError(name)
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with warnings.catch_warnings(), pytest.raises(ff.MissingExtra, match=r"fixfast\[uvloop\]"):
+        warnings.simplefilter("error")
+        ff.run(what_runs(), uvloop=True)
+
+
+def test_run_refuses_what_is_no_switch() -> None:
+    with pytest.raises(ff.ConfigError, match="uvloop"):
+        ff.run(what_runs(), uvloop="yes")  # type: ignore[arg-type]
