@@ -77,6 +77,7 @@ class Door(asyncio.BufferedProtocol):
         self._shut = False
         self.guest: Guest | None = None  # set by admit()
         self.host, self.address = "", "unix"  # a Unix socket has no address
+        self.descriptor = -1  # the lowest that was free: it tells how many are in use
         self.proxy = ""  # the address of the proxy that told the peer's
         self.certificate: Mapping[str, Any] | None = None
 
@@ -86,6 +87,8 @@ class Door(asyncio.BufferedProtocol):
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
         self._is_from(transport.get_extra_info("peername"))
+        sock = transport.get_extra_info("socket")
+        self.descriptor = sock.fileno() if sock is not None else -1
         if not self._house.admit(self):
             transport.abort()
         elif self._house.through_proxy(self):
