@@ -75,9 +75,10 @@ class Door(asyncio.BufferedProtocol):
         self._task: asyncio.Task[None] | None = None
         self._early = b""  # came in the packet that ended the TLS handshake
         self._heard = False
-        self._shut = False
+        self._shut = self._left = False
         self.guest: Guest | None = None  # set by admit()
         self.host, self.address = "", "unix"  # a Unix socket has no address
+        self.descriptor = -1  # the lowest that was free: it tells how many are in use
         self.proxy = ""  # the address of the proxy that told the peer's
         self.certificate: Mapping[str, Any] | None = None
 
@@ -87,6 +88,8 @@ class Door(asyncio.BufferedProtocol):
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
         self._is_from(transport.get_extra_info("peername"))
+        sock = transport.get_extra_info("socket")
+        self.descriptor = sock.fileno() if sock is not None else -1
         if not self._house.admit(self):
             transport.abort()
         elif self._house.through_proxy(self):
@@ -255,15 +258,17 @@ class Door(asyncio.BufferedProtocol):
         self._refuse()
 
     def _refuse(self) -> None:
-        transport = self._transport
-        self._leave()
-        if transport is not None:
-            transport.close()
+        """Close. It counts until it is closed: over TLS the peer has a say in that, for a while."""
+        self._stop_timer()
+        self._shut = True
+        if self._transport is not None:
+            self._transport.close()
 
     def _leave(self, *, logged_on: bool = False) -> None:
         self._stop_timer()
-        if not self._shut:
-            self._shut = True
+        self._shut = True
+        if not self._left:
+            self._left = True
             self._house.leave(self, logged_on=logged_on)
 
     def _stop_timer(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from fixfast import clock
@@ -19,6 +20,10 @@ from fixfast.engine.records import about
 __all__ = ["Reception"]
 
 _log = logging.getLogger("fixfast.engine")
+
+
+#: File descriptors that strangers do not get: for the stores of sessions, for logs and look-ups.
+_SPARE = 32
 
 
 class Reception:
@@ -50,6 +55,7 @@ class Reception:
         self.scratch = bytearray(limits.logon_bytes)
         self.crowd = Crowd(limits)
         self.doors: set[Door] = set()
+        self._descriptors = open_files() - _SPARE
         self._allow = allow
         self._proxies = proxies
         self._certified = certified
@@ -65,6 +71,10 @@ class Reception:
         """Say whether there is room for one more stranger."""
         if self._shut:
             return False  # accepted in the moment it was closed
+        if door.descriptor >= self._descriptors:
+            # Not one more, and not none left: without any, accept() fails, and so do the stores of live sessions.
+            self.refused("too many open files", door)
+            return False
         proxied = self.through_proxy(door)
         if not proxied and not self._allowed(door):
             return False
@@ -171,3 +181,13 @@ def _write(line: Line | None) -> bool:
     if line is not None:
         _log.warning(line.text, *line.args, extra=about("stranger", line.session, reason=line.kind, times=line.times))
     return line is not None
+
+
+def open_files() -> float:
+    """Return how many files this process may have open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return inf if soft == resource.RLIM_INFINITY else soft

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,6 +248,36 @@ def test_limits_name_what_does_not_fit_together() -> None:
         ff.Limits(pause=10, longest_pause=5)
     with pytest.raises(ff.ConfigError, match=r"pending_per_ip.*None or"):
         ff.Limits(pending_per_ip=0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of open files")
+def test_sc1_strangers_do_not_get_the_last_file_descriptors(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    import resource
+
+    async def main() -> None:
+        async with ff.serve(Notes(), [them()]) as server, ff.connect(us(), to(server)) as session:
+            idle: list[socket.socket] = []
+            for _ in range(50):
+                idle.append(socket.create_connection((HOST, server.port)))
+                await asyncio.sleep(0.001)
+            await until(lambda: sum(map(closed_by_peer, idle)) + len(server._reception.doors) == 50)
+            assert 5 < len(server._reception.doors) < 45
+            (tmp_path / "a file").write_text("can still be written")
+            session.send_nowait(*news("alive"))
+            (live,) = server.sessions.values()
+            await until(lambda: live.next_in == 3)
+            for sock in idle:
+                sock.close()
+
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as last:
+        # Each connection takes two here: the peers are in this process as well.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno() + 120, before[1]))
+        try:
+            run(main())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert "closed at once: too many open files" in caplog.text
 
 
 def test_sc8_comp_ids_of_strangers_can_be_hidden(caplog: pytest.LogCaptureFixture) -> None:

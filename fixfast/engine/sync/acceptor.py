@@ -86,6 +86,8 @@ def serve(
     limits = limits if limits is not None else Limits()
     if not isinstance(limits, Limits):
         raise ConfigError("limits", type(limits).__name__, "a Limits")
+    if limits.inbound is not None:
+        raise ConfigError("inbound", limits.inbound, "None: only the asyncio front end limits what peers send")
     allowed = Allow(allow) if allow is not None else None
     certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
     doors = partial(Doors, limits, tls=server_context(tls), allow=allowed, certified=certified)
