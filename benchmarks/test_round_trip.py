@@ -25,7 +25,7 @@ def test_no_message_is_lost(contestant: Contestant, tmp_path: Path) -> None:
 
 
 def test_durable_stores_take_part(tmp_path: Path) -> None:
-    slow = [one for one in contestants() if one.name == "fixfast by-hand, journal-group"]
+    slow = [one for one in contestants() if one.name == "fixfast Poller, journal-group"]
     (row,) = race(slow, 1, (), tmp_path, warm=1, trips=3, burst=32)
     assert not row.failed
     assert row.lost == 0

@@ -21,6 +21,7 @@ FLOORS = {
     "uvloop": "raw uvloop",
     "by-hand": "raw blocking",
     "poller": "raw blocking",
+    "sync": "raw blocking",
 }
 
 
@@ -34,15 +35,18 @@ def contestants() -> list[Contestant]:
     uvloop = find_spec("uvloop") is not None
     found = [Contestant("raw blocking", "raw", "blocking"), Contestant("raw busy", "raw", "busy", idle="yield")]
     found += [Contestant(f"raw {kind}", "raw", kind) for kind in ("asyncio", "uvloop") if kind != "uvloop" or uvloop]
-    for kind in ("by-hand", "asyncio", "asyncio-for", "uvloop"):
-        if kind != "uvloop" or uvloop:
-            found.append(Contestant(f"fixfast {kind}, memory", "ours", kind, "memory"))
-    found.append(Contestant("fixfast poller, memory", "polled", "poller", "memory", idle="yield"))
-    for policy in get_args(SyncPolicy):
-        for kind in ("by-hand", "asyncio"):
-            store = f"journal-{policy}"
-            found.append(Contestant(f"fixfast {kind}, {store}", "ours", kind, store, SURVIVES[policy]))
-        found.append(Contestant(f"fixfast poller, {store}", "polled", "poller", store, SURVIVES[policy], "yield"))
+    for store, survives in [
+        ("memory", "nothing"),
+        *((f"journal-{one}", SURVIVES[one]) for one in get_args(SyncPolicy)),
+    ]:
+        found.append(Contestant(f"fixfast by-hand, {store}", "ours", "by-hand", store, survives))
+        found.append(Contestant(f"fixfast Poller, {store}", "polled", "poller", store, survives, "yield"))
+        found.append(Contestant(f"fixfast sync, {store}", "threads", "sync", store, survives))
+        found.append(Contestant(f"fixfast asyncio, {store}", "ours", "asyncio", store, survives))
+        if store == "memory":
+            found.append(Contestant("fixfast asyncio-for, memory", "ours", "asyncio-for", store))
+        if store == "memory" and uvloop:
+            found.append(Contestant("fixfast uvloop, memory", "ours", "uvloop", store))
     if find_spec("quickfix") is not None:
         kept = "killed process (page cache); what is received is counted, not stored"
         found.append(Contestant("quickfix, memory", "quickfix", "", "memory"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import takewhile
 from typing import Any, cast
 
 from fixfast.dictionary.model import Dictionary
@@ -13,7 +12,7 @@ from fixfast.session.config import SessionConfig
 from fixfast.session.limits import SendWatch
 from fixfast.session.resend import Replay
 from fixfast.session.sequence import Inbox
-from fixfast.session.wire import Template, encode_session, encoder, format_time
+from fixfast.session.wire import Outflow, Template, encode_session, encoder, format_time
 from fixfast.store.base import Store
 from fixfast.types import Now, Slot
 
@@ -40,33 +39,26 @@ class _Processed:
         return getattr(self._template, name)
 
 
-class Outbox:
+class Outbox(Outflow):
     """Numbers and stores outbound messages and hands them over once they are safe. One owner: a Session.
 
-    `queue` holds (store position, number, bytes) in the order of the wire, safe to send or not; number 0 marks resent
-    bytes. `_behind` holds the same for messages that must wait: for the end of a replay (P12), or for the Logon answer.
+    Messages are in `waiting` until the end of a replay (P12), or the Logon answer.
+
+    PERF: what happens to every message is compiled, in codec/outflow.pyx (the same in plain Python, for reading and as
+    its oracle, in codec/reference/outflow.py).
     """
 
     __slots__ = (
         "_begin_string",
-        "_behind",
         "_digits",
         "_header",
         "_inbox",
-        "_limit",
         "_more",
         "_near_limit",
         "_store",
         "_sub_ids",
-        "bytes_out",
-        "held",
-        "last_sent",
         "lost_below",
         "max_size",
-        "messages_out",
-        "next_out",
-        "offline",
-        "queue",
         "replay",
         "withheld",
     )
@@ -79,29 +71,22 @@ class Outbox:
         inbox: Inbox,
         near_limit: Callable[[], None] = lambda: None,
     ) -> None:
+        limit = ALARM_SEQ_NUM if config.begin_string in SENTINEL_VERSIONS else MAX_SEQ_NUM
+        super().__init__(store, next_out, limit, self._check_number)
         self._store = store
         self._inbox = inbox if config.last_msg_seq_num_processed else None
         self._near_limit = near_limit  #: told when numbers get near the 999999 that means infinity (S20)
-        self._limit = ALARM_SEQ_NUM if config.begin_string in SENTINEL_VERSIONS else MAX_SEQ_NUM
         self._begin_string = config.begin_string
         # C10: FIX 4.0 and 4.1 know whole seconds only
         self._digits = 0 if config.begin_string in ("FIX.4.0", "FIX.4.1") else config.timestamp_digits
         self._header = [(49, config.sender_comp_id), (56, config.target_comp_id)]
         self._sub_ids = list(config.sub_ids.items())
         self._more = bool(self._sub_ids) or self._inbox is not None  # PERF: one question for each message, not two
-        self.queue: list[tuple[int, int, bytes]] = []
-        self._behind: list[tuple[int, int, bytes]] = []
-        self.next_out = next_out
         #: numbers below were used before this object began: which of them carried secrets is not known any more
         self.lost_below = next_out
-        self.held = False  #: new messages wait in _behind
         self.replay: Replay | None = None
         self.max_size: int | None = None  #: the peer's MaxMessageSize(383), L24
-        self.offline: list[int] = []  #: numbers stored while not logged on and not on any wire yet
         self.withheld: set[int] = set()  #: numbers of this epoch whose bytes the store does not give back (C8)
-        self.last_sent = 0  #: mono_ns when the last message was queued
-        self.messages_out = 0
-        self.bytes_out = 0
 
     # --- one message ----------------------------------------------------------------------------------------
 
@@ -163,26 +148,14 @@ class Outbox:
         if self.max_size is not None and len(raw) > self.max_size:
             raise EncodeError(0, f"a message of {len(raw)} bytes is above the peer's MaxMessageSize {self.max_size}")
 
-    def commit(self, raw: bytes, now: Now, queue: bool = True) -> int:
-        """Store a message under the next number, then queue it; return the number.
+    def _check_number(self, n: int) -> None:
+        """Know of a number near the last one there is (S20).
 
-        Args: queue: False: it stays in the store until the peer asks for it.
-
-        Raises: StoreError: it was not stored, and is not queued. LocalProtocolError: numbers are used up.
+        Raises: LocalProtocolError: numbers are used up.
         """
-        n = self.next_out
-        if n >= self._limit:
-            if n >= MAX_SEQ_NUM:
-                raise LocalProtocolError("outbound sequence numbers are used up: reset the session")
-            self._near_limit()
-        position = self._store.append_out(n, raw, now.wall_ns)
-        self.next_out = n + 1
-        if queue:
-            (self._behind if self.held else self.queue).append((position, n, raw))
-            self.last_sent = now.mono_ns
-        else:
-            self.offline.append(n)
-        return n
+        if n >= MAX_SEQ_NUM:
+            raise LocalProtocolError("outbound sequence numbers are used up: reset the session")
+        self._near_limit()
 
     def skip_to(self, new_seq_no: int, now: Now, queue: bool) -> None:
         """Store a SequenceReset-Reset after which `new_seq_no` comes next, and perhaps queue it (Z13).
@@ -211,58 +184,36 @@ class Outbox:
     @property
     def behind(self) -> int:
         """How many messages wait behind a replay or a Logon."""
-        return len(self._behind)
+        return len(self.waiting)
 
     def stuck_until(self, watch: SendWatch, mono_ns: int) -> int | None:
         """Return until when the transport must take something of what it may; None: there is nothing (H09)."""
         if not self.queue or self.sync_needed:
             return None
-        return watch.deadline(self.messages_out, self.queue, self._behind, mono_ns)
+        return watch.deadline(self.messages_out, self.queue, self.waiting, mono_ns)
 
     @property
     def queued_bytes(self) -> int:
         """How much is queued, what waits behind a replay included."""
-        return sum(len(raw) for _, _, raw in self.queue + self._behind)
-
-    def take(self) -> list[bytes]:
-        """Return what may go on the wire now, and forget it."""
-        queue = self.queue
-        if not queue:
-            return []
-        synced = self._store.synced
-        if queue[-1][0] <= synced:
-            # the common case: everything is safe
-            self.queue = []
-            if len(queue) == 1:
-                raw = queue[0][2]
-                self.messages_out += 1
-                self.bytes_out += len(raw)
-                return [raw]  # PERF: 850 instructions less
-            safe = [item[2] for item in queue]
-        else:
-            safe = [item[2] for item in takewhile(lambda item: item[0] <= synced, queue)]
-            del queue[: len(safe)]
-        self.messages_out += len(safe)
-        self.bytes_out += sum(map(len, safe))
-        return safe
+        return sum(len(raw) for _, _, raw in self.queue + self.waiting)
 
     def release(self) -> None:
         """Let the messages that waited go out, and new ones go straight to the queue."""
         self.held = False
-        self.queue += self._behind
-        self._behind.clear()
+        self.queue += self.waiting
+        self.waiting.clear()
 
     def shelve(self) -> None:
         """Leave the messages that waited in the store, and let new ones go straight to the queue."""
         self.held = False
-        self.offline += [n for _, n, _ in self._behind]
-        self._behind.clear()
+        self.offline += [n for _, n, _ in self.waiting]
+        self.waiting.clear()
 
     def clear(self) -> None:
         """Forget what is queued (it stays in the store), e.g. because the connection is gone (P18)."""
-        self.offline += [n for _, n, _ in self.queue + self._behind if n]
+        self.offline += [n for _, n, _ in self.queue + self.waiting if n]
         self.queue.clear()
-        self._behind.clear()
+        self.waiting.clear()
         self.held = False
         self.replay = None
 
@@ -279,7 +230,7 @@ class Outbox:
 
     def last_resendable(self) -> int:
         """Return the highest number a replay may cover: those that wait have not been on the wire yet."""
-        return (self._behind[0][1] if self._behind else self.next_out) - 1
+        return (self.waiting[0][1] if self.waiting else self.next_out) - 1
 
     def add_resent(self, buffers: list[bytes], now: Now) -> None:
         """Queue messages of a replay. They are stored already; they wait for what is in front of them."""

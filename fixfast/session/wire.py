@@ -10,6 +10,7 @@ from fixfast.codec.encoders import encoder
 from fixfast.codec.frame import StreamDecoder
 from fixfast.codec.inflow import Inflow
 from fixfast.codec.message import Message
+from fixfast.codec.outflow import Outflow
 from fixfast.codec.parse import parse
 from fixfast.codec.present import is_secret
 from fixfast.codec.template import Template
@@ -20,6 +21,7 @@ __all__ = [
     "HeaderCheck",
     "Inflow",
     "Message",
+    "Outflow",
     "StreamDecoder",
     "Template",
     "encode",

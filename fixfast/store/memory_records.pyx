@@ -35,8 +35,8 @@ cdef class MemoryRecords:
     cdef public int64_t _next_in        # NIN: the lowest inbound number that is not dealt with
     cdef public int64_t _received       # the inbound number to expect
     cdef public list _fills             # of inbound numbers above NIN: (first, last)
-    # Outbound messages: their numbers (rising), wall times, bytes. PERF: three lists, as a tuple for each message is one
-    # object more for the garbage collector to walk over, and 48 bytes.
+    # Outbound messages: their numbers (rising), wall times, bytes. PERF: three lists, as a tuple for each message is
+    # one object more for the garbage collector to walk over, and 48 bytes.
     cdef public list _out_n
     cdef public list _out_ns
     cdef public list _out_raw

@@ -35,6 +35,7 @@ _HOMES = {
     "shadowed": "validate",
     "HeaderCheck": "check",
     "Inflow": "inflow",
+    "Outflow": "outflow",
     "joined": "check",
     "StreamDecoder": "frame",
     "encode": "encode",
@@ -57,6 +58,7 @@ class Codec:
     shadowed: Any
     HeaderCheck: Any
     Inflow: Any
+    Outflow: Any
     joined: Any
     StreamDecoder: Any
     encode: Any

@@ -9,16 +9,21 @@ if TYPE_CHECKING:
     from fixfast.engine.sync.acceptor import Server, serve
     from fixfast.engine.sync.initiator import connect
     from fixfast.engine.sync.live import LiveSession
+    from fixfast.engine.sync.polled import Listen, PolledSession
+    from fixfast.engine.sync.poller import Poller
 
 #: public name -> the module that defines it
 _HOME = {
+    "Listen": "fixfast.engine.sync.polled",
     "LiveSession": "fixfast.engine.sync.live",
+    "PolledSession": "fixfast.engine.sync.polled",
+    "Poller": "fixfast.engine.sync.poller",
     "Server": "fixfast.engine.sync.acceptor",
     "connect": "fixfast.engine.sync.initiator",
     "serve": "fixfast.engine.sync.acceptor",
 }
 
-__all__ = ["LiveSession", "Server", "connect", "serve"]
+__all__ = ["Listen", "LiveSession", "PolledSession", "Poller", "Server", "connect", "serve"]
 
 
 def __getattr__(name: str) -> Any:

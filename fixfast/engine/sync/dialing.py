@@ -6,32 +6,34 @@ import socket
 import threading
 from collections.abc import Callable
 
-from fixfast.engine.connection import ConnectionConfig
-from fixfast.engine.failure import Failure
-from fixfast.errors import LogonFailed
-from fixfast.transport.tls_context import ClientTls
+from fixfast.transport.blocking import Waker
+from fixfast.transport.dial_blocking import BlockingDialer
 
-__all__ = ["Dialing", "open_socket", "unreachable"]
+__all__ = ["Dialing"]
 
 
 class Dialing:
-    """One attempt to connect. Its thread ends by itself within the time-out of what it calls.
+    """One attempt to connect. Its thread ends by itself within the time-out of the connection.
 
     Args:
         prepare: what to do before, in that thread; drop() waits for it.
-        connect: returns a connected socket, or raises.
+        dialer: makes the connection.
+        host, port: where to.
     """
 
-    __slots__ = ("_dropped", "_error", "_lock", "_prepared", "_sock")
+    __slots__ = ("_dialer", "_dropped", "_error", "_lock", "_prepared", "_sock", "_waker")
 
-    def __init__(self, prepare: Callable[[], object], connect: Callable[[], socket.socket]) -> None:
+    def __init__(self, prepare: Callable[[], object], dialer: BlockingDialer, host: str, port: int) -> None:
+        self._dialer = dialer
         self._lock = threading.Lock()
         self._dropped = False
         self._sock: socket.socket | None = None
         self._error: Exception | None = None
-        # A daemon: a name server that never answers must not keep the process from ending.
         self._prepared = threading.Event()
-        threading.Thread(target=self._run, args=(prepare, connect), name="fixfast-connect", daemon=True).start()
+        self._waker = Waker()
+        # A daemon: a name server that never answers must not keep the process from ending.
+        work = threading.Thread(target=self._run, args=(prepare, host, port), name="fixfast-connect", daemon=True)
+        work.start()
 
     @property
     def done(self) -> bool:
@@ -41,7 +43,7 @@ class Dialing:
     def result(self) -> socket.socket:
         """Return the socket, once.
 
-        Raises: whatever connecting raised.
+        Raises: LogonFailed: it came to nothing.
         """
         if self._error is not None:
             raise self._error
@@ -54,49 +56,25 @@ class Dialing:
         with self._lock:
             self._dropped = True
             sock, self._sock = self._sock, None
+            self._waker.wake()
         if sock is not None:
             sock.close()
         self._prepared.wait()
 
-    def _run(self, prepare: Callable[[], object], connect: Callable[[], socket.socket]) -> None:
+    def _run(self, prepare: Callable[[], object], host: str, port: int) -> None:
         try:
             try:
                 prepare()
             finally:
                 self._prepared.set()
-            sock = connect()
+            sock = self._dialer.dial(host, port, waker=self._waker, cancelled=lambda: self._dropped)
         except Exception as error:
             self._error = error
-            return
+            sock = None
         with self._lock:
+            self._waker.close()
             if not self._dropped:
                 self._sock = sock
                 return
-        sock.close()
-
-
-def open_socket(connection: ConnectionConfig, host: str, port: int) -> socket.socket:
-    """Return a connected socket, TLS hands shaken.
-
-    Raises: OSError (TimeoutError, ssl.SSLError); UnicodeError: no host can have such a name.
-    """
-    sock = socket.create_connection((host, port), timeout=connection.connect_timeout)
-    if not connection.tls:
-        return sock
-    try:
-        tls = ClientTls(connection.tls)
-        shaken: socket.socket = tls.context().wrap_socket(sock, server_hostname=tls.server_name(host))
-        return shaken
-    except BaseException:
-        sock.close()
-        raise
-
-
-def unreachable(connection: ConnectionConfig, error: Exception) -> Failure:
-    """Return what a failed attempt means for the session."""
-    if isinstance(error, TimeoutError):
-        failed = LogonFailed("connect_timeout", f"no connection in {connection.connect_timeout:g} s")
-    else:
-        failed = LogonFailed("connect", str(error))
-    failed.__cause__ = error
-    return Failure(failed, refused=False)
+        if sock is not None:
+            sock.close()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from threading import get_ident
 from typing import Any, Protocol
 
@@ -16,12 +16,14 @@ from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.failure import Failure
 from fixfast.engine.records import about
 from fixfast.engine.sync.beside import Beside
 from fixfast.engine.sync.calling import Calling
-from fixfast.engine.sync.dialing import Dialing, open_socket, unreachable
+from fixfast.engine.sync.dialing import Dialing
 from fixfast.engine.sync.line import Line
 from fixfast.engine.telling import Telling
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
 from fixfast.session.config import SessionConfig
@@ -31,7 +33,9 @@ from fixfast.session.events import (
 from fixfast.session.state import State
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
+from fixfast.store.memory import MemoryStore
 from fixfast.transport.busy import sharpen
+from fixfast.transport.dial_blocking import BlockingDialer
 from fixfast.types import Now, Role
 
 __all__ = ["Driven", "Driver", "Listen"]
@@ -70,11 +74,9 @@ class Listen:
 class Driver(Protocol):
     """The part of a Poller that its sessions use."""
 
-    def watch(self, sock: socket.socket, session: Any) -> None: ...
+    def watch(self, sock: socket.socket, session: Any, receive: Callable[[], bool]) -> None: ...
     def forget(self, sock: socket.socket) -> None: ...
     def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]: ...
-    @property
-    def owner(self) -> int: ...
 
 
 class Driven(Telling):
@@ -88,6 +90,8 @@ class Driven(Telling):
         store: Store | None = None,
         *,
         wire_log: WireLog | None = None,
+        throttle: Throttle | None = None,
+        latency: bool = False,
         busy_poll_us: int = 0,
     ) -> None:
         if not isinstance(config, SessionConfig):
@@ -95,7 +99,20 @@ class Driven(Telling):
         if not isinstance(connection, (ConnectionConfig, Listen)):
             raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig or a Listen")
         role = Role.ACCEPTOR if isinstance(connection, Listen) else Role.INITIATOR
-        super().__init__(config, role, hooks=Hooks(application), store=store, wire_log=wire_log)
+        super().__init__(
+            config,
+            role,
+            hooks=Hooks(application),
+            store=store,
+            wire_log=wire_log,
+            throttle=throttle,
+            latency=latency,
+        )
+        #: the thread that polls; 0: none has yet
+        self.owner = 0
+        # What is sent may have to wait for a sync, and the store wants leases, syncs, upkeep.
+        self._gated = type(self._store) is not MemoryStore
+        self._tls = False
         self.ended = False
         self.events: Callable[[], Iterator[Any]] = self._session.events
         #: taken from the session before there was anybody to take them
@@ -113,6 +130,7 @@ class Driven(Telling):
         self._driver: Driver | None = None
         self._line: Line | None = None
         self._attempts: Attempts | None = None
+        self._dialer: BlockingDialer
         self._dialing: Dialing | None = None
         self._listener: socket.socket | None = None
         self._not_before = 0
@@ -133,7 +151,8 @@ class Driven(Telling):
     def begin(self, driver: Driver) -> None:
         """Start to connect, or listen.
 
-        Raises: ConcurrencyError: another Poller has it. OSError: that address cannot be listened on.
+        Raises: ConcurrencyError: another Poller has it. ConfigError: a certificate cannot be used. OSError: that
+            address cannot be listened on.
         """
         if self._driver is not None:
             raise ConcurrencyError(f"{self.id} belongs to a Poller already")
@@ -143,20 +162,16 @@ class Driven(Telling):
             family = socket.AF_INET6 if ":" in connection.host else socket.AF_INET
             self._listener = socket.create_server((connection.host, connection.port), family=family)
             self._listener.setblocking(False)
-            driver.watch(self._listener, self)
+            driver.watch(self._listener, self, self._accept)
         else:
+            self._dialer = BlockingDialer(**connection.route())
+            self._dialer.prepare()
             self._attempts = Attempts(connection.addresses, connection.reconnect, self.config.schedule)
-
-    def receive(self, fd: int) -> bool:
-        """Read what is there. Whether events may have come of it."""
-        line = self._line
-        if line is not None and fd == line.sock.fileno():
-            return line.receive()
-        return self._listener is not None and fd == self._listener.fileno() and self._accept()
 
     def takes(self, message: Message) -> bool:
         """Give a message to the callbacks. False: it is for who polls."""
         if self._wire_log is not None and message.fault is not None:
+            self._faults += 1
             self._witness.fault(message, message.fault)
         if not self._delivery.takes(message):
             return False
@@ -167,15 +182,22 @@ class Driven(Telling):
         """Deal with an event that is not a message."""
         self._on_event(event)
         if isinstance(event, Disconnected) and not self.ended:
-            self._over()
+            failure = self.take_failure()
+            tls = self._attempts is not None and self._dialer.tls is not None
+            self._over(failure and failure.explained(None, tls=tls))
 
     def finish_turn(self) -> bool:
         """Acknowledge, write what came of the events, see to the store, and notice the end of the connection.
 
         Returns: whether there may be more events: take them, and come again.
         """
-        if self.passed is not None:
-            self._pass()
+        passed = self.passed
+        if passed is not None:  # PERF: _pass() in place
+            self.given = self.passed = None
+            try:
+                self._session.done(passed.msg_seq_num)
+            except StoreError as error:
+                self._store_failed(error)
         line = self._line
         if line is None:
             return False
@@ -183,8 +205,9 @@ class Driven(Telling):
         if line.over:
             self._close_line(line)
             return True
-        self._look_after_store(clock.now().mono_ns)
-        return line.pending and line.receive()
+        if self._gated:
+            self._look_after_store()
+        return self._tls and line.pending and line.receive()
 
     def service(self, now: Now) -> bool:
         """Do what is due: timers of the session, syncs of its store, the next step of connecting.
@@ -202,7 +225,8 @@ class Driven(Telling):
             return True
         if line.unsent:
             line.flush()
-        self._look_after_store(now.mono_ns)
+        if self._gated:
+            self._look_after_store()
         return False
 
     def due_ns(self, now: Now) -> int:
@@ -272,8 +296,8 @@ class Driven(Telling):
         line = self._line
         if line is not None and not self._together:
             line.flush()
-            if self._session.sync_needed:
-                self._look_after_store(clock.now().mono_ns)
+            if self._gated and self._session.sync_needed:
+                self._look_after_store()
 
     def _log_out(self, text: str, status: int | None) -> None:
         self._goodbye = text
@@ -281,8 +305,7 @@ class Driven(Telling):
         self._soon()
 
     def _check_thread(self) -> None:
-        driver = self._driver
-        if driver is not None and driver.owner != get_ident() and driver.owner:
+        if self.owner and self.owner != get_ident():
             raise ConcurrencyError(f"{self.id} is polled by another thread: use post()")
 
     def _pass(self) -> None:
@@ -295,16 +318,19 @@ class Driven(Telling):
         try:
             self._session.done(message.msg_seq_num)
         except StoreError as error:
-            self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
+            self._store_failed(error)
+
+    def _store_failed(self, error: StoreError) -> None:
+        self.store_error = error
+        _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
 
     def _forget_given(self) -> None:
         """The numbers began anew: what was given out is of the old epoch."""
         self.given = self.passed = None
 
-    def _look_after_store(self, mono_ns: int) -> None:
+    def _look_after_store(self) -> None:
         beside, line = self._beside, self._line
-        if beside.check(self._session, mono_ns) and line is not None:
+        if beside.check(self._session, clock.mono_ns()) and line is not None:
             if beside.error is not None:
                 # The store is poisoned: not even a Logout can be numbered any more (O10).
                 self.store_error = beside.error
@@ -314,8 +340,8 @@ class Driven(Telling):
 
     def _advance(self, now: Now) -> bool:
         """Take the next step towards a connection."""
-        dialing, connection, attempts = self._dialing, self._connection, self._attempts
-        if self.ended or attempts is None or not isinstance(connection, ConnectionConfig):
+        dialing, attempts = self._dialing, self._attempts
+        if self.ended or attempts is None:
             return False
         if dialing is not None:
             if not dialing.done:
@@ -323,9 +349,9 @@ class Driven(Telling):
             self._dialing = None
             try:
                 sock = dialing.result()
-            except Exception as error:
-                self._failure = unreachable(connection, error)
-                self._over()
+            except Exception as error:  # a StoreError shows again when the session uses its store
+                failed = error if isinstance(error, LogonFailed) else LogonFailed("connect", str(error))
+                self._over(Failure(failed, refused=False))
                 return True
             self._attach(sock)
             return True
@@ -343,7 +369,7 @@ class Driven(Telling):
             return False
         self._failure, self._before = None, self.connections
         self._session.poll(now)  # D07: a new window's epoch begins before there is a connection
-        self._dialing = Dialing(self._beside.prepare, partial(open_socket, connection, *step.address))
+        self._dialing = Dialing(self._beside.prepare, self._dialer, *step.address)
         return True
 
     def _accept(self) -> bool:
@@ -368,7 +394,8 @@ class Driven(Telling):
         line = Line(self._session, sock, tap=tap, slow_after=self.config.slow_consumer_timeout)
         sharpen(sock, busy_poll_us=self._busy_poll_us)
         self._line = line
-        self._driver.watch(sock, self)
+        self._tls = isinstance(sock, ssl.SSLSocket)
+        self._driver.watch(sock, self, line.receive)
         line.open()
 
     def _close_line(self, line: Line) -> None:
@@ -376,13 +403,12 @@ class Driven(Telling):
         if self._driver is not None:
             self._driver.forget(line.sock)
             if self._listener is not None:
-                self._driver.watch(self._listener, self)
+                self._driver.watch(self._listener, self, self._accept)
         line.release()
         self._witness.note(line.over)
 
-    def _over(self) -> None:
+    def _over(self, failure: Failure | None) -> None:
         """Learn from the end of a connection, or from one that was never made."""
-        failure = self.take_failure()
         if failure is not None and failure.error.reason != "schedule":
             extra = about("no_logon", self.id, reason=failure.error.reason)
             _log.warning("%s: %s", self.id, failure.error, extra=extra)

@@ -222,7 +222,10 @@ class Line:
             self._lose(_lost(error))
             return True
         self._view = None
-        self._take(view, n)
+        if n and self._tap is None:
+            self._session.buffer_updated(n, clock.now())
+        else:
+            self._take(view, n)
         return True
 
     def _take(self, view: memoryview, n: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 from fixfast import clock
@@ -26,6 +27,8 @@ class PolledSession(Driven):
             poll() does not return them.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
+        throttle: what may be sent in what time; see Throttle.
+        latency: measure durations, see `session.latency`.
         busy_poll_us: see `fixfast.transport.busy.sharpen`.
 
     Attributes:
@@ -49,6 +52,11 @@ class PolledSession(Driven):
     def peer(self) -> str:
         """The peer's address while connected, else empty."""
         return self._line.peername if self._line is not None else ""
+
+    @property
+    def congested(self) -> bool:
+        """The peer does not read, and what is sent now waits in memory: poll until that is over."""
+        return self._line is not None and self._line.unsent
 
     def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int:
         """Do what send() does."""
@@ -74,11 +82,20 @@ class PolledSession(Driven):
 
     def send_template(self, template: Template, *values: Any) -> int:
         """Do what send() does, with a template or encoder of this session and the values of its slots."""
-        self._check_thread()
+        if self.owner != get_ident():
+            self._check_thread()
+        # PERF: what _soon() does, in place
         try:
-            return self._session.send_template(template, *values, clock.now())
-        finally:
-            self._soon()
+            n = self._session.send_values(template, values, clock.now())
+        except BaseException:
+            self._soon()  # a store that failed ends the connection
+            raise
+        line = self._line
+        if line is not None and not self._together:
+            line.flush()
+            if self._gated and self._session.sync_needed:
+                self._look_after_store()
+        return n
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -77,7 +77,7 @@ class Poller:
         self._relax: Callable[[], object] | None = getattr(os, "sched_yield", _yield) if idle == "yield" else None
         self._watch = Watch()
         self._ask = self._watch.ask
-        self._by_fd: dict[int, PolledSession] = {}
+        self._by_fd: dict[int, tuple[PolledSession | None, Callable[[], bool]]] = {}
         self._unfinished: deque[PolledSession] = deque()  # may have events; in front of what is read next
         self._posted: deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
         self._bell: tuple[socket.socket, socket.socket] | None = None
@@ -121,19 +121,16 @@ class Poller:
             return self._deliver(ready)
         if self._relax is not None:
             self._relax()
+            ready = self._ask(0)
         elif self._patience:
             ready = self._ask(self._wait)
-            if ready:
-                return self._deliver(ready)
-        return _NOTHING
+        return self._deliver(ready) if ready else _NOTHING
 
     def _deliver(self, ready: Sequence[tuple[int, int]]) -> Iterator[tuple[PolledSession, Message]]:
         unfinished = self._unfinished
         for fd, _ in ready:
-            session = self._by_fd.get(fd)
-            if session is None:
-                self._silence_bell(fd)
-            elif session.receive(fd):
+            session, receive = self._by_fd[fd]
+            if receive() and session is not None:  # None: the bell
                 unfinished.append(session)
         while unfinished:
             session = unfinished[0]
@@ -187,12 +184,10 @@ class Poller:
             self._do_posted()
         unfinished = self._unfinished
         for fd, _ in self._ask(_PATIENCE):
-            session = self._by_fd.get(fd)
+            session, receive = self._by_fd[fd]
             if session is None:
-                self._silence_bell(fd)
-            elif session in sessions:
-                session.receive(fd)
-            elif session not in unfinished and session.receive(fd):
+                receive()
+            elif (session in sessions or session not in unfinished) and receive():
                 unfinished.append(session)
         for session in sessions:
             if session in unfinished or session.connected:
@@ -273,11 +268,7 @@ class Poller:
         """See the connections to their end. Messages that come are not acknowledged."""
         while (open_ := [session for session in self.sessions if session.connected]) and _monotonic_ns() < ends:
             for fd, _ in self._ask(_PATIENCE):
-                session = self._by_fd.get(fd)
-                if session is None:
-                    self._silence_bell(fd)
-                else:
-                    session.receive(fd)
+                self._by_fd[fd][1]()
             now = clock.now()
             for session in open_:
                 session.service(now)
@@ -340,14 +331,9 @@ class Poller:
 
     # --- for the sessions ----------------------------------------------------------------------------------
 
-    @property
-    def owner(self) -> int:
-        """The identifier of the thread that polls; 0: none has yet."""
-        return self._owner
-
-    def watch(self, sock: socket.socket, session: PolledSession) -> None:
-        """Ask about a session's socket from now on."""
-        self._by_fd[sock.fileno()] = session
+    def watch(self, sock: socket.socket, session: PolledSession, receive: Callable[[], bool]) -> None:
+        """Ask about a session's socket from now on; `receive` reads, and says whether events may have come of it."""
+        self._by_fd[sock.fileno()] = session, receive
         self._watch.add(sock.fileno())
 
     def forget(self, sock: socket.socket) -> None:
@@ -370,6 +356,8 @@ class Poller:
         if self._owner:
             raise ConcurrencyError("another thread polls: one only")
         self._owner = mine
+        for session in self.sessions:
+            session.owner = mine
         if self._cpu is not None:
             pin(self._cpu)
 
@@ -400,12 +388,14 @@ class Poller:
         self._bell = ring, _ = socket.socketpair()
         for end in self._bell:
             end.setblocking(False)
+        self._by_fd[ring.fileno()] = None, self._silence_bell
         self._watch.add(ring.fileno())
 
-    def _silence_bell(self, fd: int) -> None:
-        if self._bell is not None and fd == self._bell[0].fileno():
-            with suppress(OSError):
-                self._bell[0].recv(4096)
+    def _silence_bell(self) -> bool:
+        assert self._bell is not None
+        with suppress(OSError):
+            self._bell[0].recv(4096)
+        return False
 
 
 def _yield() -> None:

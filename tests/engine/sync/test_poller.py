@@ -133,6 +133,23 @@ def test_a_batch_is_written_at_its_end() -> None:
         b.until(lambda: b.venue.got == ["0", "1", "2", "3", "4"])
 
 
+def test_a_peer_that_does_not_read_congests_the_session_until_it_does() -> None:
+    with bench() as b:
+        assert not b.session.congested
+        long = "x" * 50_000
+        sent = 0
+        while not b.session.congested:
+            b.session.send(*news(long))
+            sent += 1
+            assert sent < 1000
+        b.until(lambda: not b.session.congested)
+        b.until(lambda: len(b.venue.got) == sent)
+
+
+def test_the_names_are_public() -> None:
+    assert (ff.sync.Poller, ff.sync.PolledSession, ff.sync.Listen) == (Poller, PolledSession, Listen)
+
+
 def test_templates_and_encoders_send() -> None:
     with bench() as b:
         template = b.session.template("B", [ff.Slot(148), (33, [[(58, "x")]])])
@@ -292,7 +309,7 @@ def test_redelivered_messages_wait_for_the_first_poll(tmp_path: Path) -> None:
     while not waiting.done():
         venue.step()
     waiting.result()
-    poller._owner = 0  # the thread that waited is over
+    poller._owner = poller.sessions[0].owner = 0  # the thread that waited is over
     got = [(message[148], message.redelivered) for _, message in poller.poll()]
     assert got == [("2", True), ("3", True)]
     poller._end()
@@ -548,7 +565,7 @@ def test_leaving_logs_out_and_closes_the_store(tmp_path: Path) -> None:
     stop.set()
     serving.result(LIMIT)
     assert reasons == ["Logout"]
-    venue.poller._owner = 0
+    venue.poller._owner = venue.poller.sessions[0].owner = 0
     venue.close()
     poller.close()
     with pytest.raises(ff.NotActive):
@@ -636,7 +653,7 @@ def test_the_polling_thread_is_pinned() -> None:
         return os.sched_getaffinity(0)
 
     assert in_thread(poll).result(LIMIT) == {cpu}
-    poller._owner = 0
+    poller._owner = poller.sessions[0].owner = 0
     poller._end()
 
 
