@@ -20,6 +20,7 @@ FLOORS = {
     "asyncio-for": "raw asyncio",
     "uvloop": "raw uvloop",
     "by-hand": "raw blocking",
+    "threads": "raw blocking",
     "poller": "raw blocking",
 }
 
@@ -37,11 +38,13 @@ def contestants() -> list[Contestant]:
     for kind in ("by-hand", "asyncio", "asyncio-for", "uvloop"):
         if kind != "uvloop" or uvloop:
             found.append(Contestant(f"fixfast {kind}, memory", "ours", kind, "memory"))
+    found.append(Contestant("fixfast threads, memory", "threaded", "threads", "memory"))
     found.append(Contestant("fixfast poller, memory", "polled", "poller", "memory", idle="yield"))
     for policy in get_args(SyncPolicy):
         for kind in ("by-hand", "asyncio"):
             store = f"journal-{policy}"
             found.append(Contestant(f"fixfast {kind}, {store}", "ours", kind, store, SURVIVES[policy]))
+        found.append(Contestant(f"fixfast threads, {store}", "threaded", "threads", store, SURVIVES[policy]))
         found.append(Contestant(f"fixfast poller, {store}", "polled", "poller", store, SURVIVES[policy], "yield"))
     if find_spec("quickfix") is not None:
         kept = "killed process (page cache); what is received is counted, not stored"
