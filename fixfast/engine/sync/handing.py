@@ -51,6 +51,7 @@ class Handing:
         full: the program is behind: reading should pause.
         ended: nothing will come any more; what is there is still handed out.
         error: what iteration ends with, once.
+        given: what an iterator handed out and the program has not come back from.
     """
 
     def __init__(
@@ -69,18 +70,20 @@ class Handing:
         self._pressure = pressure
         self._patient = patient
         self._arrivals = arrivals
-        self.calls: deque[Call] = deque()
+        self.calls: deque[Call | Message] = deque()  # a message: for on_message
         self._queue: deque[object] = deque()  # for the iterators
         self._messages = 0  # in both
         self._events = 0  # in the queue
         self.full = False
         self._mode = ""  # what is iterated over: "", "messages" or "events"
-        self._given: Message | None = None  # handed out by an iterator, not yet acknowledged
+        self.given: Message | None = None  # handed out by an iterator, not yet acknowledged
         # Messages, not numbers: after a reset of the numbers the old ones must not be taken for the new.
         self._order: deque[Message] = deque()  # delivered and not acknowledged, in order
         self._dealt: list[Message] = []  # those of them that were dealt with out of order
         self.ended = False
         self.error: BaseException | None = None
+        self.plain = arrivals is None  #: nothing is measured
+        self.large = False  #: the last read was: a message that is kept gets bytes of its own
 
     # --- in ------------------------------------------------------------------------------------------------
 
@@ -98,7 +101,7 @@ class Handing:
         if hooks.on_reject is not None and message.msg_type in ("3", "j"):
             self.calls.append(Call("on_reject", hooks.on_reject, (self._session, message), message))
         elif hooks.on_message is not None:
-            self.calls.append(Call("on_message", hooks.on_message, (self._session, message), message))
+            self.calls.append(message)
         else:
             self._queue.append(message)
         if self._messages >= FULL:
@@ -124,10 +127,10 @@ class Handing:
             self.calls.append(Call("on_event", hooks.on_event, (session, event), None))
         self._put_event(event)
 
-    def failed(self, call: Call, error: BaseException) -> None:
+    def failed(self, name: str, error: BaseException, message: Message | None) -> None:
         """Turn an exception of a callback into an event."""
-        told = self._hooks.failed(call.name, error, call.message)
-        if self._hooks.on_event is not None and call.name != "on_event":
+        told = self._hooks.failed(name, error, message)
+        if self._hooks.on_event is not None and name != "on_event":
             self.calls.append(Call("on_event", self._hooks.on_event, (self._session, told), None))
         self._put_event(told)
 
@@ -138,9 +141,10 @@ class Handing:
 
     def forget(self) -> None:
         """Forget all messages that were not dealt with: the store has them, they come again."""
+        calls = self.calls
         self.restart()
-        self._given = None
-        self.calls = deque(call for call in self.calls if call.message is None)
+        self.given = None
+        self.calls = deque(call for call in calls if isinstance(call, Call) and call.message is None)
         self._queue = deque(item for item in self._queue if not isinstance(item, Message))
         self._messages = 0
         if self._arrivals is not None:
@@ -167,42 +171,73 @@ class Handing:
 
     def settle(self) -> None:
         """Acknowledge what was handed out last: the program came for the next."""
-        given = self._given
-        if given is not None:
-            self._given = None
-            if _getrefcount(given) > _UNKEPT:
-                given.detach()  # it is kept: its chunk must not
+        given = self.given
+        if given is None:
+            return
+        self.given = None
+        if self.large and _getrefcount(given) > _UNKEPT:
+            given.detach()  # it is kept: what came with it must not be
+        order = self._order
+        if order and order[0] is given and not self._dealt and self._arrivals is None:
+            order.popleft()  # PERF: the common case of dealt_with(), a call less
+            self._acknowledge(given.msg_seq_num)
+        else:
             self.dealt_with(given)
+
+    def hand(self, message: Message) -> bool:
+        """Hand a message to the thread that is just taking one, past the queue. False: deliver it as any other.
+
+        PERF: 0.5 us, for a message that comes alone.
+        """
+        if self._queue or self.calls or not self.plain:
+            return False
+        self._order.append(message)
+        self.given = message
+        return True
 
     def take(self) -> object:
         """Return the next item of an iteration, None where there is none now."""
         queue = self._queue
         while queue:
-            item = queue.popleft()
+            item = queue[0]
             if isinstance(item, Message):
+                self.given = item  # first, for put_back()
+                queue.popleft()
                 self._messages -= 1
                 if self.full:
                     self.review()
-                self._given = item
                 if self._arrivals is not None:
                     self._arrivals.handed(item)
                 return item
+            queue.popleft()
             self._events -= 1
             if self._mode == "events":
                 return item
         return None
 
-    def take_call(self) -> Call | None:
-        """Return the next callback to call, None where there is none now."""
+    def put_back(self) -> None:
+        """Take back what was handed out by a call that an exception ended: the program never saw it."""
+        given, self.given = self.given, None
+        if given is not None and not (self._queue and self._queue[0] is given):
+            self._queue.appendleft(given)
+            self._messages += 1
+
+    def take_call(self) -> Call | Message | None:
+        """Return the next callback to call, or message for on_message; None where there is none now.
+
+        A message, and the one that a call is about, is dealt with when the next one is taken.
+        """
         if not self.calls:
             return None
         call = self.calls.popleft()
-        if call.message is not None:
+        message = call.message if isinstance(call, Call) else call
+        if message is not None:
             self._messages -= 1
             if self.full:
                 self.review()
             if self._arrivals is not None:
-                self._arrivals.handed(call.message)
+                self._arrivals.handed(message)
+            self.given = message
         return call
 
     def dealt_with(self, message: Message) -> None:

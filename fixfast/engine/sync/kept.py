@@ -104,9 +104,9 @@ class Kept(Shared):
             self._turning = get_ident()
             try:
                 line.open()
-            except BaseException:
+            except BaseException as error:
                 self._turning = 0
-                self._tear("internal error")
+                self._torn(error)
                 raise
             self._turning = 0
             self.turn()
@@ -162,14 +162,14 @@ class Kept(Shared):
             due = line.deadline()
             if due is not None and due <= clock.now().mono_ns:
                 # H08: who waits for the peer reads what is there before we judge it silent.
-                napping = line.lent and wait_for(line.sock, None, read=True, seconds=0)
+                napping = line.awaited and wait_for(line.sock, None, read=True, seconds=0)
                 if not napping:
                     self._tick(line)
                     line = self._line
                     if line is None:
                         return None, 0
                     due = line.deadline()
-            line.users += 1
+            line.users.add(get_ident())
             self.kept = not self.led and not line.paused and (seen == self.leads or line.leaving)
             return line, self._patience(line, due, napping)
 
@@ -188,8 +188,8 @@ class Kept(Shared):
     def _tick(self, line: Line) -> None:
         try:
             line.tick()
-        except BaseException:
-            self._tear("internal error")
+        except BaseException as error:
+            self._torn(error)
             raise
         self.turn()
 
@@ -204,8 +204,8 @@ class Kept(Shared):
                 while more and not line.over:
                     self.turn()
                     more = line.pending and line.receive()
-            except BaseException:
-                self._tear("internal error")
+            except BaseException as error:
+                self._torn(error)
                 raise
         if line is self._line:
             was = line.unsent
