@@ -102,6 +102,11 @@ class ThrottledSession(Session):
         self._counted: set[int] | None = set() if throttle.count_session_messages else None
         super().__init__(config, store, role)
 
+    def go_on_counting(self, other: ThrottledSession) -> None:
+        """Take over what counted in a session that this one replaces."""
+        self._limiter = other._limiter
+        self._throttled = other._throttled
+
     # --- sending --------------------------------------------------------------------------------------------
 
     def send(self, msg_type: str, fields: Iterable[Any], now: Now) -> int:

@@ -16,7 +16,7 @@ from fixfast.session.session import Session
 from fixfast.store.base import Store
 from fixfast.types import Role
 
-__all__ = ["Turns", "session_for", "turns_of"]
+__all__ = ["Turns", "made_again", "session_for", "turns_of"]
 
 
 class _ThrottledMetered(ThrottledSession, Metered):
@@ -37,6 +37,19 @@ def session_for(
     if throttle is not None:
         return (_ThrottledMetered if latency else ThrottledSession)(config, store, role, throttle)
     return (Metered if latency else Session)(config, store, role)
+
+
+def made_again(session: Session, config: SessionConfig, store: Store | None, role: Role) -> Session:
+    """Return a session like another one, on the same store: what counted under its limits still does."""
+    made: Session
+    if isinstance(session, ThrottledSession):
+        made = type(session)(config, store, role, session.throttle)
+        made.go_on_counting(session)
+    else:
+        made = type(session)(config, store, role)
+    if isinstance(session, Metered) and isinstance(made, Metered):
+        made.arrivals = session.arrivals
+    return made
 
 
 def turns_of(session: Session, soon: Callable[[], None]) -> Turns | None:

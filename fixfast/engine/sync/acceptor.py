@@ -23,6 +23,7 @@ from fixfast.engine.listening import Listening, address_text, remove_path
 from fixfast.engine.registry import Registry
 from fixfast.engine.sync.doors import Door, Doors
 from fixfast.engine.sync.live import LiveSession
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, FixfastError
 from fixfast.session.config import SessionConfig
@@ -60,6 +61,7 @@ def serve(
     limits: Limits | None = None,
     allow: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
     wire_log: WireLog | None = None,
+    throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
     latency: bool = False,
 ) -> Server:
     """Accept FIX sessions: `with serve(...) as server: ...`, without an event loop.
@@ -70,7 +72,7 @@ def serve(
     Args:
         application: callbacks, see Application, none of them async. Its `authenticate(LogonRequest)` runs on a thread
             of the connection, for several connections at once.
-        configs, limits, allow, wire_log, latency: as for `fixfast.serve`.
+        configs, limits, allow, wire_log, throttle, latency: as for `fixfast.serve`.
         host, port, path, path_mode, sock, reuse_port, backlog: where to listen, as for `fixfast.serve`.
         stores: gives each session its store, from any thread. None: MemoryStores.
         tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
@@ -91,7 +93,7 @@ def serve(
     allowed = Allow(allow) if allow is not None else None
     certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
     doors = partial(Doors, limits, tls=server_context(tls), allow=allowed, certified=certified)
-    return Server(application, configs, stores, wire_log, listening, doors, limits, latency)
+    return Server(application, configs, stores, wire_log, listening, doors, limits, throttle, latency)
 
 
 class _Sessions(Registry[LiveSession]):
@@ -117,6 +119,7 @@ class Server:
         listening: Listening,
         doors: Callable[[Callable[[Door, LogonAttempt], None]], Doors],
         limits: Limits,
+        throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None,
         latency: bool,
     ) -> None:
         self._hooks = Hooks(application, plain=True)
@@ -125,6 +128,7 @@ class Server:
         self._stores = stores
         self._limits = limits
         self._wire_log = wire_log
+        self._throttle = throttle
         self._latency = latency
         self._doors = doors(self._begin_deciding)
         self._registry = _Sessions()
@@ -272,12 +276,14 @@ class Server:
     def _make(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
         store = self._stores(config) if self._stores is not None else None
         try:
+            throttle = self._throttle
             session = LiveSession(
                 config,
                 Role.ACCEPTOR,
                 hooks=self._hooks,
                 store=store,
                 wire_log=self._wire_log,
+                throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
                 latency=self._latency,
             )
             with self._lock:

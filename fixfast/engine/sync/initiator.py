@@ -15,6 +15,7 @@ from fixfast.engine.failure import Failure
 from fixfast.engine.records import about
 from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
@@ -35,6 +36,7 @@ def connect(
     store: Store | None = None,
     *,
     wire_log: WireLog | None = None,
+    throttle: Throttle | None = None,
     latency: bool = False,
 ) -> Initiator:
     """Connect as initiator: `with connect(config, connection) as session: ...`, without an event loop.
@@ -48,6 +50,7 @@ def connect(
         application: callbacks, see Application, none of them async; None: use `for message in session`.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
+        throttle: how fast application messages may go out, and what happens to more of them.
         latency: measure how long messages take through fixfast, see `session.latency`.
 
     Returns: a context manager, for one use.
@@ -58,7 +61,7 @@ def connect(
         ConfigError: an argument is of the wrong kind, a callback is async, a file of `connection.tls` cannot be used.
         DictionaryError: the dictionary that `config` names cannot be loaded.
     """
-    return Initiator(config, connection, application, store, wire_log=wire_log, latency=latency)
+    return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
 class Initiator:
@@ -72,6 +75,7 @@ class Initiator:
         store: Store | None,
         *,
         wire_log: WireLog | None,
+        throttle: Throttle | None,
         latency: bool,
     ) -> None:
         if not isinstance(config, SessionConfig):
@@ -84,6 +88,7 @@ class Initiator:
         self._hooks = Hooks(application, plain=True)
         self._store = store
         self._wire_log = wire_log
+        self._throttle = throttle
         self._latency = latency
         self._live: LiveSession | None = None
 
@@ -101,6 +106,7 @@ class Initiator:
                 hooks=self._hooks,
                 store=self._store,
                 wire_log=self._wire_log,
+                throttle=self._throttle,
                 latency=self._latency,
             )
         except BaseException:

@@ -10,7 +10,9 @@ from threading import Thread, current_thread, get_ident
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.sync.line import Line
+from fixfast.engine.sync.pacing import Pacing
 from fixfast.engine.sync.shared import Shared
+from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
@@ -48,9 +50,13 @@ class Kept(Shared):
         hooks: Hooks,
         store: Store | None,
         wire_log: WireLog | None,
+        throttle: Throttle | None = None,
         latency: bool = False,
     ) -> None:
-        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, latency=latency)
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, throttle=throttle, latency=latency)
+        self._pacing = (
+            Pacing(self._lock, lambda: self._session, self._soon, self.waker) if throttle is not None else None
+        )
         self._calls_back = False
         self._threads: list[tuple[Thread, float]] = []  # and how long each may take to come to its end, seconds
 

@@ -60,10 +60,11 @@ class LiveSession(Kept):
             msg_type: MsgType(35).
             fields: (tag, value) pairs as `fixfast.encode` takes them, without the tags the session owns.
 
-        Returns: its MsgSeqNum.
+        Returns: its MsgSeqNum; 0 where a Throttle has queued it: it has no number yet, see `Released` and `Unsent`.
 
         Raises:
             NotActive: not logged on (with offline="store" it is stored instead).
+            Throttled: faster than the session's Throttle allows. No number was used.
             EncodeError: names the tag. No number was used.
             StoreError: the store failed; the session ends.
         """
@@ -80,16 +81,57 @@ class LiveSession(Kept):
                 self._not_sent(error)
                 raise
             self._soon()
+            if not seq:
+                self.waker.wake()  # a Throttle has queued it: there is a new deadline
         if self._unsafe:
             self.mind_store()
         return seq
 
     def send(self, msg_type: str, fields: Iterable[Any]) -> int:
-        """Do send_nowait(), then wait while the peer does not read what was written before; never for an answer."""
-        seq = self.send_nowait(msg_type, fields)
+        """Do send_nowait(), then wait while the peer does not read what was written before; never for an answer.
+
+        With a Throttle that says when_full="wait" it waits for its turn first, and raises NotActive when the session
+        ends meanwhile.
+        """
+        seq = self.send_nowait(msg_type, fields) if self._pacing is None else self._send_in_turn(msg_type, fields)
         line = self._line
         if line is not None and line.unsent:
             self._drain()
+        return seq
+
+    def _send_in_turn(
+        self,
+        msg_type: str,
+        fields: Iterable[Any],
+        *,
+        until: int | None = None,
+        sent: Callable[[int], object] | None = None,
+    ) -> int:
+        """Do what send_nowait() does, when a Throttle allows it. `to_send` is called before the wait.
+
+        Args: until: mono_ns. sent: called with the number while nobody else can do anything; one must be had, then.
+        """
+        assert self._pacing is not None
+        if self._turning == get_ident():
+            raise ConcurrencyError("a hook that the session calls cannot wait for that session")
+        fields = list(fields)
+        if self._hooks.to_send is not None:
+            changed = self._hooks.to_send(self, msg_type, fields)
+            fields = fields if changed is None else list(changed)
+
+        def send(msg_type: str, fields: Any) -> int:
+            try:
+                seq = self._session.send(msg_type, fields, clock.now())
+            except BaseException as error:
+                self._not_sent(error)
+                raise
+            if sent is not None:
+                sent(seq)
+            return seq
+
+        seq = self._pacing.send(send, msg_type, fields, until=until, wait=sent is not None)
+        if self._unsafe:
+            self.mind_store()
         return seq
 
     def send_template(self, template: Template, *values: Any) -> int:
@@ -101,6 +143,8 @@ class LiveSession(Kept):
                 self._not_sent(error)
                 raise
             self._soon()
+            if not seq:
+                self.waker.wake()  # a Throttle has queued it: there is a new deadline
         if self._unsafe:
             self.mind_store()
         return seq
@@ -151,8 +195,13 @@ class LiveSession(Kept):
             match = match_by_id(msg_type, fields)
         until = _until(timeout)
         answer: Future[Message] = Future()
+        asks = match
+        if self._pacing is None:
+            with self._lock:
+                self._requests.add(match, self.send_nowait(msg_type, fields), answer)
+        else:
+            self._send_in_turn(msg_type, fields, until=until, sent=lambda seq: self._requests.add(asks, seq, answer))
         with self._lock:
-            self._requests.add(match, self.send_nowait(msg_type, fields), answer)
             self._delivery.review()
         message = None
         try:

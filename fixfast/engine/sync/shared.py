@@ -21,6 +21,8 @@ from fixfast.engine.records import about
 from fixfast.engine.sync.handing import Handing
 from fixfast.engine.sync.line import READ, Line
 from fixfast.engine.telling import Telling
+from fixfast.engine.throttle import Throttle
+from fixfast.engine.turns import made_again
 from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, StoreError
 from fixfast.session.config import SessionConfig
@@ -55,9 +57,10 @@ class Shared(Telling):
         hooks: Hooks,
         store: Store | None,
         wire_log: WireLog | None,
+        throttle: Throttle | None = None,
         latency: bool = False,
     ) -> None:
-        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, latency=latency)
+        super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, throttle=throttle, latency=latency)
         self._role = role
         self._lock = RLock()  # reentrant: a hook that the session calls may ask it things
         self._changed = Condition(self._lock)  # for those who would lead
@@ -220,7 +223,8 @@ class Shared(Telling):
             self._logged_on = False
             self._delivery.event(Ended(reason))
         try:
-            self._session = type(self._session)(replace(self.config, manual_done=True), self._store, self._role)
+            config = replace(self.config, manual_done=True)
+            self._session = made_again(self._session, config, self._store, self._role)
         except StoreError as error:
             self.store_error = error
             return
