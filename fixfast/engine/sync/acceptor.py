@@ -18,6 +18,7 @@ from fixfast.dictionary.load import load_dictionary
 from fixfast.engine.allow import Allow
 from fixfast.engine.application import Hooks
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, refusal
+from fixfast.engine.cancelling import CancelOnDisconnect, policy_for
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path
 from fixfast.engine.registry import Registry
@@ -63,6 +64,7 @@ def serve(
     wire_log: WireLog | None = None,
     throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
     latency: bool = False,
+    cancel_on_disconnect: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None = None,
 ) -> Server:
     """Accept FIX sessions: `with serve(...) as server: ...`, without an event loop.
 
@@ -72,7 +74,7 @@ def serve(
     Args:
         application: callbacks, see Application, none of them async. Its `authenticate(LogonRequest)` runs on a thread
             of the connection, for several connections at once.
-        configs, limits, allow, wire_log, throttle, latency: as for `fixfast.serve`.
+        configs, limits, allow, wire_log, throttle, latency, cancel_on_disconnect: as for `fixfast.serve`.
         host, port, path, path_mode, sock, reuse_port, backlog: where to listen, as for `fixfast.serve`.
         stores: gives each session its store, from any thread. None: MemoryStores.
         tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
@@ -93,7 +95,9 @@ def serve(
     allowed = Allow(allow) if allow is not None else None
     certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
     doors = partial(Doors, limits, tls=server_context(tls), allow=allowed, certified=certified)
-    return Server(application, configs, stores, wire_log, listening, doors, limits, throttle, latency)
+    return Server(
+        application, configs, stores, wire_log, listening, doors, limits, throttle, latency, cancel_on_disconnect
+    )
 
 
 class _Sessions(Registry[LiveSession]):
@@ -121,8 +125,10 @@ class Server:
         limits: Limits,
         throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None,
         latency: bool,
+        cancelling: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None,
     ) -> None:
         self._hooks = Hooks(application, plain=True)
+        self._cancelling = policy_for(cancelling, self._hooks.on_cancel_on_disconnect)
         self._configs = list(configs)
         self._listening = listening
         self._stores = stores
@@ -285,6 +291,7 @@ class Server:
                 wire_log=self._wire_log,
                 throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
                 latency=self._latency,
+                cancelling=self._cancelling(config),
             )
             with self._lock:
                 self._registry.put(session, made=made)

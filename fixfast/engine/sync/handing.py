@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fixfast.engine.application import Hooks
+from fixfast.engine.cancelling import CancelDue
 from fixfast.engine.delivery import FULL, GAPS, MAX_EVENTS, PATIENT, ROOM, Ended
 from fixfast.engine.metered import Arrivals
 from fixfast.errors import ConcurrencyError
@@ -123,6 +124,9 @@ class Handing:
             return
         elif isinstance(event, GAPS) and hooks.on_gap is not None:
             self.calls.append(Call("on_gap", hooks.on_gap, (session, event), None))
+        elif isinstance(event, CancelDue) and hooks.on_cancel_on_disconnect is not None:
+            hook = hooks.on_cancel_on_disconnect
+            self.calls.append(Call("on_cancel_on_disconnect", hook, (session, event.reason), None))
         if hooks.on_event is not None:
             self.calls.append(Call("on_event", hooks.on_event, (session, event), None))
         self._put_event(event)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
-from threading import Thread, current_thread, get_ident
+from threading import Thread, Timer, current_thread, get_ident
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
+from fixfast.engine.cancelling import CancelDue, Cancelling, CancelOnDisconnect
 from fixfast.engine.sync.line import Line
 from fixfast.engine.sync.pacing import Pacing
 from fixfast.engine.sync.shared import Shared
@@ -52,17 +53,34 @@ class Kept(Shared):
         wire_log: WireLog | None,
         throttle: Throttle | None = None,
         latency: bool = False,
+        cancelling: CancelOnDisconnect | None = None,
     ) -> None:
         super().__init__(config, role, hooks=hooks, store=store, wire_log=wire_log, throttle=throttle, latency=latency)
         self._pacing = (
             Pacing(self._lock, lambda: self._session, self._soon, self.waker) if throttle is not None else None
         )
+        if cancelling is not None:
+            self._cancelling = Cancelling(cancelling, self._later, self._cancel_due)
         self._calls_back = False
         self._threads: list[tuple[Thread, float]] = []  # and how long each may take to come to its end, seconds
 
     def call_back(self) -> None:
         """Call the application's callbacks, one after the other, until the session ended. One thread of its own."""
         raise NotImplementedError
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        def locked() -> None:
+            with self._lock:
+                call()
+
+        timer = Timer(seconds, locked)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _cancel_due(self, event: CancelDue) -> None:
+        self._on_event(event)
+        self._wake()  # there is no connection, so the thread of the callbacks rests
 
     def start(self, work: Callable[[], None], what: str, seconds: float) -> None:
         """Start a thread of this session.
@@ -249,6 +267,8 @@ class Kept(Shared):
         with self._lock:
             self.error = self.error or error
             self.stopping.set()
+            if self._cancelling is not None:
+                self._cancelling.close()
             self._requests.fail(error or NotActive("closed"))
             self._delivery.finish(error)
             self._wake()
