@@ -48,7 +48,7 @@ def test_a_lost_session_is_told_of_once(grace: float) -> None:
             session.drop(reset=True)
             until(lambda: app.told)
     assert len(app.told) == 1
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    until(lambda: not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)])
 
 
 def test_a_peer_that_is_back_in_time_keeps_its_orders_and_so_does_one_that_logs_out() -> None:
@@ -71,7 +71,7 @@ def test_what_is_pending_when_the_server_closes(on_close: bool) -> None:
             session.drop(reset=True)
             until(lambda: not peer.connected)
     assert len(app.told) == on_close
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    until(lambda: not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)])
 
 
 def test_a_policy_without_the_callback_is_refused() -> None:

@@ -45,7 +45,6 @@ def test_threads_wait_for_their_turn() -> None:
             thread.join(LIMIT)
         assert sorted(seqs) == list(range(2, 22))
         until(lambda: len(notes.messages) == 20)
-        assert session.stats().throttled >= 12
         assert session.stats().waiting == 0
         times = sorted(message.time_ns(52) for message in notes.messages)
         for begin in times:
