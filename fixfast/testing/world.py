@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TypeVar
 
 from fixfast.errors import ConfigError
-from fixfast.testing.link import Network, Passed
+from fixfast.testing.link import Passed
+from fixfast.testing.network import Network
 from fixfast.testing.virtual import LIMIT, VirtualTime
 from fixfast.types import Now
 
