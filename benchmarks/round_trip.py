@@ -3,8 +3,8 @@
 Two processes for each contestant, venue and bot, both of the same kind: a floor talks to a floor, fixfast to fixfast,
 a rival to itself. Contestants take turns round by round, with fresh processes each time, first with both processes
 pinned to one core (the regression setting: no idle core has to wake up), then to two. Reported are the median over
-rounds of p50 and p99, p99.9 of all trips together, processor time of both processes for one trip, and the median rate
-one way, counted until the venue says that it has got the last order.
+rounds of p50 and p99, p99.9 of all trips together, processor time of both processes for one trip, the median rate one
+way, counted until the venue says that it has got the last order, and processor time of both for one of these orders.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class Row:
     def rate(self) -> float:
         """Messages a second one way."""
         return median(one.burst * 1e9 / one.burst_ns for one in self.rounds)
+
+    @property
+    def message_us(self) -> float:
+        """Processor time of both processes for one message one way, us."""
+        return median(one.burst_cpu_ns for one in self.rounds) / 1000
 
     @property
     def lost(self) -> int:
@@ -146,22 +151,24 @@ def race(
 
 def table(rows: Sequence[Row]) -> str:
     """Return Markdown: one row a contestant, and how many times its floor's round trip takes."""
+    head = "| front end, store | survives | p50, us | x floor | p99, us | p99.9, us | CPU, us "
     lines = [
-        "| front end, store | survives | p50, us | x floor | p99, us | p99.9, us | CPU, us | one way, msg/s | lost |",
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        head + "| one way, msg/s | CPU, us | lost |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     done = {row.contestant.name: row for row in rows if row.rounds}
     for row in rows:
         name = row.contestant.name
         if not row.rounds:
-            lines.append(f"| {name} | {row.failed} |" + " - |" * 7)
+            lines.append(f"| {name} | {row.failed} |" + " - |" * 8)
             continue
         floor = done.get(FLOORS.get(row.contestant.kind, ""))
         p50 = row.quantile_us(0.5)
         times = f"{p50 / floor.quantile_us(0.5):.2f}" if floor is not None else "-"
         cpu = f"{row.cpu_us:.1f}" if row.cpu_us else "-"
         cells = [name, row.contestant.survives, f"{p50:.1f}", times, f"{row.quantile_us(0.99):.1f}"]
-        cells += [f"{row.tail_us(0.999):.1f}", cpu, f"{row.rate:,.0f}", str(row.lost)]
+        each = f"{row.message_us:.2f}" if row.message_us else "-"
+        cells += [f"{row.tail_us(0.999):.1f}", cpu, f"{row.rate:,.0f}", each, str(row.lost)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

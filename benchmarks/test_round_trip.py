@@ -36,7 +36,7 @@ def test_the_table_counts_what_is_lost_and_says_who_failed() -> None:
     floor = Row(Contestant("raw blocking", "raw", "blocking"), [Outcome([20_000] * 3, 0.0, 5, 5, 1, 1000)])
     ours = Row(Contestant("ours", "ours", "by-hand"), [Outcome([30_000] * 3, 9000.0, 7, 5, 2, 1000)])
     lines = table([floor, ours, Row(Contestant("x", "raw", "x"), failed="no end")]).splitlines()
-    assert lines[3] == "| ours | nothing | 30.0 | 1.50 | 30.0 | 30.0 | 9.0 | 2,000,000 | 2 |"
+    assert lines[3] == "| ours | nothing | 30.0 | 1.50 | 30.0 | 30.0 | 9.0 | 2,000,000 | - | 2 |"
     assert lines[4].startswith("| x | no end | - |")
 
 

@@ -89,6 +89,7 @@ class Outcome:
         cpu_ns: processor time of both sides for one round trip; 0: not known.
         sent: orders in all. counted: how many the venue says that it got.
         burst, burst_ns: how many were sent one way, and how long until the venue had all of them.
+        burst_cpu_ns: processor time of both sides for one of them; 0: not known.
         keep: what must live until the process ends.
     """
 
@@ -98,6 +99,7 @@ class Outcome:
     counted: int = 0
     burst: int = 0
     burst_ns: int = 0
+    burst_cpu_ns: float = 0.0
     keep: Any = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -164,6 +166,7 @@ class Meter:
 
     def start_burst(self) -> None:
         """Start the watch of the one-way phase."""
+        self._cpu = self._cpu_now()
         self._began = _clock()
         self._ends = self._began + int(self._plan.seconds * 1e9)
 
@@ -187,6 +190,7 @@ class Meter:
         """Stop the watch; return all that was seen."""
         outcome = self._outcome
         outcome.burst_ns = _clock() - self._began
+        outcome.burst_cpu_ns = (self._cpu_now() - self._cpu) / (self._bursts + 1)
         outcome.burst, outcome.sent, outcome.counted = self._bursts + 1, self._sent, counted
         return outcome
 
