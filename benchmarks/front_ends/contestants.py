@@ -18,6 +18,7 @@ FLOORS = {
     "busy": "raw busy",
     "asyncio": "raw asyncio",
     "asyncio-for": "raw asyncio",
+    "asyncio-tls": "raw asyncio",
     "uvloop": "raw uvloop",
     "by-hand": "raw blocking",
     "poller": "raw blocking",
@@ -45,6 +46,8 @@ def contestants() -> list[Contestant]:
         found.append(Contestant(f"fixfast asyncio, {store}", "ours", "asyncio", store, survives))
         if store == "memory":
             found.append(Contestant("fixfast asyncio-for, memory", "ours", "asyncio-for", store))
+        if store == "memory" and find_spec("trustme") is not None:
+            found.append(Contestant("fixfast asyncio over TLS, memory", "ours", "asyncio-tls", store))
         if store == "memory" and uvloop:
             found.append(Contestant("fixfast uvloop, memory", "ours", "uvloop", store))
     if find_spec("quickfix") is not None:

@@ -1,6 +1,7 @@
 """fixfast's front ends, both sides of the same kind, with default options: only the store is chosen.
 
-`asyncio` and `uvloop`: `ff.connect` and `ff.serve` with callbacks. `asyncio-for`: the bot iterates. `by-hand`: a bare
+`asyncio` and `uvloop`: `ff.connect` and `ff.serve` with callbacks. `asyncio-for`: the bot iterates. `asyncio-tls`: over
+TLS, certificates made on the spot. `by-hand`: a bare
 `ff.Session` on a blocking socket, twenty lines without reconnecting or timers: the floor of the synchronous ones.
 """
 
@@ -8,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import fixfast as ff
@@ -116,9 +120,19 @@ class _Venue:
 async def _async_venue(plan: Plan, ready: Callable[[int], None]) -> None:
     app = _Venue()
     store = open_store(plan, "venue")
-    async with ff.serve(app, [config("venue")], host=HOST, port=0, stores=lambda _: store) as server:
+    tls = _server_tls(plan) if plan.kind.endswith("-tls") else None
+    async with ff.serve(app, [config("venue")], host=HOST, port=0, stores=lambda _: store, tls=tls) as server:
         ready(server.port)
         await app.gone.wait()
+
+
+def _server_tls(plan: Plan) -> ssl.SSLContext:
+    trustme: Any = import_module("trustme")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(Path(plan.folder, "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+    return context
 
 
 class _Bot:
@@ -145,7 +159,8 @@ class _Bot:
 
 async def _async_bot(plan: Plan, port: int) -> Outcome:
     meter = Meter(plan)
-    to, store = ff.ConnectionConfig(HOST, port), open_store(plan, "bot")
+    tls = ssl.create_default_context(cafile=Path(plan.folder, "ca.pem")) if plan.kind.endswith("-tls") else None
+    to, store = ff.ConnectionConfig(HOST, port, tls=tls), open_store(plan, "bot")
     if plan.kind.endswith("-for"):
         async with ff.connect(config("bot"), to, store=store) as session:
             return await _iterate(session, meter)
