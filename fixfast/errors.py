@@ -172,6 +172,7 @@ class LogonFailed(RemoteProtocolError):
     """No session came of this connection.
 
     `reason` is a short machine-readable word, `text` the peer's Text(58) as it came, `status` its SessionStatus(1409).
+    Where it never got so far (connect, connect_timeout, proxy, tls, or the peer hung up), `text` says what is known.
     A peer that answered our Logon with a Reject: `reject_reason` is its SessionRejectReason(373) (or
     BusinessRejectReason, 380), `ref_tag` its RefTagID(371). Each is None where there was none.
     """

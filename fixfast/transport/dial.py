@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, zip_longest
 from typing import Any, cast
 
-from fixfast.errors import LogonFailed
+from fixfast.errors import ConfigError, LogonFailed
 from fixfast.transport.certificate import hosts_of
 from fixfast.transport.proxy import ProxyConfig, ProxyHandshake
 from fixfast.transport.route import Route, is_address, is_path
@@ -120,7 +120,7 @@ class Dialer(Route):
         try:
             async with asyncio.timeout(self.timeout):
                 transport = await self._dial(asyncio.Protocol(), host, port, tls.probe())
-        except (OSError, TimeoutError, LogonFailed):
+        except (OSError, TimeoutError, LogonFailed, ConfigError):  # the last: a file went away meanwhile
             return []
         certificate = transport.get_extra_info("peercert")
         cast(asyncio.Transport, transport).abort()  # uvloop's are no asyncio.Transport by class

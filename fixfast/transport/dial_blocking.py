@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Callable
 
-from fixfast.errors import LogonFailed
+from fixfast.errors import ConfigError, LogonFailed
 from fixfast.transport.blocking import Interrupted, Waker, dial, shake_hands, wait_until
 from fixfast.transport.certificate import hosts_of
 from fixfast.transport.proxy import ProxyConfig, ProxyHandshake
@@ -129,7 +129,7 @@ class BlockingDialer(Route):
         """Connect once more, to see which names the peer's certificate has; everything else about it is checked."""
         try:
             sock = self._dial(host, port, tls.probe(), limit)
-        except (OSError, LogonFailed):
+        except (OSError, LogonFailed, ConfigError):  # the last: a file went away meanwhile
             return []
         with sock:
             assert isinstance(sock, ssl.SSLSocket)

@@ -489,6 +489,30 @@ def test_sc7_an_initiator_reads_changed_files_for_its_next_connection(world: Wor
     assert seen == ["a.example", "b.example"]
 
 
+def test_sc7_files_that_went_away_are_no_trouble_for_what_is_connected_later(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor for the look at the names of a wrong certificate, which makes a context of its own."""
+    trusted = world.folder / "gone.pem"
+    wrong = world.serving(world.authority.issue("wrong", "a.example"))
+
+    async def main() -> None:
+        put(world.authority.file, trusted)
+        async with ff.serve(Notes(), [them()], tls=world.serving()) as server:
+            port = server.port
+            connecting = ff.connect(us(), at(server, ff.TlsConfig(ca_file=trusted)))
+            session = await connecting.__aenter__()
+            trusted.unlink()
+            session.drop()
+            await until(lambda: session.connections == 2)
+        async with ff.serve(Notes(), [them()], tls=wrong, port=port):
+            await until(lambda: "not for localhost; connect to a name that it has" in caplog.text)
+            assert session.error is None, "it goes on trying"
+        await connecting.__aexit__(None, None, None)
+
+    run(main())
+
+
 def test_files_that_cannot_be_used_are_named_before_anything_is_connected(world: World) -> None:
     missing, empty = world.folder / "missing.pem", world.folder / "empty.pem"
     empty.write_text("")

@@ -183,8 +183,10 @@ class Driven(Telling):
         self._on_event(event)
         if isinstance(event, Disconnected) and not self.ended:
             failure = self.take_failure()
-            tls = self._attempts is not None and self._dialer.tls is not None
-            self._over(failure and failure.explained(None, tls=tls))
+            if failure is not None and self._attempts is not None:
+                lost = self._dialer.lost(failure.error.text, self._connection.host)
+                failure = failure.explained(lost, tls=self._dialer.tls is not None)
+            self._over(failure)
 
     def finish_turn(self) -> bool:
         """Acknowledge, write what came of the events, see to the store, and notice the end of the connection.

@@ -40,8 +40,15 @@ def at(host: str, port: int, **options: Any) -> ff.ConnectionConfig:
 
 
 def failing(connection: ff.ConnectionConfig) -> ff.LogonFailed:
+    """Return how a session on a thread fails; one of a Poller fails the same way."""
     with pytest.raises(ff.LogonFailed) as caught, ff.sync.connect(us(), connection):
         pass
+    limit = time.monotonic() + LIMIT
+    with ff.sync.Poller([ff.sync.PolledSession(us(), connection)]) as poller:
+        with pytest.raises(ff.LogonFailed) as polled:
+            while time.monotonic() < limit:
+                list(poller.poll())
+    assert (polled.value.reason, polled.value.text) == (caught.value.reason, caught.value.text)
     return caught.value
 
 
@@ -62,6 +69,12 @@ def test_sc7_a_session_through_a_proxy(kind: str, secure: bool, tmp_path: Path) 
                 assert time.monotonic() < limit
                 time.sleep(0.001)
         assert proxy.asked == [("fix.venue.example", venue.port)]
+        polled = ff.sync.PolledSession(us(reset_on_logon=True), at("fix.venue.example", venue.port, **options))
+        with ff.sync.Poller([polled]) as poller:
+            limit = time.monotonic() + LIMIT
+            while not polled.active:
+                assert time.monotonic() < limit
+                list(poller.poll())
         if secure:
             error = failing(at("other.example", venue.port, **options))
             assert (error.reason, "it is for fix.venue.example;" in error.text) == ("tls", True)
