@@ -50,6 +50,13 @@ def test_bot_trades_with_the_exchange() -> None:
     assert "position" in said
 
 
+def test_a_bot_of_threads_trades_with_the_exchange() -> None:
+    with running("exchange.py") as port:
+        said = run_python("examples/sync_bot.py", "--port", str(port), "--orders", "50")
+    counts = [int(count) for count in re.findall(r"^ +(\d+) \w+$", said, re.MULTILINE)]
+    assert sum(counts) == 50
+
+
 def test_bot_with_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     with running("exchange.py") as port:
         for _ in range(2):

@@ -374,11 +374,11 @@ class LiveSession(Kept):
         """
         if self._turning and self._turning == get_ident():
             raise ConcurrencyError("a hook that the session calls cannot wait for that session")
-        if self._taking:
-            raise ConcurrencyError("another thread waits for this session's next message: one consumer only")
         try:
             item = self._wait_for_item(until)
         except Exception:
+            if self._taking == get_ident():
+                self._taking = 0
             raise
         except BaseException:  # Ctrl-C
             with self._lock:
@@ -394,6 +394,8 @@ class LiveSession(Kept):
         tried = False
         while True:
             with self._lock:
+                if self._taking and not tried:
+                    raise ConcurrencyError("another thread waits for this session's next message: one consumer only")
                 if delivery.given is not None:
                     delivery.settle()
                 item = delivery.take()
@@ -406,11 +408,12 @@ class LiveSession(Kept):
                     self._taking = 0
                     return _TOO_LATE
                 tried = True
-                self._taking = get_ident()
                 line = self.claim(until)
                 if line is None:
+                    self._taking = get_ident()
                     self._follow(until)
                     continue
+                self._taking = self.led
             if not line.awaited:
                 self.lead(line, until)
                 continue

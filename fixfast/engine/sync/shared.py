@@ -88,7 +88,7 @@ class Shared(Telling):
         self.kept = False  # the keeper reads: who leads must wake it
         self._judging = wire_log is not None  # faults of messages are noted; who does not look does not pay
         self._followers: set[int] = set()
-        self._used: dict[int, Line] = {}  # threads that lead or led, and on what: for abandon()
+        self._led_on: Line | None = None  # what `led` waits for: for abandon()
         self._held_back = 0  # threads in batch()
         self._taking = 0  # the thread that waits for the next message
         self._turning = 0  # the thread that takes the session's events
@@ -291,12 +291,10 @@ class Shared(Telling):
         if self._taking == me:
             self._taking = 0
         self._followers.discard(me)
-        line = self._used.pop(me, None)
-        if line is not None and self.led == me:
+        line = self._led_on
+        if self.led == me and line is not None:
             line.awaited = False
             self._end_lead(line, turn=False)
-        elif line is not None:
-            self.unuse(line)
 
     def claim(self, until: int | None) -> Line | None:
         """Return the line if this thread is to lead(), which it must then do; None: follow. With the lock held."""
@@ -304,7 +302,7 @@ class Shared(Telling):
         if self.led or line is None or line.paused:
             return None
         me = get_ident()
-        self._used[me] = line
+        self._led_on = line
         self.led = me
         line.users.add(me)
         line.awaited = until is None and line.patient
@@ -357,11 +355,11 @@ class Shared(Telling):
 
         Returns: that message, if it came and was handed out by this; it may be queued all the same.
         """
-        me = get_ident()
-        self.led = 0
-        self.leads += 1
-        line.users.discard(me)
+        me = self.led
         line.awaited = False
+        line.users.discard(me)
+        self.leads += 1
+        self.led = 0
         if line is not self._line:
             if not line.users:
                 line.release()
@@ -430,9 +428,9 @@ class Shared(Telling):
 
     def _end_lead(self, line: Line, turn: bool = True) -> None:
         """Let another thread lead. With the lock held."""
-        self.led = 0
         self.leads += 1
         self.unuse(line)
+        self.led = 0
         if turn and line is self._line:
             self.turn()
             return
