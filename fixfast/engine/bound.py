@@ -55,7 +55,7 @@ class Bound(Telling):
             answer=self._business_reject,
             pressure=self._on_pressure,
             patient=lambda: bool(self._requests),
-            idle=self._write_now,
+            woken=self._write_behind,
         )
         if cancelling is not None:
             later = asyncio.get_running_loop().call_later
@@ -172,10 +172,10 @@ class Bound(Telling):
         if pump is not None and not pump.awake:
             pump.soon()
 
-    def _write_now(self) -> None:
-        """Write what waits for the end of this pass of the loop: the program has no more to say for now."""
+    def _write_behind(self) -> None:
+        """Write what the program will send that was just woken, in the same pass of the loop."""
         if self._pump is not None:
-            self._pump.now()
+            self._pump.behind()
 
     def _pause(self, pause: bool) -> None:
         if self._pump is not None:

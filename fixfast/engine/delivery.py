@@ -53,7 +53,7 @@ class Delivery:
         answer: sends a BusinessMessageReject for a message.
         pressure: called with True when reading should stop, with False when it may go on.
         patient: tells whether the program waits for one message, and cannot take others meanwhile.
-        idle: called when an iterating program waits for the next message: it has no more to say for now.
+        woken: called when an iterating program was woken: it will run in the next pass of the loop, and may send.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Delivery:
         answer: Callable[[Message, BusinessReject], None],
         pressure: Callable[[bool], None],
         patient: Callable[[], bool],
-        idle: Callable[[], None],
+        woken: Callable[[], None],
     ) -> None:
         self._session = session
         self._hooks = hooks
@@ -73,7 +73,7 @@ class Delivery:
         self._answer = answer
         self._pressure = pressure
         self._patient = patient
-        self._idle = idle
+        self._woken = woken
         self._backlog: deque[_Call] = deque()  # behind an async callback that is running
         self._running: asyncio.Task[None] | None = None
         self._queue: deque[object] = deque()  # for the iterators
@@ -303,7 +303,6 @@ class Delivery:
                 if self._ended:
                     error, self._error = self._error, None
                     raise error if error is not None else StopAsyncIteration
-                self._idle()
                 self._wakeup = asyncio.get_running_loop().create_future()
                 try:
                     await self._wakeup
@@ -352,6 +351,7 @@ class Delivery:
     def _wake(self) -> None:
         if self._wakeup is not None and not self._wakeup.done():
             self._wakeup.set_result(None)
+            self._woken()
 
 
 class Stream:

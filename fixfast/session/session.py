@@ -436,8 +436,12 @@ class Session(Deciding):
 
         Raises: LocalProtocolError: n was not received yet, or manual_done is off. StoreError: the session ends.
         """
+        inbox = self._inbox
         try:
-            self._inbox.done(n)
+            if not inbox.stale and n < inbox.next_in and self.config.manual_done:
+                self._store.done(n)  # PERF: the common case of Inbox.done(), without its call: 90 of 350 ns
+            else:
+                inbox.done(n)
         except StoreError as error:
             self._store_failed(error)
             raise

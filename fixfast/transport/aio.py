@@ -105,6 +105,9 @@ class Pump(asyncio.BufferedProtocol):
         self.error: Exception | None = None  # what the transport was lost with
         self.peer = ""  # the peer's address, where the transport does not know it: behind a proxy
         self.closed: asyncio.Future[str] = self._loop.create_future()
+        if tap is None:
+            # PERF: without a call in between, 80 ns. While ending, the session has the same answer as we.
+            self.get_buffer = session.get_buffer  # type: ignore[method-assign, assignment]
 
     # --- called by asyncio ---------------------------------------------------------------------------------
 
@@ -218,7 +221,11 @@ class Pump(asyncio.BufferedProtocol):
         session = self._session
         # A session hands out a long resend in batches; while the peer does not read, it is not asked for more (P16).
         while self._writable is None and (data := session.data_to_send()):
-            self._write(transport, data)
+            if self._tap is not None:
+                for part in data:
+                    self._tap.outbound(part)
+            # One write, one system call, at best one packet; asyncio's own writelines would join as well.
+            transport.write(data[0] if len(data) == 1 else b"".join(data))
         self._owner.on_flushed()
         reason = session.close_requested
         if reason is not None:
@@ -236,11 +243,16 @@ class Pump(asyncio.BufferedProtocol):
             self._unwritten = 0
             self._soon = self._loop.call_soon(self._on_soon)
 
-    def now(self) -> None:
-        """Run the turn that soon() asked for, if it did, without waiting for the loop."""
-        if self._soon is not None:
-            self._soon.cancel()
-            self._on_soon()
+    def behind(self) -> None:
+        """Run a turn behind what was scheduled last: what that sends is written in the same pass of the loop.
+
+        PERF: soon() from there would mean one more pass, with its look at the sockets: 3 of 12 us for a program that
+        iterates, and its answer so much later.
+        """
+        if self._soon is None and self._transport is not None:
+            self.awake = True
+            self._unwritten = 0
+            self._soon = self._loop.call_soon(self._on_soon)
 
     async def drain(self) -> None:
         """Wait while the send buffer is full: back-pressure, never a peer's answer.
@@ -310,13 +322,6 @@ class Pump(asyncio.BufferedProtocol):
     def _on_soon(self) -> None:
         self._soon = None
         self.turn()
-
-    def _write(self, transport: asyncio.Transport, data: Sequence[Buffer]) -> None:
-        if self._tap is not None:
-            for part in data:
-                self._tap.outbound(part)
-        # One write, one system call, at best one packet; asyncio's own writelines would join as well.
-        transport.write(data[0] if len(data) == 1 else b"".join(data))
 
     def _end(self, transport: asyncio.Transport, reason: str) -> None:
         """Close so that the peer gets what was sent last, which is often the reason (a Logout's text).

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from tests.engine import harness, test_cancellation, test_delivery, test_leaving, test_requests
+from tests.engine import harness, test_cancellation, test_delivery, test_leaving, test_requests, test_tls
+from tests.engine.test_tls import World
 
 uvloop = pytest.importorskip("uvloop")
 
@@ -37,6 +38,25 @@ CASES: list[Callable[[], None]] = [
 def test_the_same_on_uvloop(case: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "loop_factory", uvloop.new_event_loop)
     case()
+
+
+#: start_tls of an acceptor, and what an initiator refuses
+TLS_CASES: list[Callable[[World], None]] = [
+    test_tls.test_sc7_a_session_over_tls_and_again_after_it_was_lost,
+    test_tls.test_sc7_an_unknown_authority_is_refused,
+    test_tls.test_sc7_wrong_host_name_is_refused_and_the_right_ones_are_told,
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize("case", TLS_CASES, ids=lambda case: case.__name__)
+def test_tls_on_uvloop(case: Callable[[World], None], world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "loop_factory", uvloop.new_event_loop)
+    case(world)
 
 
 async def what_runs() -> str:
