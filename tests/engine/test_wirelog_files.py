@@ -147,8 +147,8 @@ def test_two_rotations_in_one_second_have_two_names(tmp_path: Path) -> None:
         names.append(name.name)
     assert names == [f"wire-20260105-100000-00{n}.log" for n in range(3)]
     assert [file.name for file in archive.files(path)] == names
-    for name in names:
-        (tmp_path / name).unlink()
+    for one in names:
+        (tmp_path / one).unlink()
     assert archive.name_for(path, at("2026-01-05 10:00")).name == "wire-20260105-100000-003.log", "no name comes twice"
     assert archive.name_for(path, at("2026-01-05 09:00")).name == "wire-20260105-100000-004.log", "nor an older one"
     (tmp_path / "wire-20260105-110000-1000.log.gz").write_text("")
