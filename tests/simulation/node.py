@@ -324,7 +324,7 @@ class Node:
     def on_writable(self, link: Link) -> None:
         if link is self.link and not self.ending and self.session is not None:
             outbox = self.session._outbox
-            if outbox.replay is not None or outbox.pending:
+            if outbox.replay is not None or outbox.queue:
                 self.guarded(self._nothing)
 
     # --- a turn of the loop ----------------------------------------------------------------------------------
