@@ -41,7 +41,8 @@ def bot(plan: Plan, port: int) -> Outcome:
                 break
         meter.start_burst()
         while meter.more():
-            for _ in range(TOGETHER):
-                send(template, *values(meter.burst_name()))
+            with session.batch():
+                for _ in range(TOGETHER):
+                    send(template, *values(meter.burst_name()))
         send(template, *values(meter.last_name()))
         return meter.ended(next(messages).int(14))
