@@ -2,7 +2,7 @@
 
     Throttle, RateLimit      what a person configures, frozen and validated
     Limiter                  what passed lately, and how long the next one has to wait
-    Line                     those who wait, by priority
+    Waiters                  those who wait, by priority
 
 Times are integers in ns of one clock; one that goes back is taken to stand still. Nothing is rounded in our favour.
 """
@@ -18,7 +18,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from fixfast.errors import ConfigError
 from fixfast.session.wire import Message
 
-__all__ = ["CANCELS_FIRST", "Limiter", "Line", "Place", "RateLimit", "Throttle"]
+__all__ = ["CANCELS_FIRST", "Limiter", "Place", "RateLimit", "Throttle", "Waiters"]
 
 T = TypeVar("T")
 
@@ -311,7 +311,7 @@ def _made(limit: RateLimit) -> _Bucket | _Window:
 
 
 class Place(Generic[T]):
-    """A place in a Line, for who wants to leave it."""
+    """A place among Waiters, for who wants to leave it."""
 
     __slots__ = ("item", "key", "order", "priority", "waiting")
 
@@ -326,7 +326,7 @@ class Place(Generic[T]):
         return (self.priority, self.order) < (other.priority, other.order)
 
 
-class Line(Generic[T]):
+class Waiters(Generic[T]):
     """Those who wait: the smallest priority first, equal ones in the order they came. Leaving is cheap, anywhere."""
 
     __slots__ = ("_heap", "_keys", "_order", "_size")

@@ -1,6 +1,6 @@
 """ThrottledSession: a session that sends no faster than its Throttle allows. No I/O, no clock, as any session.
 
-All ways to send go through here, so every front end has it. What must wait stands in one Line: messages that send()
+All ways to send go through here, so every front end has it. What must wait stands in one place: messages that send()
 has queued, and those who wait to call send(). Each message is offered its turn by poll(), at next_deadline().
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from fixfast.engine.throttle import Limiter, Line, Place, Throttle
+from fixfast.engine.throttle import Limiter, Place, Throttle, Waiters
 from fixfast.errors import EncodeError, FixfastError, NotActive, StoreError, Throttled
 from fixfast.session.config import SessionConfig
 from fixfast.session.outbox import ADMIN
@@ -92,7 +92,7 @@ class ThrottledSession(Session):
     def __init__(self, config: SessionConfig, store: Store | None, role: Role, throttle: Throttle) -> None:
         self.throttle = throttle
         self._limiter = Limiter(throttle.limits)
-        self._line: Line[Job] = Line()
+        self._line: Waiters[Job] = Waiters()
         self._turn_at = 0  # mono_ns when the first of the line may go
         self._served: Job | None = None  # whose turn it is now
         self._exempt = False

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fixfast as ff
-from fixfast.engine.throttle import CANCELS_FIRST, Limiter, Line
+from fixfast.engine.throttle import CANCELS_FIRST, Limiter, Waiters
 
 SECOND = 1_000_000_000
 
@@ -191,7 +191,7 @@ def test_bytes_are_counted_by_size() -> None:
 
 
 def test_the_smaller_number_goes_first_equal_ones_in_turn() -> None:
-    line: Line[str] = Line()
+    line: Waiters[str] = Waiters()
     for name, priority in (("a", 0), ("b", 1), ("c", -1), ("d", 0), ("e", -1)):
         line.join(name, priority)
     assert list(line) == ["c", "e", "a", "d", "b"]
@@ -199,7 +199,7 @@ def test_the_smaller_number_goes_first_equal_ones_in_turn() -> None:
 
 
 def test_who_leaves_is_skipped() -> None:
-    line: Line[int] = Line()
+    line: Waiters[int] = Waiters()
     places = [line.join(n) for n in range(1000)]
     for place in places[:990]:
         line.leave(place)
@@ -215,7 +215,7 @@ def test_who_leaves_is_skipped() -> None:
 
 
 def test_a_cancel_never_overtakes_its_order() -> None:
-    line: Line[str] = Line()
+    line: Waiters[str] = Waiters()
     line.join("other", 0, key="o")
     order = line.join("order", 0, key="x")
     line.join("replace", -1, key="y", after="x")
@@ -229,7 +229,7 @@ def test_a_cancel_never_overtakes_its_order() -> None:
 
 @given(st.lists(st.tuples(st.integers(-2, 2), st.booleans()), max_size=60))
 def test_a_line_is_a_stable_sort(people: list[tuple[int, bool]]) -> None:
-    line: Line[int] = Line()
+    line: Waiters[int] = Waiters()
     places = [line.join(i, priority) for i, (priority, _) in enumerate(people)]
     for place, (_, stays) in zip(places, people, strict=True):
         if not stays:
