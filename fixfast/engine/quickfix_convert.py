@@ -152,6 +152,8 @@ def _common(tables: list[Node]) -> Node:
         others = [table.value.get(key) for table in tables]
         if not all(one is not None and one.is_table == node.is_table for one in others):
             continue
+        if key == "logon" and any(_lines(one) != _lines(node) for one in others):
+            continue  # these fields go out in their order, which two tables would not keep
         if node.is_table:
             inner = _common([one for one in others if one is not None])
             if inner.value:
@@ -164,6 +166,10 @@ def _common(tables: list[Node]) -> Node:
             for table in tables:
                 del table.value[key]
     return Node(shared, 0, "", tables[0].file)
+
+
+def _lines(table: Node | None) -> list[tuple[str, int]]:
+    return [(key, one.line) for key, one in table.value.items()] if table is not None else []
 
 
 _PATHS = re.compile(
