@@ -41,7 +41,7 @@ class Sending(Commands):
     _rejects_in = 0
     _faults = 0
     #: Up to this MsgSeqNum callbacks dealt with all messages, and the store was not told yet; 0: it was.
-    # PERF: told once for a run of messages; one at a time it took 1.1 us of each, and 2 us more with a journal.
+    # PERF: told once for a run of messages, where the store is in memory; one at a time it took 1.1 us of each.
     _owed = 0
 
     def __repr__(self) -> str:
