@@ -46,6 +46,8 @@ _SEALED = struct.Struct("<I16sQQQQ")
 _VERSION = 1
 #: no more segments in an epoch: their numbers are written with 4 bytes
 _LAST = (1 << 32) - 2
+#: nor more bytes: a position must stay below what stands for "need not wait for a sync"
+_FAR = 1 << 60
 _CLEAN, _CREATED, _LOST = 1, 2, 4
 _ID_SIZE = 16
 
@@ -118,6 +120,8 @@ def load_state(state: JournalState, record: Record) -> bytes:
             raise ValueError(f"segment version {version}, this fixfast reads version {_VERSION}")
         if record.number > _LAST:
             raise ValueError(f"segment {record.number} of an epoch: nobody wrote so many")
+        if base > _FAR:
+            raise ValueError(f"a segment at position {base}: nobody wrote so much")
         rest = memoryview(data)[_STATE.size :]
         parts = []
         for layout, count in zip((_FILL, _PENDING, _SEALED), counts, strict=True):
