@@ -118,10 +118,8 @@ class Telling(Sending):
                         self._owed = event.msg_seq_num
             else:
                 self._on_event(event)
-        n = self._owed
-        if n:
-            self._owed = 0
-            self._acknowledge(n)
+        if self._owed:
+            self._settle()
 
     def take_failure(self) -> Failure | None:
         """Return why the last connection never was logged on; None if it was."""
