@@ -8,8 +8,8 @@ from typing import Protocol
 
 from fixfast.engine.application import Hooks
 from fixfast.engine.cancelling import Cancelling
-from fixfast.engine.delivery import Ended
 from fixfast.engine.failure import Failure
+from fixfast.engine.handover import Ended
 from fixfast.engine.records import about
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import fixfast as ff
-from fixfast.engine import delivery
+from fixfast.engine import handover
 from tests.engine.harness import Notes, news, run, them, to, until, us
 
 
@@ -26,7 +26,7 @@ _ASK: list[Any] = [(262, "q1"), (263, "0"), (264, 1), (267, [[(269, "0")]]), (14
 
 
 def test_a_request_is_answered_from_behind_a_full_queue() -> None:
-    many = 3 * delivery.FULL
+    many = 3 * handover.FULL
 
     async def main() -> None:
         async with ff.serve(_Torrent(many), [them()]) as server, ff.connect(us(), to(server)) as session:
@@ -44,7 +44,7 @@ def test_a_request_is_answered_from_behind_a_full_queue() -> None:
 
 
 def test_without_a_request_reading_pauses_and_goes_on() -> None:
-    many = 3 * delivery.FULL
+    many = 3 * handover.FULL
 
     async def main() -> None:
         notes = Notes()
@@ -57,7 +57,7 @@ def test_without_a_request_reading_pauses_and_goes_on() -> None:
             for _ in range(20):
                 await asyncio.sleep(0.001)
             waiting = session._delivery._messages
-            assert delivery.FULL <= waiting < many
+            assert handover.FULL <= waiting < many
             headlines: list[str] = []
             async for message in session:
                 headlines.append(message[148])

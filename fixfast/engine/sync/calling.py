@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from fixfast.engine.application import Hooks
-from fixfast.engine.delivery import Ended
+from fixfast.engine.handover import Ended
 from fixfast.errors import BusinessReject, ConfigError
 from fixfast.session.events import GapDetected, GapFilled, LoggedOn, MessagesLost
 from fixfast.session.wire import Message

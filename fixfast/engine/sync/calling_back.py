@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from fixfast.engine.sync.handing import Call
+from fixfast.engine.handover import Call
 from fixfast.engine.sync.kept import Kept
 from fixfast.engine.sync.line import READ, Line
 from fixfast.errors import BusinessReject

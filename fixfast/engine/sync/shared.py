@@ -15,7 +15,7 @@ from threading import Condition, Event, RLock, get_ident
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.chores import Chores
-from fixfast.engine.delivery import Ended
+from fixfast.engine.handover import Ended
 from fixfast.engine.metered import Metered
 from fixfast.engine.records import about
 from fixfast.engine.sync.handing import Handing
