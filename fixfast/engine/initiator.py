@@ -8,20 +8,19 @@ import logging
 from types import TracebackType
 
 from fixfast import clock
-from fixfast.engine.application import Hooks
-from fixfast.engine.attempts import Attempts, Wait
+from fixfast.engine.attempts import Wait
 from fixfast.engine.config import with_dictionary
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.initiating import Initiating
 from fixfast.engine.live import LiveSession
 from fixfast.engine.records import about
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
-from fixfast.errors import ConfigError, GaveUp, LogonFailed
+from fixfast.errors import GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.dial import Dialer
-from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
 
@@ -69,7 +68,7 @@ def connect(
     return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
-class Initiator:
+class Initiator(Initiating):
     """What connect() returns. One task makes and remakes the connection while the session lives."""
 
     def __init__(
@@ -83,18 +82,16 @@ class Initiator:
         throttle: Throttle | None,
         latency: bool,
     ) -> None:
-        if not isinstance(config, SessionConfig):
-            raise ConfigError("config", type(config).__name__, "a SessionConfig")
-        if not isinstance(connection, ConnectionConfig):
-            raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
-        self._config = config
-        self._connection = connection
+        super().__init__(
+            config,
+            connection,
+            application,
+            store,
+            wire_log=wire_log,
+            throttle=throttle,
+            latency=latency,
+        )
         self._dialer = Dialer(**connection.route())
-        self._hooks = Hooks(application)
-        self._store = store
-        self._wire_log = wire_log
-        self._throttle = throttle
-        self._latency = latency
         self._live: LiveSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._alerting = False  # on_give_up was called
@@ -105,15 +102,7 @@ class Initiator:
         try:
             config = await with_dictionary(self._config)
             await self._dialer.prepare()
-            live = self._live = LiveSession(
-                config,
-                Role.INITIATOR,
-                hooks=self._hooks,
-                store=self._store,
-                wire_log=self._wire_log,
-                throttle=self._throttle,
-                latency=self._latency,
-            )
+            live = self._live = self._made(LiveSession, config)
         except BaseException:
             if self._store is not None:
                 self._store.close()
@@ -178,7 +167,7 @@ class Initiator:
 
         Raises: LogonFailed, GaveUp.
         """
-        attempts = Attempts(self._connection.addresses, self._connection.reconnect, self._config.schedule)
+        attempts = self._attempts()
         while not live.stopping.is_set():
             step = attempts.next(clock.now())
             if isinstance(step, Wait):
@@ -190,16 +179,7 @@ class Initiator:
             failure = await self._one_connection(live, *step.address)
             if live.stopping.is_set():
                 return
-            if failure is not None and failure.error.reason != "schedule":
-                extra = about("no_logon", live.id, reason=failure.error.reason)
-                _log.warning("%s: %s", live.id, failure.error, extra=extra)
-            attempts.ended(
-                clock.now(),
-                failure,
-                logged_on=live.connections > before,
-                store_error=live.store_error,
-                held_back=live.held_back,
-            )
+            self._ended(attempts, live, failure, before)
 
     async def _alert(self, live: LiveSession, error: Exception) -> None:
         """Tell the program, before anybody else hears of it, that the session is given up."""

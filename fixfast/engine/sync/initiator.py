@@ -8,21 +8,20 @@ from types import TracebackType
 
 from fixfast import clock
 from fixfast.dictionary.load import load_dictionary
-from fixfast.engine.application import Hooks
-from fixfast.engine.attempts import Attempts, Wait
+from fixfast.engine.attempts import Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.initiating import Initiating
 from fixfast.engine.records import about
 from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.wirelog import WireLog
-from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed
+from fixfast.errors import ConcurrencyError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.transport.blocking import Interrupted, wait_for
 from fixfast.transport.dial_blocking import BlockingDialer
-from fixfast.types import Role
 
 __all__ = ["Initiator", "connect"]
 
@@ -64,7 +63,7 @@ def connect(
     return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
-class Initiator:
+class Initiator(Initiating):
     """What sync.connect() returns. One thread makes and remakes the connection while the session lives."""
 
     def __init__(
@@ -78,18 +77,17 @@ class Initiator:
         throttle: Throttle | None,
         latency: bool,
     ) -> None:
-        if not isinstance(config, SessionConfig):
-            raise ConfigError("config", type(config).__name__, "a SessionConfig")
-        if not isinstance(connection, ConnectionConfig):
-            raise ConfigError("connection", type(connection).__name__, "a ConnectionConfig")
-        self._config = config
-        self._connection = connection
+        super().__init__(
+            config,
+            connection,
+            application,
+            store,
+            wire_log=wire_log,
+            throttle=throttle,
+            latency=latency,
+            plain=True,
+        )
         self._dialer = BlockingDialer(**connection.route())
-        self._hooks = Hooks(application, plain=True)
-        self._store = store
-        self._wire_log = wire_log
-        self._throttle = throttle
-        self._latency = latency
         self._live: LiveSession | None = None
 
     def __enter__(self) -> LiveSession:
@@ -100,15 +98,7 @@ class Initiator:
             if isinstance(config.dictionary, str):
                 config = replace(config, dictionary=load_dictionary(config.dictionary))
             self._dialer.prepare()  # a file that cannot be used is said now, not by a thread
-            live = self._live = LiveSession(
-                config,
-                Role.INITIATOR,
-                hooks=self._hooks,
-                store=self._store,
-                wire_log=self._wire_log,
-                throttle=self._throttle,
-                latency=self._latency,
-            )
+            live = self._live = self._made(LiveSession, config)
         except BaseException:
             if self._store is not None:
                 self._store.close()
@@ -164,7 +154,7 @@ class Initiator:
 
         Raises: LogonFailed, GaveUp.
         """
-        attempts = Attempts(self._connection.addresses, self._connection.reconnect, self._config.schedule)
+        attempts = self._attempts()
         while not live.stopping.is_set():
             step = attempts.next(clock.now())
             if isinstance(step, Wait):
@@ -176,16 +166,7 @@ class Initiator:
             failure = self._one_connection(live, *step.address)
             if live.stopping.is_set():
                 return
-            if failure is not None and failure.error.reason != "schedule":
-                extra = about("no_logon", live.id, reason=failure.error.reason)
-                _log.warning("%s: %s", live.id, failure.error, extra=extra)
-            attempts.ended(
-                clock.now(),
-                failure,
-                logged_on=live.connections > before,
-                store_error=live.store_error,
-                held_back=live.held_back,
-            )
+            self._ended(attempts, live, failure, before)
 
     def _one_connection(self, live: LiveSession, host: str, port: int) -> Failure | None:
         """Make one connection and see it through. Return why it came to no logon, None if it did."""

@@ -182,9 +182,7 @@ class Shared(Telling):
         try:
             self._session.done(n)
         except StoreError as error:
-            self.store_error = error
-            _log.error("%s: the store failed: %s", self.id, error, extra=about("store_failed", self.id))
-            self._soon()
+            self._store_broke(error)
 
     def _let_go(self, line: Line) -> None:
         """Know that the connection is gone."""
