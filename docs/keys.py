@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import fixfast as ff
-from fixfast.engine.config_file import PROCESS, TABLES
-from fixfast.engine.config_hooks import LogonFields, ResendRule
-from fixfast.engine.config_keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
-from fixfast.engine.store_choice import JournalChoice, SqliteChoice
+from fixfast.engine.settings.file import PROCESS, TABLES
+from fixfast.engine.settings.hooks import LogonFields, ResendRule
+from fixfast.engine.settings.keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
+from fixfast.engine.settings.store_choice import JournalChoice, SqliteChoice
 
 __all__ = ["filled", "main", "sections"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fixfast.engine.quickfix_settings import SETTINGS, Setting
+from fixfast.engine.quickfix.settings import SETTINGS, Setting
 
 __all__ = ["filled", "main"]
 

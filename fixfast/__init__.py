@@ -34,22 +34,22 @@ if TYPE_CHECKING:
     from fixfast.engine.application import Application
     from fixfast.engine.authentication import Accept, LogonRequest, Refuse
     from fixfast.engine.cancelling import CancelDue, CancelOnDisconnect
-    from fixfast.engine.config_file import load_config
-    from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
     from fixfast.engine.connection import ConnectionConfig, Reconnect
     from fixfast.engine.control import control
     from fixfast.engine.initiator import connect
     from fixfast.engine.limits import Limits
     from fixfast.engine.live import LiveSession
-    from fixfast.engine.metrics import MetricsCollector
-    from fixfast.engine.metrics_server import MetricsServer, serve_metrics
-    from fixfast.engine.records import HideCompIDs, JsonFormatter
+    from fixfast.engine.observing.metrics import MetricsCollector
+    from fixfast.engine.observing.metrics_server import MetricsServer, serve_metrics
+    from fixfast.engine.observing.records import HideCompIDs, JsonFormatter
+    from fixfast.engine.observing.wirelog import WireLog
     from fixfast.engine.running import run
-    from fixfast.engine.session_settings import SessionSettings
-    from fixfast.engine.settings import Settings
+    from fixfast.engine.settings.file import load_config
+    from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
+    from fixfast.engine.settings.session import SessionSettings
+    from fixfast.engine.settings.settings import Settings
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.engine.throttled import Released, Unsent
-    from fixfast.engine.wirelog import WireLog
     from fixfast.errors import (
         BusinessReject,
         ConcurrencyError,
@@ -124,20 +124,20 @@ _HOME = {
         "fixfast.engine.application": "Application",
         "fixfast.engine.authentication": "Accept LogonRequest Refuse",
         "fixfast.engine.cancelling": "CancelDue CancelOnDisconnect",
-        "fixfast.engine.config_file": "load_config",
-        "fixfast.engine.config_remarks": "ConfigFileError ConfigRemark",
+        "fixfast.engine.settings.file": "load_config",
+        "fixfast.engine.settings.remarks": "ConfigFileError ConfigRemark",
         "fixfast.engine.connection": "ConnectionConfig Reconnect",
         "fixfast.engine.control": "control",
         "fixfast.engine.initiator": "connect",
         "fixfast.engine.limits": "Limits",
         "fixfast.engine.running": "run",
         "fixfast.engine.live": "LiveSession",
-        "fixfast.engine.records": "HideCompIDs JsonFormatter",
-        "fixfast.engine.metrics": "MetricsCollector",
-        "fixfast.engine.metrics_server": "MetricsServer serve_metrics",
-        "fixfast.engine.session_settings": "SessionSettings",
-        "fixfast.engine.settings": "Settings",
-        "fixfast.engine.wirelog": "WireLog",
+        "fixfast.engine.observing.records": "HideCompIDs JsonFormatter",
+        "fixfast.engine.observing.metrics": "MetricsCollector",
+        "fixfast.engine.observing.metrics_server": "MetricsServer serve_metrics",
+        "fixfast.engine.settings.session": "SessionSettings",
+        "fixfast.engine.settings.settings": "Settings",
+        "fixfast.engine.observing.wirelog": "WireLog",
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.engine.throttled": "Released Unsent",
         "fixfast.errors": (

@@ -18,7 +18,7 @@
     +-- BusinessReject                raised BY an application to answer with BusinessMessageReject (j)
     +-- DictionaryError               (ValueError) a dictionary file is wrong: names file, line, element
     +-- ConfigError                   (ValueError) an option is wrong: names it, the value and what is allowed
-    |   +-- ConfigFileError           ... in a configuration file: all that is wrong (fixfast.engine.config_remarks)
+    |   +-- ConfigFileError           ... in a configuration file: all that is wrong (fixfast.engine.settings.remarks)
     +-- StoreError                    a message store failed
     |   +-- StoreCorrupt              damage below the last synced byte: names file and offset
     |   +-- StoreLocked               another process owns the store

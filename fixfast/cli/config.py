@@ -13,13 +13,13 @@ import click
 
 from fixfast import clock
 from fixfast.cli.paint import CONTROL, CONTROL_BUT_LINES, Styles, write
-from fixfast.engine.config_file import Loaded, load_config, look_at_config
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.config_show import effective, of_process
-from fixfast.engine.config_write import dump
-from fixfast.engine.quickfix_convert import Converted, convert, looks_like_cfg, to_toml_text
-from fixfast.engine.quickfix_numbers import read_numbers, seed
+from fixfast.engine.quickfix.convert import Converted, convert, looks_like_cfg, to_toml_text
+from fixfast.engine.quickfix.numbers import read_numbers, seed
+from fixfast.engine.settings.file import Loaded, load_config, look_at_config
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.remarks import ConfigRemark
+from fixfast.engine.settings.show import effective, of_process
+from fixfast.engine.settings.write import dump
 from fixfast.errors import ConfigError, StoreError
 
 __all__ = ["build"]

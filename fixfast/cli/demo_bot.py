@@ -15,7 +15,7 @@ from fixfast.cli.demo_ledger import BotOrder, Ledger, make_orders
 from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
-from fixfast.engine.wirelog import WireLog
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.errors import NotActive
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import GapFilled, Resent

@@ -12,7 +12,7 @@ from fixfast.cli.demo_child import BOT, EXCHANGE, TICKS, Lifeline, child_command
 from fixfast.engine.acceptor import serve
 from fixfast.engine.authentication import LogonRequest, Refuse
 from fixfast.engine.live import LiveSession
-from fixfast.engine.wirelog import WireLog
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.exchange.gateway import ExchangeApplication
 from fixfast.exchange.simulator import SeededExchange
 from fixfast.session.config import SessionConfig

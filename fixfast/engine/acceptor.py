@@ -21,11 +21,11 @@ from fixfast.engine.governed import Governor, rejecting
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
 from fixfast.engine.live import LiveSession
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.patterns import Templates
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt

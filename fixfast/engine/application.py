@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
 from fixfast.errors import ConfigError
 
 if TYPE_CHECKING:

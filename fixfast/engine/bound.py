@@ -11,12 +11,12 @@ from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.cancelling import Cancelling, CancelOnDisconnect
 from fixfast.engine.delivery import Delivery
-from fixfast.engine.metered import delivery_for
+from fixfast.engine.observing.metered import delivery_for
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.syncing import Syncing
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import turns_of
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.stats import SessionStats

@@ -21,9 +21,9 @@ from typing import Any
 from fixfast import clock
 from fixfast.engine.controlkey import Credentials, credentials_of, key_path, make_key, proof
 from fixfast.engine.controlled import COMMANDS, Refused, Sessions, find, status_of
-from fixfast.engine.label import printable
 from fixfast.engine.live import LiveSession
-from fixfast.engine.records import about
+from fixfast.engine.observing.label import printable
+from fixfast.engine.observing.records import about
 from fixfast.engine.sync.driven import Driven
 from fixfast.engine.telling import Telling
 from fixfast.errors import ConfigError, FixfastError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from fixfast.engine.label import label
+from fixfast.engine.observing.label import label
 from fixfast.errors import FixfastError
 
 __all__ = ["COMMANDS", "Command", "Refused", "Sessions", "find", "status_of"]

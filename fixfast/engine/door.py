@@ -12,7 +12,7 @@ from fixfast import clock
 from fixfast.engine.crowd import Guest
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import address_text
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
 from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason

@@ -10,10 +10,10 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store

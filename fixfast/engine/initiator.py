@@ -14,9 +14,9 @@ from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.initiating import Initiating
 from fixfast.engine.live import LiveSession
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store

@@ -14,8 +14,8 @@ from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.crowd import Crowd, ip_of
 from fixfast.engine.door import Decide, Door
 from fixfast.engine.limits import Limits
+from fixfast.engine.observing.records import about
 from fixfast.engine.quiet import Line, Quiet
-from fixfast.engine.records import about
 
 __all__ = ["Reception"]
 

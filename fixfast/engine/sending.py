@@ -10,9 +10,9 @@ from typing import Any
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.commands import Commands
-from fixfast.engine.latency import Latency
-from fixfast.engine.metered import Metered
-from fixfast.engine.records import about
+from fixfast.engine.observing.latency import Latency
+from fixfast.engine.observing.metered import Metered
+from fixfast.engine.observing.records import about
 from fixfast.errors import BusinessReject, FixfastError
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session

@@ -18,7 +18,7 @@ from threading import Lock
 from typing import NamedTuple, Protocol
 
 from fixfast.engine.chores import Chores, Waiting
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 

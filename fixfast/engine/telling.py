@@ -10,12 +10,12 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.cancelling import Cancelling
 from fixfast.engine.failure import Failure
 from fixfast.engine.handover import Ended
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import session_for
-from fixfast.engine.wirelog import WireLog
 from fixfast.engine.witness import Witness
 from fixfast.errors import ConfigError, StoreError
 from fixfast.session.config import SessionConfig

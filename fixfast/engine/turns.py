@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fixfast import clock
-from fixfast.engine.metered import Metered
+from fixfast.engine.observing.metered import Metered
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.throttled import ThrottledSession
 from fixfast.errors import ConfigError, Throttled

@@ -9,10 +9,10 @@ from typing import Any
 
 from fixfast.dictionary.validation import Fault
 from fixfast.engine.cancelling import CancelDue
-from fixfast.engine.label import printable
-from fixfast.engine.records import about
+from fixfast.engine.observing.label import printable
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog, WireTap
 from fixfast.engine.throttled import Released, Unsent
-from fixfast.engine.wirelog import WireLog, WireTap
 from fixfast.session.events import (
     Alarm,
     Disconnected,

@@ -10,8 +10,8 @@ import pytest
 import fixfast as ff
 from docs import settings as settings_page
 from docs.keys import PAGE, filled, sections
-from fixfast.engine.config_keys import keys_of
-from fixfast.engine.session_settings import SessionSettings
+from fixfast.engine.settings.keys import keys_of
+from fixfast.engine.settings.session import SessionSettings
 
 TEXT = PAGE.read_text(encoding="utf-8")
 

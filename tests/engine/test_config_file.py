@@ -15,15 +15,15 @@ import pytest
 
 import fixfast as ff
 from fixfast.engine.cancelling import CancelOnDisconnect
-from fixfast.engine.config_file import look_at_config
-from fixfast.engine.config_keys import keys_of
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_show import effective
-from fixfast.engine.config_write import dump, to_toml
 from fixfast.engine.limits import Limits
-from fixfast.engine.session_settings import ListenConfig, LogConfig
-from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
-from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+from fixfast.engine.settings.file import look_at_config
+from fixfast.engine.settings.keys import keys_of
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.session import ListenConfig, LogConfig
+from fixfast.engine.settings.show import effective
+from fixfast.engine.settings.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+from fixfast.engine.settings.watch import ControlConfig, MetricsConfig
+from fixfast.engine.settings.write import dump, to_toml
 from fixfast.engine.throttle import RateLimit, Throttle
 from fixfast.transport.proxy import ProxyConfig
 from fixfast.transport.tls import TlsConfig

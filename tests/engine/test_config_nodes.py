@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixfast.engine.config_nodes import MAX_BYTES, Node, merge, read_toml
-from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.config_write import dump
+from fixfast.engine.settings.nodes import MAX_BYTES, Node, merge, read_toml
+from fixfast.engine.settings.remarks import ConfigRemark
+from fixfast.engine.settings.write import dump
 
 
 def lines_of(text: str) -> dict[str, int]:

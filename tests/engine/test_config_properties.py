@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fixfast as ff
-from fixfast.engine.config_file import TABLES, look_at_config
-from fixfast.engine.config_hooks import LogonFields, ResendRule
-from fixfast.engine.config_keys import alternatives, keys_of
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_show import MASK, effective
-from fixfast.engine.config_write import dump, to_toml
-from fixfast.engine.session_settings import ListenConfig, LogConfig
-from fixfast.engine.settings_watch import ControlConfig
-from fixfast.engine.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+from fixfast.engine.settings.file import TABLES, look_at_config
+from fixfast.engine.settings.hooks import LogonFields, ResendRule
+from fixfast.engine.settings.keys import alternatives, keys_of
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.session import ListenConfig, LogConfig
+from fixfast.engine.settings.show import MASK, effective
+from fixfast.engine.settings.store_choice import JournalChoice, MemoryChoice, SqliteChoice
+from fixfast.engine.settings.watch import ControlConfig
+from fixfast.engine.settings.write import dump, to_toml
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=12)
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.$-{}_", min_size=1, max_size=10)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fixfast.engine.latency import _BUCKETS, _LARGEST, Histogram, Latency, _bounds
+from fixfast.engine.observing.latency import _BUCKETS, _LARGEST, Histogram, Latency, _bounds
 
 durations = st.one_of(st.integers(0, 300), st.integers(0, 10**7), st.integers(0, _LARGEST))
 

@@ -22,9 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 import fixfast as ff
 from fixfast import clock
-from fixfast.engine.label import hashed
-from fixfast.engine.latency import Histogram, Latency
-from fixfast.engine.metrics import _BOUNDS
+from fixfast.engine.observing.label import hashed
+from fixfast.engine.observing.latency import Histogram, Latency
+from fixfast.engine.observing.metrics import _BOUNDS
 from tests.engine.harness import news, run, them, to, until, us
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"

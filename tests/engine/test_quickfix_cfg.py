@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fixfast as ff
-from fixfast.engine.config_file import TABLES, look_at_config
-from fixfast.engine.config_keys import keys_of
-from fixfast.engine.config_nodes import MAX_BYTES
-from fixfast.engine.quickfix_cfg import parse_cfg
-from fixfast.engine.quickfix_convert import PARTS, convert, to_toml_text
-from fixfast.engine.quickfix_draft import CONVERTERS
-from fixfast.engine.quickfix_settings import SETTINGS, nearest_setting, setting_of
+from fixfast.engine.quickfix.cfg import parse_cfg
+from fixfast.engine.quickfix.convert import PARTS, convert, to_toml_text
+from fixfast.engine.quickfix.draft import CONVERTERS
+from fixfast.engine.quickfix.settings import SETTINGS, nearest_setting, setting_of
+from fixfast.engine.settings.file import TABLES, look_at_config
+from fixfast.engine.settings.keys import keys_of
+from fixfast.engine.settings.nodes import MAX_BYTES
 from fixfast.transport.proxy import ProxyConfig
 
 INITIATOR = """[DEFAULT]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.engine.quickfix_convert import convert
-from fixfast.engine.quickfix_draft import Draft
-from fixfast.engine.quickfix_numbers import Numbers, read_numbers, seed
+from fixfast.engine.quickfix.convert import convert
+from fixfast.engine.quickfix.draft import Draft
+from fixfast.engine.quickfix.numbers import Numbers, read_numbers, seed
 from tests.engine.harness import Notes, run, until
 
 CFG = """[DEFAULT]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config_file import look_at_config
-from fixfast.engine.settings import Settings
+from fixfast.engine.settings.file import look_at_config
+from fixfast.engine.settings.settings import Settings
 from fixfast.transport.tls import TlsConfig
 from tests.engine.certificates import Authority
 from tests.engine.harness import Notes, news, run, until

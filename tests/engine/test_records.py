@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.label import hashed
+from fixfast.engine.observing.label import hashed
 from tests.engine.harness import Notes, news, run, until, us
 
 EVIL = "no\n2026-01-01 ERROR all is lost\x1b[2J"

@@ -19,7 +19,7 @@ import pytest
 
 import fixfast as ff
 from fixfast import clock
-from fixfast.engine.wirefile import Archive, LogFile, Rotation
+from fixfast.engine.observing.wirefile import Archive, LogFile, Rotation
 from fixfast.logs.reader import LogItem, LogReader
 from tests.engine.harness import EAGER, Notes, news, run, them, to, until, us
 
@@ -243,7 +243,7 @@ class Refusing:
 
 
 def test_a_file_for_each_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fixfast.engine.wirelog._OPEN_FILES", 2)
+    monkeypatch.setattr("fixfast.engine.observing.wirelog._OPEN_FILES", 2)
 
     async def main(log: ff.WireLog) -> None:
         names = [f"BOT{i}" for i in range(5)]
@@ -329,7 +329,7 @@ def test_a_full_disk_is_said_once_and_what_is_missing_later(
         room[0] -= n
         return n
 
-    monkeypatch.setattr("fixfast.engine.wirefile.os.write", write_some)
+    monkeypatch.setattr("fixfast.engine.observing.wirefile.os.write", write_some)
     with ff.WireLog(tmp_path / "wire.log") as log:
         for text in ("one", "two", "three"):
             write(log, text)
@@ -411,7 +411,7 @@ def test_a_file_that_cannot_be_rotated_grows_and_loses_nothing(
     def rename(source: object, target: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("fixfast.engine.wirefile.os.rename", rename)
+    monkeypatch.setattr("fixfast.engine.observing.wirefile.os.rename", rename)
     with ff.WireLog(tmp_path / "wire.log", max_size=4096) as log:
         write(log, *(f"{i:04d} {'x' * 100}" for i in range(100)))
     assert files(tmp_path) == ["wire.log"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.engine.config_file import look_at_config
+from fixfast.engine.settings.file import look_at_config
 from tests.engine.harness import free_port, run
 from tests.interop.harness import VERSIONS, QuickFix, Trader, needs_quickfix, order, until
 from tests.interop.quickfix_peer import NAMES, settings

@@ -21,11 +21,11 @@ from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, 
 from fixfast.engine.cancelling import CancelOnDisconnect, policy_for
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening, address_text, remove_path
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.registry import Registry
 from fixfast.engine.sync.doors import Door, Doors
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, FixfastError
 from fixfast.session.config import SessionConfig
 from fixfast.session.gate import LogonAttempt

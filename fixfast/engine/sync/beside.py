@@ -6,7 +6,7 @@ import logging
 from concurrent.futures import Future, wait
 
 from fixfast.engine.chores import Chores, Waiting
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
 from fixfast.engine.syncing import SyncPool, sync_pool
 from fixfast.store.base import Store
 

@@ -17,14 +17,14 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.beside import Beside
 from fixfast.engine.sync.calling import Calling
 from fixfast.engine.sync.dialing import Dialing
 from fixfast.engine.sync.line import Line
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import (

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fixfast.engine.application import Hooks
 from fixfast.engine.handover import FULL, Call, HandOver
-from fixfast.engine.metered import Arrivals
+from fixfast.engine.observing.metered import Arrivals
 from fixfast.session.wire import Message
 
 __all__ = ["Handing"]

@@ -12,11 +12,11 @@ from fixfast.engine.attempts import Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.initiating import Initiating
-from fixfast.engine.records import about
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.kept import LAST_STEP
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, GaveUp, LogonFailed
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store

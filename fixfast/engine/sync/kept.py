@@ -10,11 +10,11 @@ from threading import Thread, Timer, current_thread, get_ident
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.cancelling import CancelDue, Cancelling, CancelOnDisconnect
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.line import Line
 from fixfast.engine.sync.pacing import Pacing
 from fixfast.engine.sync.shared import Shared
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.state import State

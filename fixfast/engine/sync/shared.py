@@ -16,14 +16,14 @@ from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.chores import Chores
 from fixfast.engine.handover import Ended
-from fixfast.engine.metered import Metered
-from fixfast.engine.records import about
+from fixfast.engine.observing.metered import Metered
+from fixfast.engine.observing.records import about
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.handing import Handing
 from fixfast.engine.sync.line import READ, Line
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import made_again
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConcurrencyError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.reject import REJECTS

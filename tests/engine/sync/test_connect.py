@@ -524,7 +524,7 @@ def test_the_wire_log_has_what_passed_and_no_password(tmp_path: Path) -> None:
 
 
 def _wire_log(path: Path) -> Any:
-    from fixfast.engine.wirelog import WireLog
+    from fixfast.engine.observing.wirelog import WireLog
 
     return WireLog(path)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.delivery import Delivery
-from fixfast.engine.latency import Latency
+from fixfast.engine.observing.latency import Latency
 from fixfast.session.session import Session
 from fixfast.session.wire import Message, Template
 from fixfast.types import Buffer, Now

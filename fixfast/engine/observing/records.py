@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from fixfast.engine.label import hashed, label
+from fixfast.engine.observing.label import hashed, label
 from fixfast.types import SessionID
 
 __all__ = ["HideCompIDs", "JsonFormatter", "about"]

@@ -22,8 +22,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, ge
 
 from fixfast.dictionary.model import Dictionary
 from fixfast.dictionary.versions import DictionarySet
-from fixfast.engine.config_hooks import DictionaryName, LogonFields, ResendRule
 from fixfast.engine.connection import ConnectionConfig
+from fixfast.engine.settings.hooks import DictionaryName, LogonFields, ResendRule
 from fixfast.session.config import SessionConfig
 from fixfast.session.schedule import Schedule
 

@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any
 
-from fixfast.engine.quickfix_cfg import Entry
-from fixfast.engine.quickfix_draft import Draft
+from fixfast.engine.quickfix.cfg import Entry
+from fixfast.engine.quickfix.draft import Draft
 
 __all__ = ["local_zone", "schedule"]
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fixfast._version import __version__
-from fixfast.engine.label import hashed
-from fixfast.engine.latency import Latency
+from fixfast.engine.observing.label import hashed
+from fixfast.engine.observing.latency import Latency
 from fixfast.errors import ConfigError, MissingExtra
 from fixfast.session.state import State
 from fixfast.session.stats import SessionStats

@@ -15,10 +15,10 @@ from fixfast.engine.acceptor import Server, serve
 from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
-from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
-from fixfast.engine.settings_watch import Watch
-from fixfast.engine.store_choice import SqliteChoice
-from fixfast.engine.wirelog import WireLog, WireTap
+from fixfast.engine.observing.wirelog import WireLog, WireTap
+from fixfast.engine.settings.session import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.settings.store_choice import SqliteChoice
+from fixfast.engine.settings.watch import Watch
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store

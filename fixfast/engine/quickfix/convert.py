@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from fixfast.dictionary.versions import VERSIONS
-from fixfast.engine import quickfix_parts as parts
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.config_write import dump
-from fixfast.engine.quickfix_cfg import parse_cfg
-from fixfast.engine.quickfix_draft import Draft
-from fixfast.engine.quickfix_hours import schedule
-from fixfast.engine.quickfix_settings import nearest_setting, setting_of
-from fixfast.engine.quickfix_tls import keystore, proxied, proxy, source, tls
+from fixfast.engine.quickfix import parts
+from fixfast.engine.quickfix.cfg import parse_cfg
+from fixfast.engine.quickfix.draft import Draft
+from fixfast.engine.quickfix.hours import schedule
+from fixfast.engine.quickfix.settings import nearest_setting, setting_of
+from fixfast.engine.quickfix.tls import keystore, proxied, proxy, source, tls
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.remarks import ConfigRemark
+from fixfast.engine.settings.write import dump
 
 __all__ = ["PARTS", "Converted", "convert", "looks_like_cfg", "to_toml_text"]
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, fields
 
 from fixfast.engine.allow import Allow, AllowList
 from fixfast.engine.cancelling import CancelOnDisconnect
-from fixfast.engine.config_keys import FilePath
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.limits import Limits
 from fixfast.engine.listening import Listening
+from fixfast.engine.observing.wirefile import Rotation
+from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.patterns import Templates
-from fixfast.engine.store_choice import JournalChoice, StoreChoice
+from fixfast.engine.settings.keys import FilePath
+from fixfast.engine.settings.store_choice import JournalChoice, StoreChoice
 from fixfast.engine.throttle import Throttle
-from fixfast.engine.wirefile import Rotation
-from fixfast.engine.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store

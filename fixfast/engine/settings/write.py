@@ -9,12 +9,12 @@ from dataclasses import is_dataclass
 from datetime import date, time
 from typing import Annotated, Any, get_args, get_origin
 
-from fixfast.engine.config_hooks import DictionaryFiles, LogonFields, ResendRule
-from fixfast.engine.config_keys import NO_DEFAULT, Key, Weekday, alternatives, givable, keys_of
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.session_settings import SessionSettings
-from fixfast.engine.settings import Settings
-from fixfast.engine.store_choice import STORES
+from fixfast.engine.settings.hooks import DictionaryFiles, LogonFields, ResendRule
+from fixfast.engine.settings.keys import NO_DEFAULT, Key, Weekday, alternatives, givable, keys_of
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.settings import Settings
+from fixfast.engine.settings.store_choice import STORES
 from fixfast.errors import ConfigError
 from fixfast.session.schedule import Schedule
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from fixfast.dictionary.versions import VERSIONS
-from fixfast.engine.config_hooks import RESEND_RULES, DictionaryFiles, DictionaryName, LogonFields, ResendRule
-from fixfast.engine.config_keys import Key, alternatives, givable, keys_of, said_of
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_remarks import ConfigRemark, nearest
+from fixfast.engine.settings.hooks import RESEND_RULES, DictionaryFiles, DictionaryName, LogonFields, ResendRule
+from fixfast.engine.settings.keys import Key, alternatives, givable, keys_of, said_of
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.remarks import ConfigRemark, nearest
 from fixfast.errors import ConfigError, DictionaryError
 from fixfast.session.schedule import Schedule
 

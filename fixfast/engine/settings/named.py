@@ -7,10 +7,10 @@ import stat
 from collections.abc import Iterator, Mapping
 
 from fixfast.dictionary.load import load_dictionary
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.session_settings import SessionSettings
-from fixfast.engine.settings import Settings
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.remarks import ConfigRemark
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.settings import Settings
 from fixfast.errors import ConfigError, DictionaryError
 from fixfast.transport.tls import TlsConfig
 from fixfast.transport.tls_context import ClientTls, server_context

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from fixfast.engine.metrics import MetricsCollector, client
+from fixfast.engine.observing.metrics import MetricsCollector, client
 from fixfast.errors import ConfigError
 
 __all__ = ["MetricsServer", "serve_metrics"]

@@ -1,6 +1,6 @@
 """Settings of QuickFIX that become something together: hours, validation, dictionaries, addresses, stores.
 
-Each function here does one `*part` of the table in quickfix_settings.py, for one session.
+Each function here does one `*part` of the table in settings.py, for one session.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fixfast.dictionary.versions import APPL_VERSIONS, VERSIONS
-from fixfast.engine.quickfix_cfg import Entry
-from fixfast.engine.quickfix_draft import CONVERTERS, Draft, Refused
+from fixfast.engine.quickfix.cfg import Entry
+from fixfast.engine.quickfix.draft import CONVERTERS, Draft, Refused
 
 __all__ = [
     "connect",

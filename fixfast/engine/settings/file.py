@@ -26,17 +26,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fixfast.engine.cancelling import CancelOnDisconnect
-from fixfast.engine.config_keys import keys_of
-from fixfast.engine.config_named import named_files
-from fixfast.engine.config_nodes import MAX_BYTES, Node, merge, read_toml
-from fixfast.engine.config_read import Reader
-from fixfast.engine.config_remarks import ConfigFileError, ConfigRemark
 from fixfast.engine.connection import ConnectionConfig
-from fixfast.engine.quickfix_convert import convert, looks_like_cfg
-from fixfast.engine.session_settings import ListenConfig, LogConfig, SessionSettings
-from fixfast.engine.settings import Settings
-from fixfast.engine.settings_watch import ControlConfig, MetricsConfig
-from fixfast.engine.store_choice import STORES, StoreChoice
+from fixfast.engine.quickfix.convert import convert, looks_like_cfg
+from fixfast.engine.settings.keys import keys_of
+from fixfast.engine.settings.named import named_files
+from fixfast.engine.settings.nodes import MAX_BYTES, Node, merge, read_toml
+from fixfast.engine.settings.read import Reader
+from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
+from fixfast.engine.settings.session import ListenConfig, LogConfig, SessionSettings
+from fixfast.engine.settings.settings import Settings
+from fixfast.engine.settings.store_choice import STORES, StoreChoice
+from fixfast.engine.settings.watch import ControlConfig, MetricsConfig
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig

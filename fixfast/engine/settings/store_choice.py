@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, get_args
 
-from fixfast.engine.config_keys import FilePath
+from fixfast.engine.settings.keys import FilePath
 from fixfast.errors import ConfigError
 from fixfast.store.base import Store
 from fixfast.store.journal import JournalStore, SyncPolicy

@@ -7,8 +7,8 @@ This is the table that docs/quickfix.md is made of, and by which `fixfast config
 Engines: C (C++), J, N, G (Go). What it becomes is one of
 
     key           the key of a session in a configuration file, the value as it is
-    key (how)     the same, with the value converted; how: see quickfix_convert.py
-    *part         one of several settings that together become something: see quickfix_parts.py
+    key (how)     the same, with the value converted; how: see convert.py
+    *part         one of several settings that together become something: see parts.py
     same          nothing: that is how fixfast is. `same =Y`: ... if the value is Y; any other is not supported
     no            not supported. `no =N`: ... unless the value is N, which is how fixfast is
 """
@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fixfast.engine.config_remarks import nearest
+from fixfast.engine.settings.remarks import nearest
 
 __all__ = ["ENGINES", "SETTINGS", "Setting", "nearest_setting", "setting_of"]
 

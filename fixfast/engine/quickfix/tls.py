@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from fixfast.engine.quickfix_cfg import Entry
-from fixfast.engine.quickfix_draft import CONVERTERS, Draft, Refused
+from fixfast.engine.quickfix.cfg import Entry
+from fixfast.engine.quickfix.draft import CONVERTERS, Draft, Refused
 
 __all__ = ["keystore", "proxied", "proxy", "source", "tls"]
 

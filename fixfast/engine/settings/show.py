@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 from typing import Any
 
-from fixfast.engine.config_hooks import SECRET_TAGS, DictionaryFiles, LogonFields
-from fixfast.engine.config_keys import NO_DEFAULT, keys_of
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_write import nodes_of
-from fixfast.engine.session_settings import SessionSettings
-from fixfast.engine.settings import Settings
+from fixfast.engine.settings.hooks import SECRET_TAGS, DictionaryFiles, LogonFields
+from fixfast.engine.settings.keys import NO_DEFAULT, keys_of
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.settings import Settings
+from fixfast.engine.settings.write import nodes_of
 
 __all__ = ["MASK", "effective", "of_process"]
 

@@ -1,4 +1,4 @@
-"""QuickFIX's settings files, as they are: sections, settings, inheritance. What they mean is in quickfix_convert.py.
+"""QuickFIX's settings files, as they are: sections, settings, inheritance. What they mean is in convert.py.
 
 How QuickFIX (C++) reads them was tried out; where the others differ, what any of them takes is taken:
 
@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fixfast.engine.config_nodes import MAX_BYTES
-from fixfast.engine.config_remarks import ConfigRemark
+from fixfast.engine.settings.nodes import MAX_BYTES
+from fixfast.engine.settings.remarks import ConfigRemark
 
 __all__ = ["Entry", "Section", "parse_cfg"]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fixfast import clock
-from fixfast.engine.label import hide_comp_ids, label
-from fixfast.engine.wirefile import Archive, LogFile, Rotation
+from fixfast.engine.observing.label import hide_comp_ids, label
+from fixfast.engine.observing.wirefile import Archive, LogFile, Rotation
 from fixfast.errors import ConfigError
 from fixfast.session.wire import Message, StreamDecoder, format_time
 from fixfast.store.files import file_stem

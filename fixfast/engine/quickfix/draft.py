@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from fixfast.dictionary.versions import APPL_VERSIONS
-from fixfast.engine.config_nodes import Node
-from fixfast.engine.config_remarks import ConfigRemark
-from fixfast.engine.quickfix_cfg import Entry, Section
-from fixfast.engine.quickfix_settings import Setting
+from fixfast.engine.quickfix.cfg import Entry, Section
+from fixfast.engine.quickfix.settings import Setting
+from fixfast.engine.settings.nodes import Node
+from fixfast.engine.settings.remarks import ConfigRemark
 
 __all__ = ["CONVERTERS", "Draft", "Refused"]
 

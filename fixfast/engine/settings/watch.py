@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from fixfast.engine.config_keys import FilePath
 from fixfast.engine.control import control
 from fixfast.engine.live import LiveSession
-from fixfast.engine.metrics_server import serve_metrics
+from fixfast.engine.observing.metrics_server import serve_metrics
+from fixfast.engine.settings.keys import FilePath
 from fixfast.errors import ConfigError
 
 __all__ = ["ControlConfig", "MetricsConfig", "Watch"]

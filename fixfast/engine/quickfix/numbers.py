@@ -11,10 +11,10 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from fixfast.engine.quickfix_draft import Draft
-from fixfast.engine.quickfix_parts import file_stem
-from fixfast.engine.session_settings import SessionSettings
-from fixfast.engine.store_choice import MemoryChoice
+from fixfast.engine.quickfix.draft import Draft
+from fixfast.engine.quickfix.parts import file_stem
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.store_choice import MemoryChoice
 from fixfast.errors import ConfigError, StoreError
 from fixfast.session.session import Session
 from fixfast.types import Now

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from fixfast.engine.config_keys import keys_of
-from fixfast.engine.session_settings import SessionSettings
-from fixfast.engine.settings_run import Connection, Servers
-from fixfast.engine.settings_watch import ControlConfig, MetricsConfig, Watch
+from fixfast.engine.settings.keys import keys_of
+from fixfast.engine.settings.run import Connection, Servers
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.watch import ControlConfig, MetricsConfig, Watch
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role, SessionID

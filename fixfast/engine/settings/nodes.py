@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from fixfast.engine.config_remarks import ConfigRemark
+from fixfast.engine.settings.remarks import ConfigRemark
 
 __all__ = ["MAX_BYTES", "Node", "decode", "dotted", "merge", "read_toml"]
 

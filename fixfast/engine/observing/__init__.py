@@ -1,0 +1,1 @@
+"""What can be seen of sessions from outside: numbers, durations, a log of every message."""

@@ -1,0 +1,1 @@
+"""The settings files of QuickFIX, read as they are."""

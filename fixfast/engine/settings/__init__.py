@@ -1,0 +1,1 @@
+"""Configuration: files become Settings, Settings become files, sessions and servers."""
