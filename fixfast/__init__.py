@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
+    from fixfast.trading.trade import Trade
     from fixfast.transport.proxy import ProxyConfig
     from fixfast.transport.tls import TlsConfig
     from fixfast.types import (
@@ -157,6 +158,7 @@ _HOME = {
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
+        "fixfast.trading.trade": "Trade",
         "fixfast.transport.proxy": "ProxyConfig",
         "fixfast.transport.tls": "TlsConfig",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
@@ -248,6 +250,7 @@ __all__ = [
     "Throttle",
     "Throttled",
     "TlsConfig",
+    "Trade",
     "Unsent",
     "Validation",
     "WireLog",
