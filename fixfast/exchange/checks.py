@@ -1,0 +1,97 @@
+"""Whether an order can be: looked at before anything changes. Each answer is a Refusal, or None."""
+
+from __future__ import annotations
+
+from fixfast.exchange.book_order import BUY, LIMIT, MARKET, SELL, STOP, STOP_LIMIT, BookOrder
+from fixfast.exchange.instrument import Instrument
+from fixfast.exchange.outcome import Phase, Refusal
+
+__all__ = ["bad_display", "bad_order", "bad_phase", "bad_price", "bad_qty"]
+
+_DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE = "0", "1", "2", "3", "4", "6", "7"
+_TIFS = (_DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE)
+#: stop orders wait for continuous trading: no auction has them
+_STOP_TIFS = (_DAY, _GTC, _IOC, _FOK, _GTD)
+_GATHERING = (Phase.PRE_OPEN, Phase.OPENING_AUCTION)
+
+
+def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal | None:
+    """Return what is wrong with an order in itself."""
+    kind = order.ord_type
+    if order.side not in (BUY, SELL):
+        return Refusal.BAD_SIDE
+    if kind not in (MARKET, LIMIT, STOP, STOP_LIMIT):
+        return Refusal.BAD_TYPE
+    if order.tif not in (_TIFS if kind in (MARKET, LIMIT) else _STOP_TIFS):
+        return Refusal.BAD_TIF
+    return (
+        bad_qty(order.qty, instrument)
+        or bad_price(kind, order.price, order.stop_px, instrument)
+        or bad_display(order.display, order.qty, kind, instrument)
+        or _bad_extras(order, now_ns)
+    )
+
+
+def bad_qty(qty: int, instrument: Instrument) -> Refusal | None:
+    """Return what is wrong with a quantity."""
+    if qty <= 0:
+        return Refusal.BAD_QTY
+    if qty % instrument.lot:
+        return Refusal.OFF_LOT
+    if instrument.max_qty is not None and qty > instrument.max_qty:
+        return Refusal.TOO_LARGE
+    return None
+
+
+def bad_price(kind: str, price: int | None, stop_px: int | None, instrument: Instrument) -> Refusal | None:
+    """Return what is wrong with the prices of an order of this type."""
+    if (price is not None) != (kind in (LIMIT, STOP_LIMIT)):
+        return Refusal.BAD_PRICE
+    if (stop_px is not None) != (kind in (STOP, STOP_LIMIT)):
+        return Refusal.BAD_STOP
+    for value, refusal in ((price, Refusal.BAD_PRICE), (stop_px, Refusal.BAD_STOP)):
+        if value is not None:
+            if value <= 0 and not instrument.negative_prices:
+                return refusal
+            if value % instrument.tick:
+                return Refusal.OFF_TICK
+    return None
+
+
+def bad_display(display: int | None, qty: int, kind: str, instrument: Instrument) -> Refusal | None:
+    """Return what is wrong with a display quantity."""
+    if display is None:
+        return None
+    if kind in (MARKET, STOP) or not 0 < display <= qty or display % instrument.lot:
+        return Refusal.BAD_DISPLAY
+    return None
+
+
+def _bad_extras(order: BookOrder, now_ns: int) -> Refusal | None:
+    at_once = order.tif in (_IOC, _FOK)
+    if order.display is not None and at_once:
+        return Refusal.BAD_DISPLAY
+    if order.post_only and (at_once or order.price is None or order.min_qty is not None):
+        return Refusal.BAD_POST_ONLY
+    if order.min_qty is not None and not 0 < order.min_qty <= order.qty:
+        return Refusal.BAD_MIN_QTY
+    if (order.expire_ns is not None) != (order.tif == _GTD):
+        return Refusal.BAD_EXPIRE
+    if order.expire_ns is not None and order.expire_ns <= now_ns:
+        return Refusal.EXPIRED
+    return None
+
+
+def bad_phase(order: BookOrder, phase: Phase) -> Refusal | None:
+    """Return why an order cannot come in this phase."""
+    if phase is Phase.CONTINUOUS:
+        return Refusal.TOO_LATE if order.tif == _OPENING else None
+    if phase is Phase.HALTED:
+        return Refusal.HALTED
+    if phase is Phase.CLOSED:
+        return Refusal.CLOSED
+    if order.ord_type in (MARKET, LIMIT) and (order.tif in (_IOC, _FOK) or order.min_qty is not None):
+        return Refusal.NOT_CONTINUOUS
+    if order.tif == _OPENING and phase not in _GATHERING:
+        return Refusal.TOO_LATE
+    return None

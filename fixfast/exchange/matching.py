@@ -1,0 +1,342 @@
+"""The matching engine of the simulated exchange: one instrument, price-time priority. No FIX, no clock, no I/O.
+
+A command goes in with its time, a list of events comes out. The same commands give the same events and the same
+state, always: whoever writes down the commands can replay them. The rules in plain words: docs/matching.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+
+from fixfast.errors import ConfigError
+from fixfast.exchange.book_order import LIMIT, MARKET, STOP, STOP_LIMIT, BookOrder
+from fixfast.exchange.checks import bad_display, bad_order, bad_phase, bad_price, bad_qty
+from fixfast.exchange.crossing import Crossing
+from fixfast.exchange.instrument import BandAction, Instrument, Prevention
+from fixfast.exchange.levels import BookSide
+from fixfast.exchange.outcome import (
+    Accepted,
+    Busted,
+    CancelReason,
+    Event,
+    Expired,
+    HaltReason,
+    Phase,
+    PhaseChanged,
+    Refusal,
+    Refused,
+    Replaced,
+    Restated,
+    RestateReason,
+    Triggered,
+)
+from fixfast.exchange.stops import Stops
+
+__all__ = ["Matching"]
+
+_DAY, _OPENING, _IOC, _FOK, _CLOSE = "0", "2", "3", "4", "7"
+
+
+class Matching(Crossing):
+    """The book of one instrument.
+
+    Args:
+        instrument: What is traded.
+        stp: What happens when orders of one owner meet: a Prevention or its value.
+        phase: The phase to begin with.
+    """
+
+    def __init__(
+        self, instrument: Instrument, stp: Prevention | str = Prevention.NONE, phase: Phase = Phase.CONTINUOUS
+    ) -> None:
+        if stp not in tuple(Prevention):
+            raise ConfigError("stp", stp, " or ".join(repr(str(mode)) for mode in Prevention))
+        super().__init__(instrument, Prevention(stp), phase)
+        self._stops = Stops()
+        self._parked: dict[int, BookOrder] = {}  # at-the-close orders, until the closing auction begins
+        self._expiries: list[tuple[int, int]] = []  # a heap of (expire_ns, order_id); orders may be gone already
+
+    # --- commands -------------------------------------------------------------------------------------
+
+    def submit(self, order: BookOrder, now_ns: int) -> list[Event]:
+        """Take a new order, and trade it as far as it goes."""
+        events = self.expire(now_ns)
+        refusal = (
+            Refusal.DUPLICATE_ID
+            if order.order_id in self._open
+            else bad_order(order, self.instrument, now_ns)
+            or bad_phase(order, self.phase)
+            or self._bad_now(order.ord_type == LIMIT, order.side, order.price, order.post_only)
+        )
+        if refusal is not None:
+            events.append(Refused(order.order_id, refusal, order))
+            return events
+        order.cum, order.leaves, order.shown, order.triggered = 0, order.qty, 0, False
+        events.append(Accepted(order, order.qty))
+        if order.expire_ns is not None:
+            heappush(self._expiries, (order.expire_ns, order.order_id))
+        if order.ord_type in (STOP, STOP_LIMIT):
+            self._open[order.order_id] = order
+            self._wait(order)
+        elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
+            self._open[order.order_id] = self._parked[order.order_id] = order
+            self._seq = order.seq = self._seq + 1
+        else:
+            self._enter(order, events)
+        if self._range is not None:
+            self._trigger(events)
+        return events
+
+    def cancel(self, order_id: int, now_ns: int) -> list[Event]:
+        """Cancel an order, in any phase."""
+        events = self.expire(now_ns)
+        order = self._open.get(order_id)
+        if order is None:
+            events.append(Refused(order_id, Refusal.UNKNOWN_ORDER))
+        else:
+            self._withdraw(order)
+            self._end(order, CancelReason.REQUESTED, events)
+        return events
+
+    def replace(
+        self, order_id: int, qty: int, price: int | None, stop_px: int | None, display: int | None, now_ns: int
+    ) -> list[Event]:
+        """Give an order new values, all of them: what is not to change is given as it is.
+
+        Priority is kept when price and display are the same and the quantity is not larger. A quantity not above
+        what is filled means filled (or is refused: Instrument.fill_on_replace_below).
+        """
+        events = self.expire(now_ns)
+        order = self._open.get(order_id)
+        refusal = Refusal.UNKNOWN_ORDER if order is None else self._bad_replace(order, qty, price, stop_px, display)
+        if order is None or refusal is not None:
+            events.append(Refused(order_id, refusal or Refusal.UNKNOWN_ORDER, order))
+            return events
+        waiting = self._waits(order)
+        if not waiting:
+            stop_px = order.stop_px
+        filled = qty <= order.cum
+        same = (price, display, stop_px) == (order.price, order.display, order.stop_px)
+        keeps = same and qty <= order.qty and not filled
+        if not keeps:
+            self._withdraw(order)
+        order.qty = max(qty, order.cum)
+        order.price, order.stop_px, order.display = price, stop_px, display
+        order.leaves = order.qty - order.cum
+        events.append(Replaced(order, order.qty, price, stop_px, display, order.cum, order.leaves, keeps))
+        if filled:
+            order.shown = 0
+            del self._open[order_id]
+        elif keeps:
+            if order.shown > order.leaves:
+                self._side(order).reshow(order, order.leaves)
+        elif waiting:
+            self._wait(order)
+        elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
+            self._parked[order_id] = order
+            self._seq = order.seq = self._seq + 1
+        else:
+            self._enter(order, events, new=False)
+        if self._range is not None:
+            self._trigger(events)
+        return events
+
+    def bust(self, trade_id: int, now_ns: int) -> list[Event]:
+        """Undo a trade. Both sides lose the fill; the book gets nothing back, and stops that went off stay so.
+
+        An order that is still open shrinks by what is busted; a bust is final.
+        """
+        events = self.expire(now_ns)
+        trade = self._trades.pop(trade_id, None)
+        if trade is None:
+            events.append(Refused(trade_id, Refusal.UNKNOWN_TRADE))
+            return events
+        px, qty, *orders = trade
+        for order in orders:
+            order.cum -= qty
+            events.append(Busted(order, trade_id, qty, px, order.cum, order.leaves))
+            if order.leaves:
+                order.qty -= qty
+                events.append(Restated(order, RestateReason.BUST, order.qty, order.cum, order.leaves))
+        return events
+
+    def expire(self, now_ns: int) -> list[Event]:
+        """Expire what is due. Every other command does this first, so nothing trades beyond its time."""
+        self._range = None
+        events: list[Event] = []
+        expiries = self._expiries
+        while expiries and expiries[0][0] <= now_ns:
+            due, order_id = heappop(expiries)
+            order = self._open.get(order_id)
+            if order is not None and order.expire_ns == due:
+                self._expire(order, events)
+        return events
+
+    def set_phase(self, phase: Phase, now_ns: int) -> list[Event]:
+        """Go to another phase; entering continuous trading, or closing after the closing auction, uncrosses first."""
+        events = self.expire(now_ns)
+        before = self.phase
+        if phase is before:
+            return events
+        auction = None
+        if phase is Phase.CONTINUOUS or (before is Phase.CLOSING_AUCTION and phase is Phase.CLOSED):
+            auction = self._uncross(events)
+        if phase in (Phase.CONTINUOUS, Phase.CLOSED):
+            self.reference = self.reference if self.last_px is None else self.last_px
+            self._end_auction_orders(events)
+        if before is Phase.CLOSED:
+            self._trades.clear()
+        self.phase = phase
+        px, qty = (auction.px, auction.qty) if auction else (None, 0)
+        events.append(PhaseChanged(before, phase, HaltReason.COMMAND, px, qty))
+        if phase is Phase.CLOSED:
+            for order in [o for o in self._open.values() if o.tif in (_DAY, _OPENING, _CLOSE)]:
+                self._expire(order, events)
+        elif phase is Phase.CLOSING_AUCTION:
+            parked, self._parked = self._parked, {}
+            for order in parked.values():
+                self._rest(order)
+        elif phase is Phase.CONTINUOUS and self.last_px is not None:
+            self._range = (self.last_px, self.last_px)
+            self._trigger(events)
+        return events
+
+    # --- questions ------------------------------------------------------------------------------------
+
+    def order(self, order_id: int) -> BookOrder | None:
+        """Return an open order."""
+        return self._open.get(order_id)
+
+    def open_orders(self, owner: str | None = None) -> list[BookOrder]:
+        """Return the open orders (of one owner), in the order in which they were accepted."""
+        return [order for order in self._open.values() if owner is None or order.owner == owner]
+
+    def next_expiry(self) -> int | None:
+        """Return when expire() should be called next: at the latest then something may be due."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def depth(self, n: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """Return the best n levels of bids and of offers: (price, shown quantity, orders)."""
+        return self.bids.depth(n), self.offers.depth(n)
+
+    def take_changes(self) -> list[tuple[int, int, int, int]]:
+        """Return the levels that changed since the last call: (side, price, shown quantity, orders); 0, 0: gone."""
+        return self.bids.take_changes() + self.offers.take_changes()
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _enter(self, order: BookOrder, events: list[Event], new: bool = True) -> None:
+        """An order meets the market: it trades where trading is continuous, and what is left rests or goes."""
+        if self.phase is not Phase.CONTINUOUS:
+            self._rest(order)
+            return
+        if new and (order.tif == _FOK or order.min_qty is not None):
+            need = order.leaves if order.tif == _FOK else order.min_qty or 0
+            if self._reachable(order, need) < need:
+                self._end(order, CancelReason.FILL_OR_KILL if order.tif == _FOK else CancelReason.MIN_QTY, events)
+                return
+        reason = self._sweep(order, events)
+        if order.leaves:
+            if reason is None and order.tif in (_IOC, _FOK):
+                reason = CancelReason.IMMEDIATE
+            elif reason is None and order.price is None:
+                reason = CancelReason.NO_LIQUIDITY
+            if reason is None:
+                self._rest(order)
+            else:
+                self._end(order, reason, events)
+
+    def _wait(self, order: BookOrder) -> None:
+        """Let a stop order wait; where its price is reached already, it goes off at once."""
+        self._seq = order.seq = self._seq + 1
+        self._stops.add(order)
+        if self.phase is Phase.CONTINUOUS and self.last_px is not None:
+            self._range = (self.last_px, self.last_px)
+
+    def _trigger(self, events: list[Event]) -> None:
+        """Let stop orders go off, oldest first, one after the other; whom their trades reach, goes behind those."""
+        due: deque[BookOrder] = deque()
+        while self._range is not None or due:
+            if self._range is not None:
+                due += self._stops.take_reached(*self._range)
+                self._range = None
+            if self.phase is not Phase.CONTINUOUS:  # the band halted trading: the others wait again
+                for order in due:
+                    self._stops.add(order)
+                return
+            if due:
+                order = due.popleft()
+                order.triggered = True
+                events.append(Triggered(order))
+                refusal = self._bad_now(order.price is not None, order.side, order.price, order.post_only)
+                if refusal is None:
+                    self._enter(order, events)
+                else:
+                    would_take = refusal is Refusal.WOULD_TAKE
+                    self._end(order, CancelReason.POST_ONLY if would_take else CancelReason.PRICE_BAND, events)
+
+    def _bad_now(self, limit: bool, side: int, price: int | None, post_only: bool) -> Refusal | None:
+        """Return what the state of the book has against a price."""
+        if limit and price is not None:
+            band = self._band()
+            strict = self.instrument.band_action == BandAction.REFUSE
+            if strict and band is not None and not band[0] <= price <= band[1]:
+                return Refusal.PRICE_BAND
+            if post_only and self.phase is Phase.CONTINUOUS:
+                best = (self.offers if side > 0 else self.bids).best()
+                if best is not None and best * side <= price * side:
+                    return Refusal.WOULD_TAKE
+        return None
+
+    def _bad_replace(
+        self, order: BookOrder, qty: int, price: int | None, stop_px: int | None, display: int | None
+    ) -> Refusal | None:
+        if self.phase in (Phase.HALTED, Phase.CLOSED):
+            return Refusal.HALTED if self.phase is Phase.HALTED else Refusal.CLOSED
+        kind = order.ord_type
+        if order.triggered:
+            kind, stop_px = (MARKET if kind == STOP else LIMIT), None
+        refusal = (
+            bad_qty(qty, self.instrument)
+            or bad_price(kind, price, stop_px, self.instrument)
+            or bad_display(display, qty, kind, self.instrument)
+        )
+        if refusal is not None:
+            return refusal
+        if qty <= order.cum:
+            return None if self.instrument.fill_on_replace_below else Refusal.BELOW_FILLED
+        if self._waits(order):
+            return Refusal.BAD_MIN_QTY if order.min_qty is not None and qty < order.min_qty else None
+        return self._bad_now(kind == LIMIT, order.side, price, order.post_only)
+
+    def _waits(self, order: BookOrder) -> bool:
+        return order.ord_type in (STOP, STOP_LIMIT) and not order.triggered
+
+    def _side(self, order: BookOrder) -> BookSide:
+        return self.bids if order.side > 0 else self.offers
+
+    def _withdraw(self, order: BookOrder) -> None:
+        """Take an order out of whatever queue it is in."""
+        if self._waits(order):
+            self._stops.remove(order)
+        elif self._parked.pop(order.order_id, None) is None:
+            self._side(order).remove(order)
+            order.shown = 0
+
+    def _expire(self, order: BookOrder, events: list[Event]) -> None:
+        self._withdraw(order)
+        events.append(Expired(order, order.leaves, order.cum))
+        order.leaves = 0
+        del self._open[order.order_id]
+
+    def _end_auction_orders(self, events: list[Event]) -> None:
+        """An auction is over: what was for it alone goes, and market orders do not stay."""
+        for order in list(self._open.values()):
+            if self._waits(order) or order.order_id in self._parked:
+                continue
+            if order.tif in (_OPENING, _CLOSE):
+                self._expire(order, events)
+            elif order.price is None:
+                self._withdraw(order)
+                self._end(order, CancelReason.NO_LIQUIDITY, events)
