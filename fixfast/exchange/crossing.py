@@ -1,14 +1,15 @@
 """How orders trade with each other: an incoming one with a side of the book, and both sides in an auction.
 
-This is the state of a book and all that moves quantity. Which command leads where is `matching`'s.
+All that moves quantity is here. How an order comes to trade is `working`'s, which command leads where `matching`'s.
 """
 
 from __future__ import annotations
 
 from fixfast.exchange.auction import Indicative, auction_price
 from fixfast.exchange.book_order import BookOrder
-from fixfast.exchange.instrument import BandAction, Instrument, Prevention
-from fixfast.exchange.levels import AHEAD, BookSide, Level
+from fixfast.exchange.book_state import BookState
+from fixfast.exchange.instrument import BandAction, Prevention
+from fixfast.exchange.levels import AHEAD, Level
 from fixfast.exchange.outcome import (
     Cancelled,
     CancelReason,
@@ -25,28 +26,8 @@ from fixfast.exchange.outcome import (
 __all__ = ["Crossing"]
 
 
-class Crossing:
-    """Both sides of a book, its open orders and its trades.
-
-    Attributes:
-        phase: What the market is doing.
-        reference: The price that auctions lean to and the band is around.
-        last_px: The price of the last trade.
-    """
-
-    def __init__(self, instrument: Instrument, prevention: Prevention, phase: Phase) -> None:
-        self.instrument = instrument
-        self.prevention = prevention
-        self.phase = phase
-        self.bids, self.offers = BookSide(1), BookSide(-1)
-        self.reference = instrument.reference
-        self.last_px: int | None = None
-        # Open orders, in the order in which they were accepted: in the book, waiting stops, parked for the close.
-        self._open: dict[int, BookOrder] = {}
-        self._trades: dict[int, tuple[int, int, BookOrder, BookOrder]] = {}  # id -> price, quantity, buyer, seller
-        self._trade_id = 0
-        self._seq = 0
-        self._range: tuple[int, int] | None = None  # prices that stop orders have to look at, within a command
+class Crossing(BookState):
+    """A book whose orders can trade with each other."""
 
     def _band(self) -> tuple[int, int] | None:
         """Return the lowest and the highest price of continuous trades."""
