@@ -30,11 +30,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-round-trip docs sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip docs pages sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-round-trip docs sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip docs pages sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -137,6 +137,10 @@ bench-stores: install $(VENV)/.bench
 bench-sessions: install
 	$(PY) -m benchmarks.many_sessions $(BENCH_ARGS)
 
+# An acceptor when everybody comes at once, and when some do not read.
+bench-storms: install
+	$(PY) -m benchmarks.storms $(BENCH_ARGS)
+
 # An order and its report over loopback for every front end, beside raw sockets and rivals; on one core, and on two.
 bench-round-trip: install $(VENV)/.bench
 	$(PY) -m benchmarks.round_trip $(BENCH_ARGS)
@@ -148,6 +152,11 @@ bench-check: install $(VENV)/.bench
 # Instructions per message, counted by valgrind and compared with benchmarks/gate.json. GATE_ARGS=--renew keeps them.
 bench-gate: install
 	$(PY) -m benchmarks.gate $(GATE_ARGS)
+
+# The tables in docs/ that are made of the code: keys of configuration files, settings of QuickFIX's.
+pages: install
+	$(PY) -m docs.keys
+	$(PY) -m docs.settings
 
 docs: install $(VENV)/.docs
 	$(PY) -m docs.build build/docs

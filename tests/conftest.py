@@ -6,12 +6,17 @@ A failure prints the blob that reproduces it; examples are random on purpose.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["FIXFAST_CACHE"] = "0"  # tests of the cache name a folder of their own
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background so, and the processes that tests send Ctrl-C to would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 

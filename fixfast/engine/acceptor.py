@@ -7,22 +7,19 @@ import os
 import socket
 import ssl as tls_module
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator, Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any
 
-from fixfast.engine.allow import Allow, AllowList
-from fixfast.engine.application import Hooks
-from fixfast.engine.authentication import Accept, LogonRequest, Refuse, ask, refusal
-from fixfast.engine.cancelling import CancelOnDisconnect, policy_for
+from fixfast.engine.accepting import Accepting, checked
+from fixfast.engine.authentication import LogonRequest, Refuse, ask, refusal
+from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.config import with_dictionary
-from fixfast.engine.door import Decide, Door
-from fixfast.engine.governed import Governor, rejecting
+from fixfast.engine.door import Door
+from fixfast.engine.governed_pump import GovernedPump
 from fixfast.engine.limits import Limits
-from fixfast.engine.listening import Listening, address_text, remove_path, set_backlog
+from fixfast.engine.listening import Listening, set_backlog
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.wirelog import WireLog
-from fixfast.engine.patterns import Templates
 from fixfast.engine.reception import Reception
 from fixfast.engine.registry import Registry
 from fixfast.engine.throttle import Throttle
@@ -32,8 +29,7 @@ from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
 from fixfast.transport.aio import Pump
 from fixfast.transport.tls import TlsConfig
-from fixfast.transport.tls_context import server_context
-from fixfast.types import Role, SessionID
+from fixfast.types import SessionID
 
 __all__ = ["Server", "serve"]
 
@@ -111,28 +107,24 @@ def serve(
     listening = Listening(
         host=host, port=port, path=path, path_mode=path_mode, sock=sock, reuse_port=reuse_port, backlog=backlog
     )
-    limits = limits if limits is not None else Limits()
-    if not isinstance(limits, Limits):
-        raise ConfigError("limits", type(limits).__name__, "a Limits")
-    allowed = Allow(allow) if allow is not None else None
-    listed = AllowList(proxies, "proxies") if proxies is not None else None
-    certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
-    reception = partial(Reception, limits, tls=server_context(tls), allow=allowed, proxies=listed, certified=certified)
     return Server(
         application,
         configs,
-        Templates(templates),
-        stores,
-        wire_log,
         listening,
-        reception,
-        throttle,
-        latency,
-        cancel_on_disconnect,
+        stores=stores,
+        tls=tls,
+        limits=limits,
+        allow=allow,
+        proxies=proxies,
+        templates=templates,
+        wire_log=wire_log,
+        throttle=throttle,
+        latency=latency,
+        cancel_on_disconnect=cancel_on_disconnect,
     )
 
 
-class Server:
+class Server(Accepting[LiveSession]):
     """An acceptor. One event loop owns it. Made by `fixfast.serve`, not by hand.
 
     Attributes:
@@ -140,41 +132,12 @@ class Server:
     """
 
     def __init__(
-        self,
-        application: object | None,
-        configs: Iterable[SessionConfig],
-        templates: Templates,
-        stores: Callable[[SessionConfig], Store] | None,
-        wire_log: WireLog | None,
-        listening: Listening,
-        reception: Callable[[Decide], Reception],
-        throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
-        latency: bool = False,
-        cancelling: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None = None,
+        self, application: object | None, configs: Iterable[SessionConfig], listening: Listening, **options: Any
     ) -> None:
-        self._hooks = Hooks(application)
-        self._cancelling = policy_for(cancelling, self._hooks.on_cancel_on_disconnect)
-        self._configs = list(configs)
-        self._templates = templates
-        self._listening = listening
-        self._stores = stores
-        self._wire_log = wire_log
-        self._throttle = throttle
-        self._latency = latency
-        self._registry: Registry[LiveSession] = Registry()
-        self._reception = reception(self._decide)
-        limits = self._limits = self._reception.limits
-        self._governor: Governor | None = None
-        if limits.inbound is not None and limits.when_exceeded == "reject":
-            on_message = self._hooks.on_message
-            if on_message is None:
-                raise ConfigError("when_exceeded", "reject", "'pause' or 'logout': there is no application.on_message")
-            self._hooks.on_message = rejecting(on_message, limits.inbound)
-        elif limits.inbound is not None:
-            self._governor = Governor(limits, self._reception.note)
+        super().__init__(LiveSession, Registry(), application, configs, listening, **options)
+        self._reception = self._strangers = Reception(self._limits, self._decide, **self._house)
+        self._governor = self._governing()
         self._listeners: list[asyncio.Server] = []
-        self._begun = self._closed = False
-        self.sessions: Mapping[SessionID, LiveSession] = self._registry
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -230,20 +193,6 @@ class Server:
                     sock.close()
         set_backlog(self._sockets(), there.backlog)
 
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on, the same at all addresses unless they came with `sock`."""
-        for sock in self._sockets():
-            name = sock.getsockname()
-            if isinstance(name, tuple):
-                return int(name[1])
-        raise RuntimeError("the server does not listen on TCP" if self._listeners else "the server does not listen")
-
-    @property
-    def addresses(self) -> list[str]:
-        """Where it listens: "127.0.0.1:9878", "[::1]:9878", "/run/fix.sock"; empty when it does not."""
-        return [address_text(sock.getsockname()) for sock in self._sockets()]
-
     def drain(self) -> None:
         """Stop listening, let nobody in any more; sessions stay as they are, and may be sent to, until close().
 
@@ -252,8 +201,8 @@ class Server:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
-        if self._listening.path is not None and listeners:
-            remove_path(os.fspath(self._listening.path))
+        if listeners:
+            self._remove_path()
         self._reception.shut()
 
     def _sockets(self) -> Iterator[Any]:
@@ -297,9 +246,7 @@ class Server:
         Raises: ConfigError: there is one with this identity, or it comes or goes at this moment. StoreError: its store
             cannot be opened. DictionaryError: the dictionary that it names cannot be loaded.
         """
-        if not isinstance(config, SessionConfig):
-            raise ConfigError("config", type(config).__name__, "a SessionConfig")
-        return await self._open(config)
+        return await self._open(checked(config))
 
     async def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
         """Log a session out, close its store, forget it. A logon that is being decided on comes to nothing.
@@ -318,9 +265,7 @@ class Server:
 
         Raises: KeyError: there is none with this identity. ConfigError, StoreError, DictionaryError: as add().
         """
-        if not isinstance(config, SessionConfig):
-            raise ConfigError("config", type(config).__name__, "a SessionConfig")
-        config = await with_dictionary(config)
+        config = await with_dictionary(checked(config))
         session = self._registry[config.session_id]
         with self._registry.changing(config.session_id):
             self._registry.take(config.session_id)
@@ -345,23 +290,8 @@ class Server:
             except asyncio.CancelledError:
                 job.add_done_callback(_close_late)  # it will be opened all the same, and must not stay locked
                 raise
-        try:
-            throttle = self._throttle
-            session = LiveSession(
-                config,
-                Role.ACCEPTOR,
-                hooks=self._hooks,
-                store=store,
-                wire_log=self._wire_log,
-                throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
-                latency=self._latency,
-                cancelling=self._cancelling(config),
-            )
-            self._registry.put(session, made=made)
-        except BaseException:
-            if store is not None:
-                store.close()
-            raise
+        session = self._made(config, store)
+        self._registry.put(session, made=made)
         return session
 
     async def _end(self, session: LiveSession, text: str, timeout: float | None) -> None:
@@ -383,10 +313,12 @@ class Server:
             return
         with registry.logging_on(identity):
             known = registry.find(identity)
-            config = known.config if known is not None else self._templates.config_for(identity)
-            verdict = await self._verdict(door, attempt, config)
+            verdict = self._asked(door, attempt, known)
+            if isinstance(verdict, LogonRequest):
+                assert self._hooks.authenticate is not None
+                verdict = await ask(self._hooks.authenticate, verdict, self._limits.authenticate_timeout, self._failed)
             if isinstance(verdict, Refuse):
-                self._reception.failed(door, "logons refused", "%s: logon from %s refused", identity, door.address)
+                self._refused(door, identity)
                 if not verdict.silent:
                     door.say(refusal(attempt, verdict))
                 return
@@ -394,9 +326,7 @@ class Server:
             if known is not None and session is not known:
                 session = None  # removed, or replaced: what was decided was decided on the old one
             elif session is None:
-                if registry.made >= self._limits.sessions:
-                    text = "%s: no session for a logon from %s: limits.sessions is reached"
-                    self._reception.note("logons beyond limits.sessions", text, identity, door.address)
+                if not self._room(door, identity):
                     return
                 session = await self._open(verdict.config, made=True)
             if session is not None:
@@ -405,30 +335,14 @@ class Server:
         if session is None or session is not registry.find(identity) or session.stopping.is_set() or session.connected:
             self._second(door, identity)
             return
-        make = self._governor.pump(session) if self._governor is not None else Pump
+        make: Callable[..., Pump] = Pump
+        if self._governor is not None:
+            make = self._governor.making(GovernedPump, session)
         pump = session.attach(first=attempt.data, text=verdict.text, status=verdict.status, make=make)
-        guest, crowd = door.guest, self._reception.crowd
+        guest = door.guest
         assert guest is not None
-        pump.closed.add_done_callback(lambda _: crowd.leave(guest))
+        pump.closed.add_done_callback(lambda _: self._reception.gone(guest))
         door.hand_over(pump)
-
-    def _second(self, door: Door, identity: SessionID) -> None:
-        text = "%s: a second connection, from %s, was dropped"
-        self._reception.note("second connections dropped", text, identity, door.address)
-
-    async def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
-        if not self._reception.may_be(door, attempt.session_id.target_comp_id):
-            return Refuse(silent=True)  # a name proves nothing: C4, C5
-        if self._hooks.authenticate is None:
-            return Accept(config) if config is not None else Refuse(silent=True)
-        request = LogonRequest.of(attempt, config, door.address, door.certificate, proxy=door.proxy)
-        return await ask(self._hooks.authenticate, request, self._limits.authenticate_timeout, self._failed)
-
-    def _failed(self, what: str, error: BaseException | None) -> None:
-        """Write down that authenticate() did, not more often than once a second: strangers make it run."""
-        kind = "answers of application.authenticate that are none"
-        if self._reception.note(kind, "application.authenticate %s", what) and error is not None:
-            self._hooks.failed("authenticate", error)
 
 
 async def _in_turn(number: int, job: Coroutine[Any, Any, None]) -> None:

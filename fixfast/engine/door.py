@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeAlias, cast
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias, cast
 
 from fixfast import clock
-from fixfast.engine.crowd import Guest
 from fixfast.engine.limits import Limits
-from fixfast.engine.listening import address_text
 from fixfast.engine.observing.records import about
+from fixfast.engine.strangers import Stranger
 from fixfast.errors import FixfastError
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.session.state import CloseReason
@@ -58,7 +57,7 @@ class House(Protocol):
         """Write down what happened to a stranger, or count it."""
 
 
-class Door(asyncio.BufferedProtocol):
+class Door(asyncio.BufferedProtocol, Stranger):
     """Reads one Logon, no more than `limits.logon_bytes`, and then nothing until it is decided on.
 
     A stranger costs a few kilobytes and one timer: no session, no store, no dictionary. TLS begins here, not in the
@@ -67,6 +66,7 @@ class Door(asyncio.BufferedProtocol):
     """
 
     def __init__(self, house: House) -> None:
+        Stranger.__init__(self)
         self._house = house
         self._header: ProxyHeader | None = None  # while it is read
         self._gate: LogonGate | None = None  # from the moment that a Logon may come
@@ -76,18 +76,13 @@ class Door(asyncio.BufferedProtocol):
         self._early = b""  # came in the packet that ended the TLS handshake
         self._heard = False
         self._shut = self._left = False
-        self.guest: Guest | None = None  # set by admit()
-        self.host, self.address = "", "unix"  # a Unix socket has no address
-        self.descriptor = -1  # the lowest that was free: it tells how many are in use
-        self.proxy = ""  # the address of the proxy that told the peer's
-        self.certificate: Mapping[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let a stranger in, if there is room."""
         # uvloop's transports are no asyncio.Transport by class
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
-        self._is_from(transport.get_extra_info("peername"))
+        self.is_from(transport.get_extra_info("peername"))
         sock = transport.get_extra_info("socket")
         self.descriptor = sock.fileno() if sock is not None else -1
         if not self._house.admit(self):
@@ -162,10 +157,6 @@ class Door(asyncio.BufferedProtocol):
 
     # --- inside --------------------------------------------------------------------------------------------
 
-    def _is_from(self, name: Any) -> None:
-        if isinstance(name, tuple):
-            self.host, self.address = str(name[0]), address_text(name)
-
     def _read_header(self, header: ProxyHeader, data: bytes) -> None:
         header.feed(data)
         if header.error:
@@ -173,9 +164,7 @@ class Door(asyncio.BufferedProtocol):
         elif header.whole:
             self._header = None
             self._stop_timer()
-            self.proxy = self.address
-            if header.source is not None:
-                self._is_from(header.source)
+            self.is_for(header.source)
             if self._house.identify(self):
                 self._begin()
             else:

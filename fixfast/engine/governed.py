@@ -1,33 +1,43 @@
 """How fast the peers of an acceptor may send: a budget for each session, and what happens when it is used up.
 
 "pause" and "logout" look at the bytes of a connection, "reject" at the messages that the program would get. Sessions of
-an acceptor without such a limit have nothing of this.
+an acceptor without such a limit have nothing of this. What pauses is engine/governed_pump.py and sync/governed_line.py.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from fixfast import clock
 from fixfast.engine.limits import Limits
-from fixfast.engine.live import LiveSession
 from fixfast.engine.throttle import Limiter, RateLimit
 from fixfast.errors import BusinessReject
 from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message
-from fixfast.transport.aio import Bytes, Owner, Pump, Tap
+from fixfast.types import SessionID
 
-__all__ = ["Budget", "GovernedPump", "Governor", "rejecting"]
+__all__ = ["AT_ONCE", "Budget", "Governor", "Meter", "rejecting"]
+
+_Made = TypeVar("_Made")
 
 _END = b"\x0110="
 #: What is read at one time, bytes: about a hundred messages, so that a pause is not much longer than it must be.
-_READ = 8192
+AT_ONCE = 8192
 #: BusinessRejectReason(380): the standard has one for this since FIX 5.0 SP2; before, it is "other".
 _THROTTLE, _OTHER = 8, 0
+
+
+class Governed(Protocol):
+    """A session of any front end."""
+
+    id: SessionID
+
+    @property
+    def peer(self) -> str: ...
+    def say_goodbye(self, text: str = "") -> None: ...
 
 
 class Budget:
@@ -52,77 +62,32 @@ class Budget:
         return max(0, self._full - now - self._room)
 
 
-class GovernedPump(Pump):
-    """A Pump that counts what it reads, and rests when that is too much.
+class Meter:
+    """Counts what one connection brings in: messages, or bytes.
 
-    Args:
-        budget: of this session; it goes on from one connection to the next.
-        by_bytes: it counts bytes, else messages.
-        exceeded: called each time that reading pauses, until the budget has room; TCP makes the peer wait.
-        The others: as for Pump.
+    Args: budget: of the session; it goes on from one connection to the next. by_bytes: it counts bytes, else messages.
     """
 
-    def __init__(
-        self,
-        session: Bytes,
-        owner: Owner,
-        *,
-        budget: Budget,
-        by_bytes: bool,
-        exceeded: Callable[[], object],
-        first: bytes = b"",
-        tap: Tap | None = None,
-        slow_after: float = 10.0,
-    ) -> None:
-        super().__init__(session, owner, first=first, tap=tap, slow_after=slow_after)
+    __slots__ = ("_budget", "_by_bytes", "_tail")
+
+    def __init__(self, budget: Budget, *, by_bytes: bool) -> None:
         self._budget = budget
         self._by_bytes = by_bytes
-        self._exceeded = exceeded
-        self._lent: memoryview | None = None
         self._tail = b""  # of what was read before: the end of a message may come in two parts
-        self._resting: asyncio.TimerHandle | None = None
-        self._wanted = False  # the program wants reading to pause
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Return where the next bytes go, not too many at a time."""
-        self._lent = super().get_buffer(sizehint)[:_READ]
-        return self._lent
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """Let the session look at what arrived, then count it."""
-        lent, self._lent = self._lent, None
-        data = self._tail + bytes(lent[:nbytes]) if lent is not None else b""
-        del lent  # the session's chunk is not to be kept from being used again
-        super().buffer_updated(nbytes)
-        messages = data.count(_END)
+    def count(self, data: bytes, now: int) -> int:
+        """Count what was read; return in how many ns there is something left of the budget again, 0 for now."""
+        if self._by_bytes:
+            return self._budget.spend(len(data), now)
+        data = self._tail + data
         self._tail = b"" if data.endswith(_END) else data[1 - len(_END) :]
-        wait = self._budget.spend(nbytes if self._by_bytes else messages, clock.now().mono_ns)
-        if wait and not self._ending and self._resting is None:
-            self._resting = self._loop.call_later(wait / 1e9, self._rested)
-            super().pause_reading(True)
-            self._exceeded()
-
-    def pause_reading(self, pause: bool) -> None:
-        """Stop or go on reading, as the program wants; going on waits for the end of a rest."""
-        self._wanted = pause
-        super().pause_reading(pause or self._resting is not None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell session and owner, and release everything."""
-        if self._resting is not None:
-            self._resting.cancel()
-            self._resting = None
-        super().connection_lost(exc)
-
-    def _rested(self) -> None:
-        self._resting = None
-        super().pause_reading(self._wanted)
+        return self._budget.spend(data.count(_END), now)
 
 
 class Governor:
     """What Limits say about the sessions of one acceptor that are logged on.
 
-    Args: limits: with `inbound` set. note: as Reception.note().
+    Args: limits: with `inbound` set. note: as Strangers.note().
     """
 
     def __init__(self, limits: Limits, note: Callable[..., object]) -> None:
@@ -130,15 +95,18 @@ class Governor:
         self._limit = limits.inbound
         self._logout = limits.when_exceeded == "logout"
         self._note = note
-        self._budgets: WeakKeyDictionary[LiveSession, Budget] = WeakKeyDictionary()
+        self._budgets: WeakKeyDictionary[Governed, Budget] = WeakKeyDictionary()
 
-    def pump(self, session: LiveSession) -> Callable[..., Pump]:
-        """Return what makes the pump of a new connection. The budget goes on from one to the next."""
+    def making(self, kind: Callable[..., _Made], session: Governed) -> Callable[..., _Made]:
+        """Return what makes the governed pump or line of a new connection. The budget goes on from one to the next.
+
+        Args: kind: takes `meter`, and `exceeded`, which is to be called each time that reading pauses.
+        """
         budget = self._budgets.setdefault(session, Budget(self._limit))
-        by_bytes = self._limit.unit == "bytes"
-        return partial(GovernedPump, budget=budget, by_bytes=by_bytes, exceeded=partial(self._exceeded, session))
+        meter = Meter(budget, by_bytes=self._limit.unit == "bytes")
+        return partial(kind, meter=meter, exceeded=partial(self._exceeded, session))
 
-    def _exceeded(self, session: LiveSession) -> None:
+    def _exceeded(self, session: Governed) -> None:
         what = "is logged out" if self._logout else "reading from it pauses"
         text = f"%s: more than %s from %s: {what}"
         self._note("peers that send too fast", text, session.id, self._limit, session.peer)
@@ -146,16 +114,14 @@ class Governor:
             session.say_goodbye(f"too many messages: more than {self._limit}")
 
 
-def rejecting(
-    on_message: Callable[[LiveSession, Message], Any], limit: RateLimit
-) -> Callable[[LiveSession, Message], Any]:
+def rejecting(on_message: Callable[[Any, Message], Any], limit: RateLimit) -> Callable[[Any, Message], Any]:
     """Return an on_message() that answers what is too much with a BusinessMessageReject, and passes on the rest (B05).
 
     Rejects are passed on in any case: they are never answered with one (B07).
     """
-    limiters: WeakKeyDictionary[LiveSession, Limiter] = WeakKeyDictionary()
+    limiters: WeakKeyDictionary[Any, Limiter] = WeakKeyDictionary()
 
-    def governed(session: LiveSession, message: Message) -> Any:
+    def governed(session: Any, message: Message) -> Any:
         limiter = limiters.get(session)
         if limiter is None:
             limiter = limiters[session] = Limiter((limit,))

@@ -51,7 +51,7 @@ class Limits:
             before.
         addresses: IPs that are remembered; the one that was heard of least recently is forgotten first.
         inbound: how fast each session that is logged on may send: RateLimit(1000, kind="bucket"); None: as fast as it
-            can. With asyncio only.
+            can.
         when_exceeded: "pause": nothing is read from it until its budget has room: TCP makes the peer wait, nothing is
             lost. "reject": each application message that is too much is answered with a BusinessMessageReject instead
             of on_message. "logout": the session ends with a Logout. "pause" and "logout" count all messages, the

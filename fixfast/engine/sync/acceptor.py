@@ -8,22 +8,24 @@ import socket
 import ssl as tls_module
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from functools import partial
 from threading import Lock, Thread, current_thread
 from types import TracebackType
+from typing import Any
 
 from fixfast import clock
-from fixfast.dictionary.load import load_dictionary
-from fixfast.engine.allow import Allow
-from fixfast.engine.application import Hooks
+from fixfast.engine.accepting import Accepting, checked
 from fixfast.engine.authentication import Accept, LogonRequest, Refuse, judged, refusal
-from fixfast.engine.cancelling import CancelOnDisconnect, policy_for
+from fixfast.engine.cancelling import CancelOnDisconnect
+from fixfast.engine.config import loaded
 from fixfast.engine.limits import Limits
-from fixfast.engine.listening import Listening, address_text, remove_path
+from fixfast.engine.listening import Listening
+from fixfast.engine.observing.records import about
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.registry import Registry
 from fixfast.engine.sync.doors import Door, Doors
+from fixfast.engine.sync.governed_line import GovernedLine
+from fixfast.engine.sync.line import Line
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConcurrencyError, ConfigError, FixfastError
@@ -32,8 +34,7 @@ from fixfast.session.gate import LogonAttempt
 from fixfast.store.base import Store
 from fixfast.transport.blocking import wait_for
 from fixfast.transport.tls import TlsConfig
-from fixfast.transport.tls_context import server_context
-from fixfast.types import Role, SessionID
+from fixfast.types import SessionID
 
 __all__ = ["Server", "serve"]
 
@@ -61,6 +62,8 @@ def serve(
     tls: TlsConfig | tls_module.SSLContext | None = None,
     limits: Limits | None = None,
     allow: Iterable[str] | Mapping[str, Iterable[str]] | None = None,
+    proxies: Iterable[str] | None = None,
+    templates: Iterable[SessionConfig] = (),
     wire_log: WireLog | None = None,
     throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None = None,
     latency: bool = False,
@@ -74,7 +77,8 @@ def serve(
     Args:
         application: callbacks, see Application, none of them async. Its `authenticate(LogonRequest)` runs on a thread
             of the connection, for several connections at once.
-        configs, limits, allow, wire_log, throttle, latency, cancel_on_disconnect: as for `fixfast.serve`.
+        configs, limits, allow, proxies, templates, wire_log, throttle, latency, cancel_on_disconnect: as for
+            `fixfast.serve`.
         host, port, path, path_mode, sock, reuse_port, backlog: where to listen, as for `fixfast.serve`.
         stores: gives each session its store, from any thread. None: MemoryStores.
         tls: a TlsConfig with a certificate, or a server-side context; None: plain TCP.
@@ -87,16 +91,20 @@ def serve(
     listening = Listening(
         host=host, port=port, path=path, path_mode=path_mode, sock=sock, reuse_port=reuse_port, backlog=backlog
     )
-    limits = limits if limits is not None else Limits()
-    if not isinstance(limits, Limits):
-        raise ConfigError("limits", type(limits).__name__, "a Limits")
-    if limits.inbound is not None:
-        raise ConfigError("inbound", limits.inbound, "None: only the asyncio front end limits what peers send")
-    allowed = Allow(allow) if allow is not None else None
-    certified = tls.may_log_on if isinstance(tls, TlsConfig) else None
-    doors = partial(Doors, limits, tls=server_context(tls), allow=allowed, certified=certified)
     return Server(
-        application, configs, stores, wire_log, listening, doors, limits, throttle, latency, cancel_on_disconnect
+        application,
+        configs,
+        listening,
+        stores=stores,
+        tls=tls,
+        limits=limits,
+        allow=allow,
+        proxies=proxies,
+        templates=templates,
+        wire_log=wire_log,
+        throttle=throttle,
+        latency=latency,
+        cancel_on_disconnect=cancel_on_disconnect,
     )
 
 
@@ -107,7 +115,7 @@ class _Sessions(Registry[LiveSession]):
         return iter(tuple(super().__iter__()))
 
 
-class Server:
+class Server(Accepting[LiveSession]):
     """An acceptor. Any thread may call it. Made by `fixfast.sync.serve`, not by hand.
 
     Attributes:
@@ -115,35 +123,14 @@ class Server:
     """
 
     def __init__(
-        self,
-        application: object | None,
-        configs: Iterable[SessionConfig],
-        stores: Callable[[SessionConfig], Store] | None,
-        wire_log: WireLog | None,
-        listening: Listening,
-        doors: Callable[[Callable[[Door, LogonAttempt], None]], Doors],
-        limits: Limits,
-        throttle: Throttle | Callable[[SessionConfig], Throttle | None] | None,
-        latency: bool,
-        cancelling: CancelOnDisconnect | Callable[[SessionConfig], CancelOnDisconnect | None] | None,
+        self, application: object | None, configs: Iterable[SessionConfig], listening: Listening, **options: Any
     ) -> None:
-        self._hooks = Hooks(application, plain=True)
-        self._cancelling = policy_for(cancelling, self._hooks.on_cancel_on_disconnect)
-        self._configs = list(configs)
-        self._listening = listening
-        self._stores = stores
-        self._limits = limits
-        self._wire_log = wire_log
-        self._throttle = throttle
-        self._latency = latency
-        self._doors = doors(self._begin_deciding)
-        self._registry = _Sessions()
+        super().__init__(LiveSession, _Sessions(), application, configs, listening, plain=True, **options)
+        self._doors = self._strangers = Doors(self._limits, self._begin_deciding, **self._house)
+        self._governor = self._governing()
         self._lock = Lock()  # of the registry
         self._deciding: set[Thread] = set()
         self._thread: Thread | None = None
-        self._sockets: list[socket.socket] = []
-        self._begun = self._closed = False
-        self.sessions: Mapping[SessionID, LiveSession] = self._registry
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -154,10 +141,10 @@ class Server:
         try:
             for config in self._configs:
                 self.add(config)
-            self._sockets = self._listening.open()
-            self._doors.listen(self._sockets)
-            self._thread = Thread(target=self._doors.run, name="fixfast acceptor", daemon=True)
-            self._thread.start()
+            self._doors.listen(self._listening.open())
+            thread = Thread(target=self._doors.run, name="fixfast acceptor", daemon=True)
+            thread.start()
+            self._thread = thread
         except BaseException:
             self.close(timeout=0)
             raise
@@ -172,21 +159,16 @@ class Server:
                 session.say_goodbye()
         self.close(timeout=None if error is None else 0)
 
-    @property
-    def addresses(self) -> tuple[str, ...]:
-        """Where it listens: host:port, [host]:port for IPv6, paths."""
-        if not self._sockets or self._closed:
-            raise RuntimeError("the server does not listen")
-        return tuple(address_text(sock.getsockname()) for sock in self._sockets)
+    def drain(self) -> None:
+        """Stop listening, let nobody in any more; sessions stay as they are, and may be sent to, until close().
 
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on."""
-        for sock in self._sockets if not self._closed else ():
-            if sock.family != getattr(socket, "AF_UNIX", None):
-                port: int = sock.getsockname()[1]
-                return port
-        raise RuntimeError("the server listens on no TCP port")
+        For a change of processes without a gap: the next one takes the new connections, and peers that come back.
+        """
+        if self._doors.drain(runs=self._thread is not None):
+            self._remove_path()
+
+    def _sockets(self) -> Iterator[Any]:
+        return iter(self._doors.listening)
 
     def close(self, text: str = "", *, timeout: float | None = 5.0) -> None:
         """Stop listening, log out all sessions, wait for their answers, close connections and stores.
@@ -201,6 +183,7 @@ class Server:
             if self._closed:
                 return
             self._closed = True
+        self.drain()
         self._doors.close()
         if self._thread is not None:
             self._thread.join()
@@ -222,8 +205,6 @@ class Server:
             if thread is not current_thread():
                 thread.join(_LAST_DECISION)
         self._doors.release()
-        if self._listening.path is not None and self._sockets:
-            remove_path(os.fspath(self._listening.path))
         if failure is not None:
             raise failure
 
@@ -235,7 +216,7 @@ class Server:
         Raises: ConfigError: there is one with this identity, or it comes or goes at this moment. StoreError: its store
             cannot be opened. DictionaryError: the dictionary that it names cannot be loaded.
         """
-        return self._open(_checked(config))
+        return self._open(config)
 
     def remove(self, identity: SessionID, text: str = "", *, timeout: float | None = 5.0) -> None:
         """Log a session out, close its store, forget it. A logon that is being decided on comes to nothing.
@@ -255,7 +236,7 @@ class Server:
 
         Raises: KeyError: there is none with this identity. ConfigError, StoreError, DictionaryError: as add().
         """
-        config = _checked(config)
+        config = loaded(checked(config))
         with ExitStack() as held:
             self._hold(held, config.session_id)
             with self._lock:
@@ -264,6 +245,7 @@ class Server:
             return self._make(config)
 
     def _open(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
+        config = loaded(checked(config))
         with ExitStack() as held:
             self._hold(held, config.session_id)
             if self._closed:
@@ -280,25 +262,9 @@ class Server:
         held.push(changing)
 
     def _make(self, config: SessionConfig, *, made: bool = False) -> LiveSession:
-        store = self._stores(config) if self._stores is not None else None
-        try:
-            throttle = self._throttle
-            session = LiveSession(
-                config,
-                Role.ACCEPTOR,
-                hooks=self._hooks,
-                store=store,
-                wire_log=self._wire_log,
-                throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
-                latency=self._latency,
-                cancelling=self._cancelling(config),
-            )
-            with self._lock:
-                self._registry.put(session, made=made)
-        except BaseException:
-            if store is not None:
-                store.close()
-            raise
+        session = self._made(config, self._stores(config) if self._stores is not None else None)
+        with self._lock:
+            self._registry.put(session, made=made)
         return session
 
     def _end(self, session: LiveSession, text: str, timeout: float | None) -> None:
@@ -322,10 +288,12 @@ class Server:
         try:
             session = self._decide(door, attempt)
         except (FixfastError, OSError) as error:
-            what = f"{attempt.session_id}: no session for a logon from {door.address}: {error}"
-            doors.note("logons that could not be dealt with", what)
+            text = "%s: no session for a logon from %s: %s"
+            doors.note("logons that could not be dealt with", text, attempt.session_id, door.address, error)
         except Exception:  # the program's: what makes its stores
-            _log.exception("%s: no session for a logon from %s", attempt.session_id, door.address)
+            args = attempt.session_id, door.address
+            if doors.note("logons that could not be dealt with", "%s: no session for a logon from %s", *args):
+                _log.exception("%s: no session", attempt.session_id, extra=about("failed", attempt.session_id))
         finally:
             if session is None:
                 door.sock.close()
@@ -353,63 +321,47 @@ class Server:
             if busy:
                 self._second(door, identity)  # L04
                 return None
-            verdict = self._verdict(door, attempt, known.config if known is not None else None)
+            verdict = self._asked(door, attempt, known)
+            if isinstance(verdict, LogonRequest):
+                verdict = self._ask(verdict)
             if door.shut or self._closed:
                 return None
             if isinstance(verdict, Refuse):
-                self._doors.note("logons refused", f"{identity}: logon from {door.address} refused", door)
+                self._refused(door, identity)
                 if not verdict.silent:
                     _say(door.sock, refusal(attempt, verdict))
                 return None
             session = registry.find(identity)
             if session is None and known is None:
-                if registry.made >= self._limits.sessions:
-                    what = f"{identity}: no session for a logon from {door.address}: limits.sessions is reached"
-                    self._doors.note("logons beyond limits.sessions", what)
+                if not self._room(door, identity):
                     return None
-                session = self._open(_checked(verdict.config), made=True)
+                session = self._open(verdict.config, made=True)
             # Meanwhile the program may have removed it, or put another in its place.
             if session is None or session is not registry.find(identity) or door.shut:
                 self._second(door, identity)
                 return None
             session.prepare()
             door.taken = True
+            make: Callable[..., Line] = Line
+            if self._governor is not None:
+                make = partial(self._governor.making(GovernedLine, session), hurry=session.waker.wake)
+            answer: dict[str, Any] = {"text": verdict.text, "status": verdict.status}
             try:
-                session.attach(door.sock, first=attempt.data, text=verdict.text, status=verdict.status, kept=True)
+                session.attach(door.sock, first=attempt.data, peer=door.address, make=make, kept=True, **answer)
             except ConcurrencyError:
                 self._second(door, identity)
                 return None
             return session
 
-    def _second(self, door: Door, identity: SessionID) -> None:
-        what = f"{identity}: a second connection, from {door.address}, was dropped"
-        self._doors.note("second connections dropped", what)
-
-    def _verdict(self, door: Door, attempt: LogonAttempt, config: SessionConfig | None) -> Accept | Refuse:
-        if not self._doors.may_be(door, attempt.session_id.target_comp_id):
-            return Refuse(silent=True)  # a name proves nothing: C4, C5
-        if self._hooks.authenticate is None:
-            return Accept(config) if config is not None else Refuse(silent=True)
-        request = LogonRequest.of(attempt, config, door.address, door.certificate)
+    def _ask(self, request: LogonRequest) -> Accept | Refuse:
+        """Have the application decide."""
+        assert self._hooks.authenticate is not None
         try:
             verdict = self._hooks.authenticate(request)
         except Exception as error:
             self._failed("raised", error)
             return Refuse(silent=True)
         return judged(verdict, request, self._failed)
-
-    def _failed(self, what: str, error: BaseException | None) -> None:
-        self._doors.note("answers of application.authenticate that are none", f"application.authenticate {what}")
-        if error is not None:
-            self._hooks.failed("authenticate", error)
-
-
-def _checked(config: SessionConfig) -> SessionConfig:
-    if not isinstance(config, SessionConfig):
-        raise ConfigError("config", type(config).__name__, "a SessionConfig")
-    if isinstance(config.dictionary, str):
-        return replace(config, dictionary=load_dictionary(config.dictionary))
-    return config
 
 
 def _say(sock: socket.socket, data: bytes) -> None:

@@ -6,18 +6,17 @@ import logging
 import selectors
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from threading import Event, RLock
 from typing import Any
 
 from fixfast import clock
-from fixfast.engine.allow import Allow
-from fixfast.engine.crowd import Crowd, Guest, ip_of
 from fixfast.engine.limits import Limits
-from fixfast.engine.listening import address_text
-from fixfast.engine.quiet import Line, Quiet
+from fixfast.engine.strangers import Stranger, Strangers
 from fixfast.session.gate import LogonAttempt, LogonGate
 from fixfast.transport.blocking import Waker
+from fixfast.transport.proxy_protocol import ProxyHeader
 
 __all__ = ["Door", "Doors"]
 
@@ -28,31 +27,29 @@ _SECOND = 1_000_000_000
 _EXHAUSTED = _SECOND
 
 
-class Door:
+class Door(Stranger):
     """One stranger's connection.
 
     Attributes:
         sock: non-blocking; a TLS socket once there is TLS.
+        header: what a proxy says first, while it is read.
+        gate: from the moment that a Logon may come.
         shut: it was closed: too slow, or the server is closing. A decision that is under way comes to nothing.
         deciding: a thread decides on its Logon.
         taken: it did: the socket is a session's.
     """
 
-    __slots__ = ("address", "deadline", "deciding", "gate", "guest", "heard", "host", "shut", "sock", "taken")
+    __slots__ = ("deadline", "deciding", "gate", "header", "heard", "shut", "sock", "taken")
 
     def __init__(self, sock: socket.socket, name: object) -> None:
+        super().__init__()
         self.sock = sock
-        self.host = str(name[0]) if isinstance(name, tuple) else ""
-        self.address = address_text(name) if isinstance(name, tuple) else "unix"
-        self.guest: Guest | None = None
-        self.gate: LogonGate | None = None  # from the moment that a Logon may come
-        self.deadline = 0  # mono_ns, of the handshake and of the decision
+        self.descriptor = sock.fileno()
+        self.is_from(name)
+        self.header: ProxyHeader | None = None
+        self.gate: LogonGate | None = None
+        self.deadline = 0  # mono_ns, of the header, of the handshake and of the decision
         self.deciding = self.taken = self.shut = self.heard = False
-
-    @property
-    def certificate(self) -> Mapping[str, Any] | None:
-        """The peer's TLS certificate, None without one."""
-        return (self.sock.getpeercert() or None) if isinstance(self.sock, ssl.SSLSocket) else None
 
     def due(self) -> int:
         """Return the mono_ns at which the stranger has taken too long."""
@@ -60,81 +57,58 @@ class Door:
         return gate_due if gate_due is not None else self.deadline
 
 
-class Doors:
-    """The strangers of one acceptor, and the sockets they come through. One thread runs it; see each method.
+class Doors(Strangers[Door]):
+    """The strangers of one acceptor, and the sockets they come through. One thread runs it.
+
+    What is counted and noted may be called from any thread, the rest is the server's thread's.
 
     Args:
         limits: see Limits.
         decide: called with a door and the Logon that came through it; it starts a thread, which calls leave().
-        tls: the context of the server, None for plain TCP.
-        allow: who may connect, and log on as whom; None: everybody.
-        certified: tells whether the owner of a certificate may have a CompID (TlsConfig.may_log_on); None: everybody.
+        options: as for Strangers.
+
+    Attributes:
+        listening: the sockets that strangers come through; empty once nobody is let in any more.
     """
 
-    def __init__(
-        self,
-        limits: Limits,
-        decide: Callable[[Door, LogonAttempt], None],
-        *,
-        tls: ssl.SSLContext | None,
-        allow: Allow | None,
-        certified: Callable[[Mapping[str, Any] | None, str], bool] | None = None,
-    ) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, decide: Callable[[Door, LogonAttempt], None], **options: Any) -> None:
+        super().__init__(limits, guard=RLock(), **options)
         self._decide = decide
-        self._tls = tls
-        self._allow = allow
-        self._certified = certified
-        self.crowd = Crowd(limits)
-        self._quiet = Quiet()
         self._selector = selectors.DefaultSelector()
         self._waker = Waker()
         self._selector.register(self._waker, selectors.EVENT_READ)
-        self._listening: list[socket.socket] = []
+        self.listening: list[socket.socket] = []
         self._blocked_until = 0  # nobody is accepted until then
-        self._scratch = bytearray(limits.logon_bytes)
-        self._doors: set[Door] = set()
-        self._left: list[tuple[Door, bool]] = []  # by other threads; bool: it is a session's now
-        self._gone: list[Guest] = []
-        self._notes: list[tuple[str, str, Door | None]] = []
+        self._deaf = Event()  # it listens no more
         self._closing = False
-
-    def may_be(self, door: Door, comp_id: str) -> bool:
-        """Say whether a peer may call itself this, coming from where it comes, with the certificate it has (C4)."""
-        if self._certified is not None and not self._certified(door.certificate, comp_id):
-            return False
-        return self._allow is None or not door.host or self._allow.log_on(door.host, comp_id)
 
     # --- from any thread -----------------------------------------------------------------------------------
 
-    def leave(self, door: Door, *, logged_on: bool = False) -> None:
-        """Know that a decision was made: the connection is a session's now, or to be forgotten."""
-        self._left.append((door, logged_on))
-        self._waker.wake()
+    def drain(self, *, runs: bool) -> bool:
+        """Stop listening, and wait until that is so. Who is in may go on. Return whether it did listen.
 
-    def gone(self, guest: Guest) -> None:
-        """Know that the connection of a session has ended."""
-        self._gone.append(guest)
-        self._waker.wake()
-
-    def note(self, kind: str, text: str, failed: Door | None = None) -> None:
-        """Write a line about a stranger, or count it.
-
-        Args: kind: one of a few fixed texts. failed: whose own doing it was, for the count of failed logons.
+        Args: runs: a thread is in run().
         """
-        self._notes.append((kind, text, failed))
+        self.shut()
+        listened = bool(self.listening)
         self._waker.wake()
+        if runs:
+            self._deaf.wait()
+        return listened
 
     def close(self) -> None:
         """Have run() end: nobody is let in any more, and everybody shown out."""
         self._closing = True
         self._waker.wake()
 
+    def _kept_back(self) -> None:
+        self._waker.wake()  # there is a new deadline
+
     # --- the server's thread -------------------------------------------------------------------------------
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Take the sockets to listen on, which are not blocking. Before run()."""
-        self._listening = list(sockets)
+        self.listening = list(sockets)
         for sock in sockets:
             self._selector.register(sock, selectors.EVENT_READ)
 
@@ -145,15 +119,14 @@ class Doors:
                 self._pass()
             except Exception:
                 _log.exception("an acceptor goes on")
-        for door in list(self._doors):
-            self._shut(door)
-        self._settle()
-        self._write(self._quiet.flush(clock.now().mono_ns))
+        self._stop_listening()
+        for door in list(self.doors):
+            self._close(door)
 
     def release(self) -> None:
         """Close what is left. After run(), and when no decision is under way any more."""
-        for sock in self._listening:
-            sock.close()
+        self._stop_listening()
+        self.flush()
         self._selector.close()
         self._waker.close()
 
@@ -168,11 +141,20 @@ class Doors:
             else:
                 assert isinstance(key.fileobj, socket.socket)
                 self._accept(key.fileobj)
-        self._settle()
+        if self._shut:
+            self._stop_listening()
         self._on_time(clock.now().mono_ns)
 
+    def _stop_listening(self) -> None:
+        for sock in self.listening:
+            with suppress(KeyError):  # while nobody is accepted it is not there
+                self._selector.unregister(sock)
+            sock.close()
+        self.listening, self._blocked_until = [], 0
+        self._deaf.set()
+
     def _patience(self) -> float | None:
-        dues = [door.due() for door in self._doors if not (door.shut or door.taken)]
+        dues = [door.due() for door in list(self.doors) if not (door.shut or door.taken)]
         if self._quiet.due is not None:
             dues.append(self._quiet.due)
         if self._blocked_until:
@@ -185,70 +167,97 @@ class Doors:
         except (BlockingIOError, InterruptedError, ConnectionError):
             return
         except OSError as error:
-            self._note("connections not accepted", f"no connection can be accepted: {error}")
+            self.note("connections not accepted", "no connection can be accepted: %s", error)
             self._block(clock.now().mono_ns + _EXHAUSTED)
             return
         door = Door(sock, name)
-        why = self._why_not(door)
-        if why:
-            self._note(why, f"connection from {door.address} closed at once: {why}")
+        if not self.admit(door):
             sock.close()
             return
-        self._doors.add(door)
+        try:
+            sock.setblocking(False)
+            if self.through_proxy(door):
+                door.header = ProxyHeader()
+                self._limit(door)
+                self._selector.register(sock, selectors.EVENT_READ, door)
+            else:
+                self._begin(door)
+        except (OSError, ValueError):
+            self._close(door)
+
+    def _limit(self, door: Door) -> None:
+        door.deadline = clock.now().mono_ns + int(self.limits.handshake_timeout * _SECOND)
+
+    def _begin(self, door: Door) -> None:
+        """Wait for a handshake where there is TLS, else for a Logon."""
+        if self.tls is None:
+            self._open(door)
+        else:
+            self._limit(door)
+            door.sock = self.tls.wrap_socket(door.sock, server_side=True, do_handshake_on_connect=False)
+        self._selector.register(door.sock, selectors.EVENT_READ, door)
+
+    def _read_header(self, door: Door, header: ProxyHeader) -> None:
+        """Read what a proxy says first, and not a byte beyond: what follows is for TLS."""
+        while header.wanted:
+            try:
+                data = door.sock.recv(header.wanted)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._close(door)
+                return
+            door.heard = True
+            header.feed(data)
+        if header.error:
+            self._turn_away(door, header.error)
+            return
+        door.header = None
+        door.is_for(header.source)
+        if not self.identify(door):
+            self._close(door)
+            return
+        self._selector.unregister(door.sock)
         try:
             self._begin(door)
         except (OSError, ValueError):
-            self._shut(door)
-
-    def _why_not(self, door: Door) -> str:
-        if self._closing:
-            return "closing"
-        # Who may reach a Unix socket is for the permissions of its file to say.
-        if self._allow is not None and door.host and not self._allow.connect(door.host):
-            return "not on the allow-list"
-        guest = self.crowd.admit(ip_of(door.host), clock.now().mono_ns)
-        if isinstance(guest, str):
-            return guest
-        door.guest = guest
-        return ""
-
-    def _begin(self, door: Door) -> None:
-        door.sock.setblocking(False)
-        if self._tls is None:
-            self._open(door)
-        else:
-            door.deadline = clock.now().mono_ns + int(self._limits.handshake_timeout * _SECOND)
-            door.sock = self._tls.wrap_socket(door.sock, server_side=True, do_handshake_on_connect=False)
-        self._selector.register(door.sock, selectors.EVENT_READ, door)
+            self._close(door)
 
     def _open(self, door: Door) -> None:
         """From here on, a Logon may come."""
-        limits = self._limits
+        limits = self.limits
+        if isinstance(door.sock, ssl.SSLSocket):
+            door.certificate = door.sock.getpeercert() or None
         door.gate = LogonGate(max_bytes=limits.logon_bytes, timeout=limits.logon_timeout)
         door.gate.poll(clock.now())
 
     def _serve(self, door: Door) -> None:
         if door.shut or door.deciding:
             return
+        if door.header is not None:
+            self._read_header(door, door.header)
+            return
         if door.gate is None and not self._shake_hands(door):
             return
         assert door.gate is not None
         while True:
             try:
-                n = door.sock.recv_into(self._scratch)
+                n = door.sock.recv_into(self.scratch)
             except (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError:
                 n = 0
             if n == 0:  # nobody who wants a session hangs up
-                self._shut(door)
+                self._close(door)
                 return
             door.heard = True
-            attempt = door.gate.receive_data(bytes(memoryview(self._scratch)[:n]), clock.now())
+            attempt = door.gate.receive_data(bytes(memoryview(self.scratch)[:n]), clock.now())
             if attempt is not None:
                 self._selector.unregister(door.sock)  # what follows waits in the kernel
                 door.deciding = True
-                door.deadline = clock.now().mono_ns + int(self._limits.authenticate_timeout * _SECOND)
+                door.deadline = clock.now().mono_ns + int(self.limits.authenticate_timeout * _SECOND)
                 self._decide(door, attempt)
                 return
             if door.gate.close_requested:
@@ -269,21 +278,22 @@ class Doors:
             # A port scan or a health check ends here, too: who did not say anything that is wrong has not failed.
             if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
                 why = error.reason or type(error).__name__
-                self._failed(
-                    door, "no TLS handshake", f"connection from {door.address} closed: no TLS handshake ({why})"
-                )
-            self._shut(door)
+                text = "connection from %s closed: no TLS handshake (%s)"
+                self.failed(door, "no TLS handshake", text, door.address, why)
+            self._close(door)
             return False
         self._selector.modify(door.sock, selectors.EVENT_READ, door)
         self._open(door)
         return True
 
     def _on_time(self, now: int) -> None:
-        for door in [door for door in self._doors if not (door.shut or door.taken) and door.due() <= now]:
+        for door in [door for door in list(self.doors) if not (door.shut or door.taken) and door.due() <= now]:
             if door.deciding:
-                text = f"application.authenticate took longer than {self._limits.authenticate_timeout:g} s"
-                self._note("answers of application.authenticate that are none", text)
-                self._shut(door)
+                text, limit = "application.authenticate took longer than %s s", self.limits.authenticate_timeout
+                self.note("answers of application.authenticate that are none", text, f"{limit:g}")
+                self._close(door)
+            elif door.header is not None:
+                self._turn_away(door, "no PROXY header in time")
             elif door.gate is None:
                 self._turn_away(door, "no TLS handshake in time")
             else:
@@ -293,11 +303,11 @@ class Doors:
         if self._blocked_until and now >= self._blocked_until:
             self._block(0)
         if self._quiet.due is not None and now >= self._quiet.due:
-            self._write(self._quiet.flush(now))
+            self.flush()
 
     def _block(self, until: int) -> None:
         """Accept nobody until then; 0: from now on again."""
-        for sock in self._listening:
+        for sock in self.listening:
             if until and not self._blocked_until:
                 self._selector.unregister(sock)
             elif not until:
@@ -307,10 +317,10 @@ class Doors:
     def _turn_away(self, door: Door, why: str) -> None:
         """Close, by the peer's doing. Who did not send a byte has done nothing."""
         if door.heard:
-            self._failed(door, why, f"connection from {door.address} closed: {why}")
-        self._shut(door)
+            self.failed(door, why)
+        self._close(door)
 
-    def _shut(self, door: Door) -> None:
+    def _close(self, door: Door) -> None:
         """Close a door. One that is being decided on counts until the decision is made, which then comes to nothing."""
         if door.shut or door.taken:
             return
@@ -322,44 +332,4 @@ class Doors:
         with suppress(KeyError, ValueError):
             self._selector.unregister(door.sock)
         door.sock.close()
-        self._forget(door, logged_on=False)
-
-    def _forget(self, door: Door, *, logged_on: bool) -> None:
-        if door in self._doors:
-            self._doors.discard(door)
-            assert door.guest is not None
-            if logged_on:
-                self.crowd.logged_on(door.guest)
-            else:
-                self.crowd.leave(door.guest)
-
-    def _settle(self) -> None:
-        """Take what other threads said."""
-        notes, self._notes = self._notes, []
-        for kind, text, failed in notes:
-            if failed is not None:
-                self._failed(failed, kind, text)
-            else:
-                self._note(kind, text)
-        left, self._left = self._left, []
-        for door, logged_on in left:
-            self._forget(door, logged_on=logged_on)
-        gone, self._gone = self._gone, []
-        for guest in gone:
-            self.crowd.leave(guest)
-
-    def _failed(self, door: Door, kind: str, text: str) -> None:
-        self._note(kind, text)
-        if door.guest is not None:
-            pause = self.crowd.failed(door.guest, clock.now().mono_ns)
-            if pause:
-                self._note(
-                    "addresses barred", f"connections from {door.host} are refused for {pause:g} s: failed logons"
-                )
-
-    def _note(self, kind: str, text: str) -> None:
-        self._write(self._quiet.note(kind, text, clock.now().mono_ns))
-
-    def _write(self, line: Line | None) -> None:
-        if line is not None:
-            _log.warning(line.text, *line.args)
+        self.leave(door)

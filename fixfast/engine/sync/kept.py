@@ -99,6 +99,8 @@ class Kept(Shared):
         text: str = "",
         status: int | None = None,
         kept: bool = False,
+        peer: str = "",
+        make: Callable[..., Line] = Line,
     ) -> None:
         """Begin on a new connection.
 
@@ -107,6 +109,8 @@ class Kept(Shared):
             first: what was read from it already.
             text, status: Text(58) and SessionStatus(1409) of our Logon, where that is the answer to the peer's.
             kept: this thread will call look_after(): finish() waits for it.
+            peer: the peer's address, where the socket does not know it.
+            make: makes the line.
 
         Raises: ConcurrencyError: there is a connection, or the session is to end; the socket is the caller's still.
         """
@@ -121,9 +125,10 @@ class Kept(Shared):
             self._session.poll(clock.now())  # D07: a new window's epoch begins before there is a connection
             self._session.answer_with([(58, text)] if text else [], status=status)
             tap = self._witness.tap(config.max_message_size)
-            line = Line(
+            line = make(
                 self._session, sock, first=first, tap=tap, slow_after=config.slow_consumer_timeout, patient=True
             )
+            line.peer = peer
             self._line = line
             self._turning = get_ident()
             try:
@@ -253,13 +258,14 @@ class Kept(Shared):
                 self._line.abort(reason)
                 self.turn()
 
-    def say_goodbye(self) -> None:
+    def say_goodbye(self, text: str = "") -> None:
         """Send a Logout and do not wait for the answer: what can be done for the peer when the program fails."""
         with self._lock:
             if self._session.state.active and self._line is not None:
-                self._session.logout("", clock.now())
+                self._goodbye = text
+                self._session.logout(text, clock.now())
                 self.turn()
-        if self._unsafe:
+        if self._unsafe and self._turning != get_ident():
             self.mind_store()
 
     def give_up(self, error: BaseException | None) -> None:

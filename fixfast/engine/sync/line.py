@@ -91,6 +91,7 @@ class Line:
         leaving: the session is over; what was sent last is still being delivered.
         over: why the connection is gone, and the session knows; "" while it is there. release() closes the socket.
         tap: sees all bytes, None: nothing does.
+        peer: the peer's address, where a proxy told it; "": the socket's.
         paused: receive() reads nothing: the program is behind.
         users: threads that wait for the socket; kept by the owner, who must not release() while there are some.
             A set, because an interrupted thread may say twice that it goes.
@@ -112,6 +113,7 @@ class Line:
         "over",
         "patient",
         "paused",
+        "peer",
         "recv",
         "sock",
         "tap",
@@ -136,7 +138,7 @@ class Line:
         self.sock = sock
         self.unsent = self.leaving = self.paused = self.awaited = False
         self.users: set[int] = set()
-        self.over = ""
+        self.over = self.peer = ""
         self._session = session
         self._first = first
         self.tap = tap
@@ -340,6 +342,8 @@ class Line:
     @property
     def peername(self) -> str:
         """The peer's address as text, for logs."""
+        if self.peer:
+            return self.peer
         try:
             name = self.sock.getpeername()
         except OSError:

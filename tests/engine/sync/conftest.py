@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import os
 import threading
 from collections.abc import Iterator
 
@@ -13,9 +14,20 @@ import pytest
 HANGS = 60.0
 
 
+@pytest.fixture(scope="session")
+def terminal(pytestconfig: pytest.Config) -> Iterator[int]:
+    """Return a file descriptor of the real stderr: what a process writes in its last moment is not captured."""
+    capturing = pytestconfig.pluginmanager.getplugin("capturemanager")
+    assert capturing is not None
+    with capturing.global_and_fixture_disabled():
+        fd = os.dup(2)
+    yield fd
+    os.close(fd)
+
+
 @pytest.fixture(autouse=True)
-def watched() -> Iterator[None]:
-    faulthandler.dump_traceback_later(HANGS, exit=True)
+def watched(terminal: int) -> Iterator[None]:
+    faulthandler.dump_traceback_later(HANGS, exit=True, file=terminal)
     before = set(threading.enumerate())
     yield
     faulthandler.cancel_dump_traceback_later()

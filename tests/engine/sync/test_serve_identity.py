@@ -43,8 +43,3 @@ def test_sc4_a_comp_id_is_bound_to_addresses() -> None:
         with ff.sync.connect(us(), to(server.port, EAGER)) as session:
             assert session.active
         assert refused(us(sender="OTHER"), to(server.port, EAGER)) == "peer_closed"
-
-
-def test_a_limit_that_only_asyncio_has_is_refused() -> None:
-    with pytest.raises(ff.ConfigError, match="inbound"):
-        ff.sync.serve(None, limits=ff.Limits(inbound=ff.RateLimit(5, kind="bucket")))
