@@ -16,7 +16,7 @@ class BookOrder:
     """An order. Made by the gateway, changed by the book alone from then on.
 
     Args:
-        order_id: Unique among the open orders of the book.
+        order_id: Unique among the open orders of the book (better for ever: a bust names orders that are gone).
         owner: Whose it is: self-trade prevention compares this.
         account: The account; the book does not look at it.
         side: +1 buy, -1 sell.

@@ -71,9 +71,10 @@ def _bad_extras(order: BookOrder, now_ns: int) -> Refusal | None:
     at_once = order.tif in (_IOC, _FOK)
     if order.display is not None and at_once:
         return Refusal.BAD_DISPLAY
-    if order.post_only and (at_once or order.price is None or order.min_qty is not None):
+    for_auction = order.tif in (_OPENING, _CLOSE)
+    if order.post_only and (at_once or for_auction or order.price is None or order.min_qty is not None):
         return Refusal.BAD_POST_ONLY
-    if order.min_qty is not None and not 0 < order.min_qty <= order.qty:
+    if order.min_qty is not None and (for_auction or not 0 < order.min_qty <= order.qty):
         return Refusal.BAD_MIN_QTY
     if (order.expire_ns is not None) != (order.tif == _GTD):
         return Refusal.BAD_EXPIRE
