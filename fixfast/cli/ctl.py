@@ -85,6 +85,9 @@ def _table(result: list[dict[str, Any]]) -> str:
             lines.append(f"! {one['session']}: the peer says that our MsgSeqNum is too low: set-seq or reset it")
         if one["error"]:
             lines.append(f"! {one['session']}: {one['error']}")
+        elif one.get("connecting") and not one["active"]:
+            why = f", the last time it was: {one['logon_error']}" if one["logon_error"] else ""
+            lines.append(f"? {one['session']}: it tries to log on{why}")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

@@ -72,6 +72,8 @@ def status_of(session: Session, *, secret: bool = False) -> dict[str, Any]:
         "session": label(session.id, secret=secret),
         "state": session.state.value,
         "active": session.active,
+        "connecting": session.connecting,
+        "logon_error": str(session.logon_error or ""),
         "peer": session.peer,
         "connections": session.connections,
         "next_in": session.next_in,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
@@ -26,8 +26,10 @@ _log = logging.getLogger("fixfast.engine")
 _Live = TypeVar("_Live", bound=Telling)
 
 
-class Initiating:
+class Initiating(Generic[_Live]):
     """What connect() returns, less what runs. Args: as for connect(). plain: no callback may be async."""
+
+    _live: _Live | None
 
     def __init__(
         self,
@@ -52,6 +54,12 @@ class Initiating:
         self._wire_log = wire_log
         self._throttle = throttle
         self._latency = latency
+        self._live = None
+
+    @property
+    def sessions(self) -> tuple[_Live, ...]:
+        """The session, from the moment that it tries to log on; before, nothing."""
+        return () if self._live is None else (self._live,)
 
     def _made(self, kind: type[_Live], config: SessionConfig) -> _Live:
         """Return the session. Args: kind: the front end's LiveSession. config: its dictionary is loaded."""
@@ -69,6 +77,7 @@ class Initiating:
         if failure is not None and failure.error.reason != "schedule":
             extra = about("no_logon", live.id, reason=failure.error.reason)
             _log.warning("%s: %s", live.id, failure.error, extra=extra)
+            live.logon_error = failure.error
         attempts.ended(
             clock.now(),
             failure,

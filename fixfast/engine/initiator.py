@@ -68,7 +68,7 @@ def connect(
     return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
-class Initiator(Initiating):
+class Initiator(Initiating[LiveSession]):
     """What connect() returns. One task makes and remakes the connection while the session lives."""
 
     def __init__(
@@ -92,7 +92,6 @@ class Initiator(Initiating):
             latency=latency,
         )
         self._dialer = Dialer(**connection.route())
-        self._live: LiveSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._alerting = False  # on_give_up was called
 

@@ -17,7 +17,7 @@ from fixfast.engine.sending import Sending
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import session_for
 from fixfast.engine.witness import Witness
-from fixfast.errors import ConfigError, StoreError
+from fixfast.errors import ConfigError, LogonFailed, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, LogonRefused, SequenceReset
 from fixfast.session.reject import REJECTS
@@ -71,6 +71,7 @@ class Telling(Sending):
         self.connections = 0
         self.error: BaseException | None = None
         self.store_error: BaseException | None = None
+        self.logon_error: LogonFailed | None = None
         self._hooks = hooks
         self._store: Store = store if store is not None else MemoryStore()
         # B5.5: what a callback has dealt with does not come again after a kill -9. PERF: a store that does not outlive
@@ -91,6 +92,11 @@ class Telling(Sending):
     def connected(self) -> bool:
         """There is a connection, logged on or not."""
         raise NotImplementedError
+
+    @property
+    def connecting(self) -> bool:
+        """An initiator that is not logged on, and will try to be: `logon_error` says why the last attempt failed."""
+        return self._session.role is Role.INITIATOR and not self._logged_on and self.error is None
 
     @property
     def held_back(self) -> bool:
@@ -140,6 +146,7 @@ class Telling(Sending):
         self._witness.event(event)
         if isinstance(event, LoggedOn):
             self._logged_on = True
+            self.logon_error = None
             self.connections += 1
             self._wake()
             if self._delivery.full:

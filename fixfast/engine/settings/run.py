@@ -1,30 +1,21 @@
-"""Running what a configuration file says: its stores and logs opened, given to connect() and serve(), closed."""
+"""Running what a configuration file says with asyncio: its stores and logs opened, given to connect() and serve()."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 
-from fixfast.dictionary.load import load_dictionary
 from fixfast.engine.acceptor import Server, serve
-from fixfast.engine.cancelling import CancelOnDisconnect
-from fixfast.engine.initiator import connect
+from fixfast.engine.initiator import Initiator, connect
 from fixfast.engine.live import LiveSession
-from fixfast.engine.observing.wirelog import WireLog, WireTap
-from fixfast.engine.settings.session import ListenConfig, LogConfig, SessionSettings
-from fixfast.engine.settings.store_choice import SqliteChoice
+from fixfast.engine.settings.running import Accepted, connection_of, initiator_options
+from fixfast.engine.settings.session import SessionSettings
 from fixfast.engine.settings.watch import Watch
-from fixfast.errors import ConfigError
-from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
-from fixfast.store.sqlite import SqliteStore
-from fixfast.store.sqlitedb import SqliteDatabase
-from fixfast.types import Buffer, SessionID
+from fixfast.types import SessionID
 
 __all__ = ["Connection", "Servers"]
 
@@ -33,23 +24,22 @@ class Connection:
     """What Settings.connect() returns: an async context manager, for one use."""
 
     def __init__(self, chosen: SessionSettings, application: object | None, watch: Watch) -> None:
-        if chosen.connection is None:
-            raise ConfigError("session", chosen.name, "an initiator; this one is an acceptor: serve() waits for it")
+        self._connection = connection_of(chosen)
         self._chosen = chosen
-        self._connection = chosen.connection
         self._application = application
         self._watch = watch
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> LiveSession:
         chosen = self._chosen
+        opened: list[Initiator] = []
         async with AsyncExitStack() as stack:
-            log = stack.enter_context(chosen.log.open()) if chosen.log is not None else None
+            options = initiator_options(chosen, stack.enter_context(ExitStack()))
+            # First: a person may want to know what it waits for, and why its first attempts fail.
+            await stack.enter_async_context(self._watch.over(lambda: [one for each in opened for one in each.sessions]))
             store = await _opened(chosen)
-            options = {"wire_log": log, "throttle": chosen.throttle, "latency": chosen.latency}
-            opened = connect(chosen.config, self._connection, self._application, store, **options)  # type: ignore[arg-type]
-            live = await stack.enter_async_context(opened)  # closes the store, whatever happens
-            await stack.enter_async_context(self._watch.over(lambda: (live,)))
+            opened.append(connect(chosen.config, self._connection, self._application, store, **options))
+            live = await stack.enter_async_context(opened[0])  # closes the store, whatever happens
             self._stack = stack.pop_all()
         return live
 
@@ -85,14 +75,10 @@ class Servers:
     """
 
     def __init__(self, chosen: Iterable[SessionSettings], application: object | None, watch: Watch) -> None:
-        self._chosen = list(chosen)
-        if not self._chosen:
-            raise ConfigError("role", "initiator", "acceptor, of at least one session")
+        self._accepted = Accepted(chosen)
         self._application = application
         self._watch = watch
         self._stack = AsyncExitStack()
-        self._databases = _Databases()
-        self._places = _places(self._chosen)
         self.servers: tuple[Server, ...] = ()
         self.sessions: Mapping[SessionID, LiveSession] = {}
 
@@ -102,26 +88,11 @@ class Servers:
         return self.servers[0].port
 
     async def __aenter__(self) -> Servers:
-        chosen = await asyncio.to_thread(_with_dictionaries, self._chosen)
+        await asyncio.to_thread(self._accepted.load)
         async with AsyncExitStack() as stack:
-            stack.callback(self._databases.close)
-            choices = dict.fromkeys(one.log for one in chosen if one.log is not None)
-            logs = {choice: stack.enter_context(choice.open()) for choice in choices}
             servers = []
-            for place in self._places:
-                here = _Chosen([one for one in chosen if one.listen == place])
-                opened = serve(
-                    self._application,
-                    [one.config for one in here.all if not one.is_template],
-                    templates=[one.config for one in here.all if one.is_template],
-                    stores=lambda config, here=here: self._databases.store(here.of(config.session_id), config),  # type: ignore[misc]
-                    wire_log=_SessionLogs(here, logs) if logs else None,
-                    throttle=lambda config, here=here: here.of(config.session_id).throttle,  # type: ignore[misc]
-                    latency=any(one.latency for one in here.all),
-                    cancel_on_disconnect=here.cancelling(),
-                    **{field.name: getattr(place, field.name) for field in fields(place)},
-                )
-                servers.append(await stack.enter_async_context(opened))
+            for options in self._accepted.servers(stack.enter_context(ExitStack())):
+                servers.append(await stack.enter_async_context(serve(self._application, **options)))
             self.servers = tuple(servers)
             self.sessions = ChainMap(*(server.sessions for server in servers))  # type: ignore[arg-type]
             await stack.enter_async_context(self._watch.over(lambda: list(self.sessions.values())))
@@ -132,106 +103,3 @@ class Servers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
-
-
-class _Chosen:
-    """The sessions of a file that are waited for at one address. `all`: in the order of the file, one at least."""
-
-    def __init__(self, chosen: list[SessionSettings]) -> None:
-        self.all = chosen
-        self._by_id = {one.session_id: one for one in chosen}
-
-    def of(self, identity: SessionID) -> SessionSettings:
-        """Return what holds for a session: its own settings, its template's, or, where authenticate() gave it, those of
-        the first session."""
-        found = self._by_id.get(identity)
-        return found or next((one for one in self.all if one.is_template and one.fits(identity)), self.all[0])
-
-    def cancelling(self) -> Callable[[SessionConfig], CancelOnDisconnect] | None:
-        """Return what serve() takes: None where no session says anything, so that the application's hook decides."""
-        if all(one.cancel_on_disconnect is None for one in self.all):
-            return None
-        return lambda config: self.of(config.session_id).cancel_on_disconnect or CancelOnDisconnect()
-
-
-class _Databases:
-    """The SQLite databases that sessions share. Stores are opened in several threads at once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: dict[SqliteChoice, SqliteDatabase] = {}
-
-    def store(self, chosen: SessionSettings, config: SessionConfig) -> Store:
-        """Open the store of a session."""
-        choice = chosen.stored
-        if not isinstance(choice, SqliteChoice):
-            return choice.open(config.session_id)
-        with self._lock:
-            if choice not in self._open:
-                self._open[choice] = choice.database()
-        return SqliteStore(self._open[choice], session_id=config.session_id)
-
-    def close(self) -> None:
-        """Close them all."""
-        while self._open:
-            self._open.popitem()[1].close()
-
-
-def _places(chosen: Iterable[SessionSettings]) -> list[ListenConfig]:
-    """Return the addresses to listen on. Raises: ConfigError: two sessions say different things of one."""
-    found: dict[object, tuple[ListenConfig, str]] = {}
-    for one in chosen:
-        assert one.listen is not None
-        address = (one.listen.hosts, one.listen.port, one.listen.path)
-        place, first = found.setdefault(address, (one.listen, one.name))
-        if place != one.listen:
-            raise ConfigError("listen", one.name, f"the same as for {first}, which listens on the same address")
-    return [place for place, _ in found.values()]
-
-
-def _with_dictionaries(chosen: list[SessionSettings]) -> list[SessionSettings]:
-    """Return the settings with the dictionaries that they name: one that many name is read once."""
-    names = {one.config.dictionary for one in chosen if isinstance(one.config.dictionary, str)}
-    loaded = {name: load_dictionary(name) for name in sorted(names)}
-    return [
-        replace(one, config=replace(one.config, dictionary=loaded[one.config.dictionary]))
-        if isinstance(one.config.dictionary, str)
-        else one
-        for one in chosen
-    ]
-
-
-class _SessionLogs(WireLog):
-    """The wire logs of the sessions of a server, each of which may have its own, or none. They are not its to close."""
-
-    def __init__(self, chosen: _Chosen, logs: Mapping[LogConfig, WireLog]) -> None:
-        self._chosen = chosen
-        self._logs = logs
-
-    def _of(self, session_id: SessionID) -> WireLog | None:
-        choice = self._chosen.of(session_id).log
-        return self._logs[choice] if choice is not None else None
-
-    def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
-        """Return the tap of one new connection."""
-        log = self._of(session_id)
-        return log.tap(session_id, max_message_size) if log is not None else _NoTap()
-
-    def note(self, session_id: SessionID, text: str) -> None:
-        """Write a note into the session's log, if it has one."""
-        log = self._of(session_id)
-        if log is not None:
-            log.note(session_id, text)
-
-
-class _NoTap(WireTap):
-    """Logs nothing."""
-
-    def __init__(self) -> None:
-        pass
-
-    def inbound(self, data: Buffer) -> None:
-        """Let the bytes pass."""
-
-    def outbound(self, data: Buffer) -> None:
-        """Let the bytes pass."""

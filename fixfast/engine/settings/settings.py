@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fixfast.engine.settings.keys import keys_of
 from fixfast.engine.settings.run import Connection, Servers
 from fixfast.engine.settings.session import SessionSettings
-from fixfast.engine.settings.watch import ControlConfig, MetricsConfig, Watch
+from fixfast.engine.settings.watch import ControlConfig, MetricsConfig, ThreadWatch, Watch
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role, SessionID
+
+if TYPE_CHECKING:
+    from fixfast.engine.settings.run_sync import SyncSettings
 
 __all__ = ["Settings"]
 
@@ -34,9 +37,11 @@ class Settings:
     control: ControlConfig | None = None
     metrics: MetricsConfig | None = None
     _watch: Watch = field(init=False, repr=False, compare=False)
+    _thread_watch: ThreadWatch = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_watch", Watch(self.control, self.metrics))
+        object.__setattr__(self, "_thread_watch", ThreadWatch(self.control, self.metrics))
         object.__setattr__(self, "sessions", MappingProxyType(dict(self.sessions)))
         seen: dict[tuple[Role, SessionID], str] = {}
         for name, one in self.sessions.items():
@@ -82,3 +87,13 @@ class Settings:
             serve() raises.
         """
         return Servers([one for one in self.sessions.values() if one.role is Role.ACCEPTOR], application, self._watch)
+
+    @property
+    def sync(self) -> SyncSettings:
+        """The same for threads: `settings.sync.connect(name, application)` and `settings.sync.serve(application)`.
+
+        They return context managers for `with`, of the sessions and servers of `fixfast.sync`.
+        """
+        from fixfast.engine.settings.run_sync import SyncSettings  # who has an event loop need not load it
+
+        return SyncSettings(self.sessions, self.__getitem__, self._thread_watch)

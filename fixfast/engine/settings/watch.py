@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields
+from threading import Lock
 from typing import Any, TypeAlias
 
 from fixfast.engine.control import control
-from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.metrics_server import serve_metrics
 from fixfast.engine.settings.keys import FilePath
+from fixfast.engine.telling import Telling
 from fixfast.errors import ConfigError
 
-__all__ = ["ControlConfig", "MetricsConfig", "Watch"]
+__all__ = ["ControlConfig", "MetricsConfig", "ThreadWatch", "Watch"]
 
-Sessions: TypeAlias = Callable[[], Iterable[LiveSession]]
+Sessions: TypeAlias = Callable[[], Iterable[Telling]]
 
 
 def _options(config: object) -> dict[str, Any]:
@@ -81,13 +82,24 @@ class MetricsConfig:
             raise ConfigError("max_sessions", self.max_sessions, "a whole number from 1")
 
 
-class Watch:
-    """Opens what is asked for with the first session that runs, and closes it with the last."""
+class _Watching:
+    """The sessions that run."""
 
     def __init__(self, control: ControlConfig | None, metrics: MetricsConfig | None) -> None:
         self._control = control
         self._metrics = metrics
         self._running: dict[object, Sessions] = {}
+
+    def sessions(self) -> list[Telling]:
+        """Return those that run."""
+        return [session for some in list(self._running.values()) for session in some()]
+
+
+class Watch(_Watching):
+    """Opens what is asked for with the first session that runs on the event loop, and closes it with the last."""
+
+    def __init__(self, control: ControlConfig | None, metrics: MetricsConfig | None) -> None:
+        super().__init__(control, metrics)
         self._opened = AsyncExitStack()
         self._lock = asyncio.Lock()
 
@@ -114,14 +126,50 @@ class Watch:
                     opened, self._opened = self._opened, AsyncExitStack()
                     await opened.aclose()
 
-    def sessions(self) -> list[LiveSession]:
-        """Return those that run."""
-        return [session for some in list(self._running.values()) for session in some()]
-
     async def _open(self) -> None:
         async with AsyncExitStack() as stack:
             if self._control is not None:
                 await stack.enter_async_context(control(self.sessions, **_options(self._control)))
+            if self._metrics is not None:
+                stack.enter_context(serve_metrics(self.sessions, **_options(self._metrics)))
+            self._opened = stack.pop_all()
+
+
+class ThreadWatch(_Watching):
+    """Opens what is asked for with the first session that runs on threads, and closes it with the last."""
+
+    def __init__(self, control: ControlConfig | None, metrics: MetricsConfig | None) -> None:
+        super().__init__(control, metrics)
+        self._opened = ExitStack()
+        self._lock = Lock()
+
+    @contextmanager
+    def over(self, sessions: Sessions) -> Iterator[None]:
+        """Have some sessions among those that can be looked at and commanded, as long as the block lasts.
+
+        Raises: ConfigError, OSError: a socket cannot be made. MissingExtra: prometheus-client is not installed.
+        """
+        if self._control is None and self._metrics is None:
+            yield
+            return
+        key = object()
+        with self._lock:
+            if not self._running:
+                self._open()
+            self._running[key] = sessions
+        try:
+            yield
+        finally:
+            del self._running[key]
+            with self._lock:
+                if not self._running:
+                    opened, self._opened = self._opened, ExitStack()
+                    opened.close()
+
+    def _open(self) -> None:
+        with ExitStack() as stack:
+            if self._control is not None:
+                stack.enter_context(control(self.sessions, **_options(self._control)))
             if self._metrics is not None:
                 stack.enter_context(serve_metrics(self.sessions, **_options(self._metrics)))
             self._opened = stack.pop_all()

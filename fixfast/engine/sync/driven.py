@@ -414,6 +414,7 @@ class Driven(Telling):
         if failure is not None and failure.error.reason != "schedule":
             extra = about("no_logon", self.id, reason=failure.error.reason)
             _log.warning("%s: %s", self.id, failure.error, extra=extra)
+            self.logon_error = failure.error
         if self._attempts is None:
             return
         try:

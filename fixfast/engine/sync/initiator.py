@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from types import TracebackType
 
 from fixfast import clock
-from fixfast.dictionary.load import load_dictionary
 from fixfast.engine.attempts import Wait
+from fixfast.engine.config import loaded
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
 from fixfast.engine.initiating import Initiating
@@ -63,7 +62,7 @@ def connect(
     return Initiator(config, connection, application, store, wire_log=wire_log, throttle=throttle, latency=latency)
 
 
-class Initiator(Initiating):
+class Initiator(Initiating[LiveSession]):
     """What sync.connect() returns. One thread makes and remakes the connection while the session lives."""
 
     def __init__(
@@ -88,15 +87,12 @@ class Initiator(Initiating):
             plain=True,
         )
         self._dialer = BlockingDialer(**connection.route())
-        self._live: LiveSession | None = None
 
     def __enter__(self) -> LiveSession:
         if self._live is not None:
             raise RuntimeError("a connect() is good for one `with`; call it again")
         try:
-            config = self._config
-            if isinstance(config.dictionary, str):
-                config = replace(config, dictionary=load_dictionary(config.dictionary))
+            config = loaded(self._config)
             self._dialer.prepare()  # a file that cannot be used is said now, not by a thread
             live = self._live = self._made(LiveSession, config)
         except BaseException:

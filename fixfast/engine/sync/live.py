@@ -36,6 +36,7 @@ class LiveSession(CallingBack):
         config: its options.
         connections: how often it was logged on.
         error: why it ended for good, where that was not asked for (GaveUp).
+        logon_error: why the last attempt came to no logon; None once there is one.
         store_error: what the store failed with; the session can never be used again then (O10).
     """
 
