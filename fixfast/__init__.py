@@ -85,6 +85,9 @@ if TYPE_CHECKING:
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
+    from fixfast.trading.book import Book, BookChange, BookValue
+    from fixfast.trading.bookconfig import BookConfig
+    from fixfast.trading.bookview import Anomaly, BookStatus, BookTrade, BookView, Level
     from fixfast.trading.trade import Trade
     from fixfast.transport.proxy import ProxyConfig
     from fixfast.transport.tls import TlsConfig
@@ -158,6 +161,9 @@ _HOME = {
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
+        "fixfast.trading.book": "Book BookChange BookValue",
+        "fixfast.trading.bookconfig": "BookConfig",
+        "fixfast.trading.bookview": "Anomaly BookStatus BookTrade BookView Level",
         "fixfast.trading.trade": "Trade",
         "fixfast.transport.proxy": "ProxyConfig",
         "fixfast.transport.tls": "TlsConfig",
@@ -170,7 +176,15 @@ _HOME = {
 __all__ = [
     "Accept",
     "Alarm",
+    "Anomaly",
     "Application",
+    "Book",
+    "BookChange",
+    "BookConfig",
+    "BookStatus",
+    "BookTrade",
+    "BookValue",
+    "BookView",
     "Buffer",
     "BusinessReject",
     "CancelDue",
@@ -202,6 +216,7 @@ __all__ = [
     "InvalidMessage",
     "JournalStore",
     "JsonFormatter",
+    "Level",
     "Limits",
     "LiveSession",
     "LocalProtocolError",

@@ -77,7 +77,7 @@ CLOCK_FLOOR = 5
 
 #: packages beyond the standard library: name -> the rooms that may import it
 THIRD_PARTY = {
-    "numpy": ("codec.arrays", "codec.columns", "codec.tables", "codec.reference", "logs"),
+    "numpy": ("codec.arrays", "codec.columns", "codec.tables", "codec.reference", "logs", "trading.arrays"),
     "rich": ("cli",),
     "click": ("cli",),
     "uvloop": ("transport", "engine", "cli"),

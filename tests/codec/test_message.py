@@ -295,6 +295,45 @@ def test_getter_reads_group_entries_too(codec: Codec) -> None:
     assert [get(entry) for entry in codec.parse(EXECUTION_REPORT).group(453)] == [("A", 1, None), ("B", 3, None)]
 
 
+def test_getter_reads_all_entries_of_a_group_at_once(codec: Codec) -> None:
+    get = codec.getter((448, "str"), (452, "int"), (452, "scaled:2"), (9999, "float"), (523, "str"))
+    group = codec.parse(EXECUTION_REPORT).group(453)
+    assert get(group) == [get(entry) for entry in group]
+    assert get(group)[0][:4] == ("A", 1, 100, None)
+    assert get(codec.parse(EXECUTION_REPORT).group(9999)) == []
+    assert codec.getter()(group) == [(), ()]
+
+
+def test_getter_on_a_group_takes_the_first_of_equal_tags_and_columns_that_share_a_bucket(codec: Codec) -> None:
+    text = "35=X|49=A|56=B|34=1|52=20260301-10:00:00|268=2|279=0|269=0|270=1.5|270=2.5|526=x|782=y|279=1|782=z|"
+    group = codec.parse(message(text)).group(268)
+    get = codec.getter((782, "str"), (270, "decimal"), (526, "str"), (14, "str"), (270, "str"))
+    assert get(group) == [("y", Decimal("1.5"), "x", None, "1.5"), ("z", None, None, None, None)]
+
+
+def test_getter_on_a_group_refuses_a_bad_value_naming_the_tag(codec: Codec) -> None:
+    group = codec.parse(EXECUTION_REPORT).group(453)
+    with pytest.raises(FieldFormatError) as caught:
+        codec.getter((452, "int"), (448, "int"))(group)
+    assert caught.value.tag == 448
+
+
+def test_getter_on_a_group_reads_what_needs_python_code(codec: Codec) -> None:
+    data = bytearray(EXECUTION_REPORT)
+    m = codec.parse(memoryview(data))
+    group = m.group(453)
+    get = codec.getter((448, "bytes"), (452, "decimal"))
+    m.detach()
+    data[:] = b"x" * len(data)
+    assert get(group) == [(b"A", Decimal(1)), (b"B", Decimal(3))]
+
+
+def test_getter_takes_nothing_else(codec: Codec) -> None:
+    for wrong in (None, 7, "m"):
+        with pytest.raises(TypeError, match="Group expected"):
+            codec.getter((11, "str"))(wrong)
+
+
 def test_getter_of_nothing_gives_nothing(codec: Codec, m: Any) -> None:
     assert codec.getter()(m) == ()
 
