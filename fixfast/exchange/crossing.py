@@ -58,7 +58,8 @@ class Crossing(BookState):
                 price = key * sign
                 first = price if first is None else first
         if first is not None and price is not None:
-            self._range = (first, price) if first <= price else (price, first)
+            if self._stops.buys or self._stops.sells:
+                self._range = (first, price) if first <= price else (price, first)
             self.last_px = price
         return stopped
 

@@ -111,7 +111,9 @@ class BookSide:
 
     def take_changes(self) -> list[tuple[int, int, int, int]]:
         """Return (side, price, shown quantity, orders) of every level that differs from what was last taken."""
-        changes = []
+        changes: list[tuple[int, int, int, int]] = []
+        if not self._touched:
+            return changes
         told = self._told
         for key in self._touched:
             level = self.levels.get(key)

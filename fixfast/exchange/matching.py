@@ -206,6 +206,11 @@ class Matching(Working):
         """Return the open orders (of one owner), in the order in which they were accepted."""
         return [order for order in self._open.values() if owner is None or order.owner == owner]
 
+    @property
+    def trade_count(self) -> int:
+        """The number of trades so far, which is the id of the last."""
+        return self._trade_id
+
     def next_expiry(self) -> int | None:
         """Return when expire() should be called next: at the latest then something may be due."""
         return self._expiries[0][0] if self._expiries else None

@@ -58,7 +58,7 @@ MUTANTS = {
     ),
     "prevention shrinks only one": Mutant(Crossing, "_prevent", "for one in (order, resting)", "for one in (order,)"),
     "the newest stop goes first": Mutant(Stops, "take_reached", "order.seq)", "-order.seq)"),
-    "a stop waits for a price beyond": Mutant(Stops, "take_reached", "price * side + 1", "price * side"),
+    "a stop waits for a price beyond": Mutant(Stops, "take_reached", "[0][0] <= highest", "[0][0] < highest"),
     "stops look at the last price only": Mutant(
         Crossing, "_sweep", "(first, price) if first <= price", "(price, price) if True"
     ),
