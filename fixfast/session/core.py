@@ -456,9 +456,9 @@ class SessionCore:
         recovering = self._state is State.RECOVERING
         self._set_state(State.DISCONNECTED, detail or reason.value)
         gap, next_in = self._gap, self._inbox.next_in
-        if recovering and reason in _LOST and gap is not None and gap.asked == next_in:
-            if self._now.mono_ns < gap.deadline and self._requests.cut_short():
-                self._alarm(f"message {next_in} was asked for again and again, and the line was lost each time")
+        lost = recovering and reason in _LOST and gap is not None and gap.asked == next_in
+        if lost and gap is not None and self._now.mono_ns < gap.deadline and self._requests.cut_short():
+            self._alarm(f"message {next_in} was asked for again and again, and the line was lost each time")
         self._begin_connection(self._now)
         self._emit(Disconnected(reason, detail))
         config = self.config

@@ -189,7 +189,7 @@ TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     (("listen",), ListenConfig, None),
     (("listen", "limits"), Limits, {}),
     (("log",), LogConfig, {"path": "/x"}),
-    (("throttle",), Throttle, {"limits": [{"count": 1}]}),
+    (("throttle",), Throttle, {"limits": [{"count": 1}], "when_full": "queue"}),
     (
         ("connection", "proxy"),
         ProxyConfig,
