@@ -122,6 +122,8 @@ class Throttle:
             before the one whose ClOrdID(11) is its OrigClOrdID(41), whatever their numbers say.
         queue_limit: how many may wait at one time; the next one gets Throttled.
         count_session_messages: the session's own messages use up the limits, too.
+        max_age: with "queue", seconds after which what is still queued is not sent any more: an `Unsent` event names it
+            (an order of five seconds ago may not be the order of now). None: it waits as long as the session lasts.
 
     Raises:
         ConfigError: a value is out of range.
@@ -132,6 +134,7 @@ class Throttle:
     priority: _Priority = field(default_factory=lambda: CANCELS_FIRST, kw_only=True, hash=False)
     queue_limit: int = field(default=10_000, kw_only=True)
     count_session_messages: bool = field(default=False, kw_only=True)
+    max_age: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         limits = self.limits
@@ -141,6 +144,12 @@ class Throttle:
         _whole("queue_limit", self.queue_limit, 1_000_000)
         if type(self.count_session_messages) is not bool:
             raise ConfigError("count_session_messages", self.count_session_messages, "True or False")
+        age = self.max_age
+        if age is not None:
+            if isinstance(age, bool) or not isinstance(age, (int, float)) or not 1e-6 <= age <= _LONGEST:
+                raise ConfigError("max_age", age, f"None, or seconds from 0.000001 to {_LONGEST}")
+            if self.when_full != "queue":
+                raise ConfigError("max_age", age, "None, or when_full='queue'")
         priority = self.priority
         if isinstance(priority, Mapping):
             for msg_type, number in priority.items():

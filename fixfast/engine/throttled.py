@@ -6,6 +6,7 @@ has queued, and those who wait to call send(). Each message is offered its turn 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 from fixfast.engine.throttle import Limiter, Place, Throttle, Waiters
 from fixfast.errors import EncodeError, FixfastError, NotActive, StoreError, Throttled
 from fixfast.session.config import SessionConfig
+from fixfast.session.liveness import SECOND
 from fixfast.session.outbox import ADMIN
 from fixfast.session.session import Session
 from fixfast.session.state import State
@@ -43,7 +45,8 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Messages that a Throttle had queued will not be sent: the session is not logged on any more, or it failed.
+    """Messages that a Throttle had queued will not be sent: the session is not logged on any more, it failed, or they
+    are older than the Throttle's max_age.
 
     Attributes:
         messages: in the order they would have gone. `message.body()` is what send() takes.
@@ -94,6 +97,8 @@ class ThrottledSession(Session):
         self._limiter = Limiter(throttle.limits)
         self._line: Waiters[Job] = Waiters()
         self._turn_at = 0  # mono_ns when the first of the line may go
+        self._max_age = None if throttle.max_age is None else round(throttle.max_age * SECOND)
+        self._aging: deque[Place[Job]] = deque()  # what is queued, the oldest first; only with a max_age
         self._served: Job | None = None  # whose turn it is now
         self._exempt = False
         self._turned_away = b""  # what Throttled was raised for last
@@ -256,8 +261,32 @@ class ThrottledSession(Session):
             self._serve(now)
 
     def _enqueue(self, full: Throttled, send: Callable[[Now], int], now: Now) -> int:
-        self._join(Job(self._turned_away, now.mono_ns, send=send), full, now)
+        if self._max_age is not None:
+            self._expire(now)  # they make room
+        place = self._join(Job(self._turned_away, now.mono_ns, send=send), full, now)
+        if self._max_age is not None and place.waiting:
+            aging = self._aging
+            if len(aging) > 2 * len(self._line) + 64:  # those that went before their elders must not pile up
+                self._aging = aging = deque(one for one in aging if one.waiting)
+            aging.append(place)
         return 0
+
+    def _expires_at(self) -> int | None:
+        """Return the mono_ns at which the oldest message of the queue is too old, None for never."""
+        aging = self._aging
+        while aging and not aging[0].waiting:
+            aging.popleft()
+        return aging[0].item.since + self._max_age if aging and self._max_age is not None else None
+
+    def _expire(self, now: Now) -> None:
+        """Send away what is too old."""
+        old: list[Message] = []
+        while (due := self._expires_at()) is not None and due <= now.mono_ns:
+            place = self._aging.popleft()
+            self._line.leave(place)
+            old.append(place.item.message)
+        if old:
+            self._emit(Unsent(tuple(old), f"older than {self.throttle.max_age:g} s"))
 
     def _join(self, job: Job, full: Throttled, now: Now) -> Place[Job]:
         if len(self._line) >= self.throttle.queue_limit:
@@ -270,6 +299,8 @@ class ThrottledSession(Session):
 
     def _serve(self, now: Now) -> None:
         """Let those in line go that may, one after the other."""
+        if self._aging:
+            self._expire(now)
         while (place := self._line.first) is not None:
             job = place.item
             if job.granted:
@@ -310,14 +341,17 @@ class ThrottledSession(Session):
         due = super().next_deadline()
         first = self._line.first
         if first is not None and not first.item.granted and (due is None or self._turn_at < due):
-            return self._turn_at
-        return due
+            due = self._turn_at
+        expires = self._expires_at() if self._aging else None
+        return due if expires is None or (due is not None and due <= expires) else expires
 
     def poll(self, now: Now) -> None:
         """Do what is due, and let those in line go that may."""
         super().poll(now)
         if self._line and now.mono_ns >= self._turn_at:
             self._serve(now)
+        elif self._aging:
+            self._expire(now)
 
     def _set_state(self, new: State, reason: str) -> None:
         super()._set_state(new, reason)
@@ -325,6 +359,7 @@ class ThrottledSession(Session):
             self._counted.clear()
         if self._line and not new.active:
             jobs = self._line.clear()
+            self._aging.clear()
             queued = tuple(job.message for job in jobs if job.send is not None)
             if queued:
                 self._emit(Unsent(queued, reason))

@@ -118,7 +118,8 @@ class SessionConfig:
         logout_timeout: for the answer to our Logout, for the peer to close after our answer to its Logout, and for a
             gap to be filled before we answer a Logout that was too high (O04).
         resend_timeout: without progress of a gap fill; it is asked for once more. None: 2 x HeartBtInt, at least 10.
-        max_resend_requests: for one missing number, across reconnects; then a person is needed (G09).
+        max_resend_requests: for one missing number, across reconnects; then a person is needed (G09). A request does
+            not count where the line was lost while the peer had time to answer.
         check_latency: refuse messages whose SendingTime is out of bounds (C08).
         sending_time_tolerance: those bounds, either side.
         timestamp_digits: fraction digits of our SendingTime, 0, 3, 6 or 9; FIX 4.0 and 4.1 always have 0.
@@ -169,7 +170,8 @@ class SessionConfig:
         report_duplicates: an event Duplicate for each message with PossDupFlag that was here already (S05).
         slow_consumer_timeout: a peer that takes nothing of what is queued for so long is disconnected; what it did not
             get stays in the store (H09).
-        send_queue_bytes: ... and so is one for which more than that is queued while it takes nothing.
+        send_queue_bytes: ... and so is one for which more than that is queued, however long it has been: what bounds the
+            memory of a program that only uses send_nowait().
 
     Raises: ConfigError: names the option, its value and what is allowed.
     """

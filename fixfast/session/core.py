@@ -55,6 +55,8 @@ _NOBODY_REFUSED = frozenset(
         CloseReason.STORE,
     }
 )
+#: ends of a connection that are nobody's decision
+_LOST = frozenset({CloseReason.PEER_CLOSED, CloseReason.CONNECTION_LOST})
 
 
 def _asks(why: str) -> bool:
@@ -451,8 +453,12 @@ class SessionCore:
     def _disconnect(self, reason: CloseReason, detail: str) -> None:
         """The connection is gone: clear what belonged to it, reset the numbers where configured (R10, D09, O11)."""
         self._refuse(reason, detail, None, by_us=False)
+        recovering = self._state is State.RECOVERING
         self._set_state(State.DISCONNECTED, detail or reason.value)
         gap, next_in = self._gap, self._inbox.next_in
+        lost = recovering and reason in _LOST and gap is not None and gap.asked == next_in
+        if lost and gap is not None and self._now.mono_ns < gap.deadline and self._requests.cut_short():
+            self._alarm(f"message {next_in} was asked for again and again, and the line was lost each time")
         self._begin_connection(self._now)
         self._emit(Disconnected(reason, detail))
         config = self.config

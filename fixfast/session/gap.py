@@ -24,16 +24,28 @@ class Gap:
             peer resends at least up to there.
         bounded: the latest request had an end (G02, G03): nothing behind it comes by itself.
         asked_for_skip: the number that was asked for again because the resent messages left it out (G05).
+        asked: the number that the latest request began with; 0: none was made yet.
         deadline: mono_ns by which the next missing number must have come (G08).
         repeated: the request was repeated for want of progress.
     """
 
-    __slots__ = ("asked_for_skip", "asked_target", "begin", "bounded", "deadline", "progress", "repeated", "target")
+    __slots__ = (
+        "asked",
+        "asked_for_skip",
+        "asked_target",
+        "begin",
+        "bounded",
+        "deadline",
+        "progress",
+        "repeated",
+        "target",
+    )
 
     def __init__(self, begin: int, target: int) -> None:
         self.begin = begin
         self.target = target
         self.asked_target = target
+        self.asked = 0
         self.bounded = False
         self.asked_for_skip = 0
         self.progress = begin
@@ -118,19 +130,31 @@ class HoldQueue:
 class RequestCounter:
     """Counts requests for one missing number, across connections, so that a loop of them is seen (G09)."""
 
-    __slots__ = ("_count", "_limit", "_number")
+    __slots__ = ("_count", "_cut_short", "_limit", "_number")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._number = 0
         self._count = 0
+        self._cut_short = 0
 
     def begin_epoch(self) -> None:
         """Forget the number: in another epoch it is another message."""
-        self._number = self._count = 0
+        self._number = self._count = self._cut_short = 0
 
     def allow(self, number: int) -> bool:
         """Count a request that begins at this number; False when there were too many."""
-        self._count = self._count + 1 if number == self._number else 1
-        self._number = number
+        if number != self._number:
+            self._number, self._count, self._cut_short = number, 0, 0
+        self._count += 1
         return self._count <= self._limit
+
+    def cut_short(self) -> bool:
+        """Know that the line was lost while the peer had time to answer the last request: that one does not count.
+
+        Nobody is to blame for it, and on a line that lasts no longer than an answer takes, the number would be given up
+        for good. Return whether a person should know: it was so as often as requests are allowed.
+        """
+        self._count -= 1
+        self._cut_short += 1
+        return self._cut_short == self._limit

@@ -56,6 +56,7 @@ class Recovery(Validity):
             self._alarm(f"message {begin} was asked for {self.config.max_resend_requests} times and did not come")
             self._end(CloseReason.RESEND_TIMEOUT, f"Message {begin} was requested repeatedly and not resent", now)
             return
+        gap.asked = begin
         end = self._request_end(begin, gap)
         gap.bounded = end is not None
         gap.asked_target = gap.target if end is None else end

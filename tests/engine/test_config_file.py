@@ -161,7 +161,7 @@ SAMPLES: dict[str, Any] = {
     "daily": "17:00",
     "limits": [{"count": 2}],
     "priority": {"F": -2},
-    "when_full": "queue",
+    "Throttle.when_full": "reject",
     "minimum_version": "1.3",
     "ciphers": "ECDHE-RSA-AES128-GCM-SHA256",
     "fingerprints": ["ab" * 32],
@@ -189,7 +189,7 @@ TABLES_INSIDE: list[tuple[tuple[str, ...], type, Any]] = [
     (("listen",), ListenConfig, None),
     (("listen", "limits"), Limits, {}),
     (("log",), LogConfig, {"path": "/x"}),
-    (("throttle",), Throttle, {"limits": [{"count": 1}]}),
+    (("throttle",), Throttle, {"limits": [{"count": 1}], "when_full": "queue"}),
     (
         ("connection", "proxy"),
         ProxyConfig,

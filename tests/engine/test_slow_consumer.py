@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import fixfast as ff
 from tests.engine.harness import Notes, Peer, run, them, until
 
@@ -38,5 +40,29 @@ def test_h09_a_peer_that_does_not_read_is_disconnected_and_misses_nothing() -> N
                     if message.msg_type == "B":
                         got.append(message[148])
                 assert got == [str(n) for n in range(COUNT)]
+
+    run(main(), limit=60)
+
+
+def test_h09_a_program_that_never_waits_is_bounded_in_bytes() -> None:
+    """It only uses send_nowait(), and the peer has all the time it wants: so much is queued for it, and no more."""
+
+    async def main() -> None:
+        notes = Notes()
+        config = them(slow_consumer_timeout=600, send_queue_bytes=1_000_000)
+        async with ff.serve(notes, [config]) as server:
+            (session,) = server.sessions.values()
+            async with await Peer.connect(server.port) as peer:
+                peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
+                peer.logon()
+                await until(lambda: session.active)
+                most = sent = 0
+                while session.active:
+                    session.send_nowait("B", [(148, str(sent)), (33, [[(58, TEXT)]])])
+                    sent += 1
+                    most = max(most, session.stats().queued_bytes)
+                    await asyncio.sleep(0)
+                assert most < 1_000_000 + 3 * len(TEXT)
+                assert session.next_out == sent + 2, "what it did not get is in the store"
 
     run(main(), limit=60)

@@ -284,6 +284,9 @@ def test_a_wrong_rate_limit_is_refused(option: str, value: Any) -> None:
         ("priority", 3),
         ("queue_limit", 0),
         ("count_session_messages", 1),
+        ("max_age", 0),
+        ("max_age", True),
+        ("max_age", 5),  # without a queue
     ],
 )
 def test_a_wrong_throttle_is_refused(option: str, value: Any) -> None:

@@ -342,6 +342,57 @@ def test_a_queue_sends_as_fast_as_it_may() -> None:
     run(main())
 
 
+def test_what_is_queued_too_long_is_not_sent_and_named() -> None:
+    async def main() -> None:
+        setting = throttle(1, when_full="queue", max_age=2.5, priority={"D": -1})
+        async with virtual(bot={"throttle": setting}) as v:
+            assert [v.bot.send_nowait(*news(n)) for n in range(5)] == [2, 0, 0, 0, 0]
+            await v.advance(2.25)
+            assert v.fields(148) == list("012")
+            assert v.bot.send_nowait(*order("fresh")) == 0
+            await v.advance(0.249_999_999)
+            assert not v.at_bot.named("Unsent")
+            await v.advance(ns=1)
+            (unsent,) = v.at_bot.named("Unsent")
+            assert [message[148] for message in unsent.messages] == ["3", "4"]
+            assert unsent.why == "older than 2.5 s"
+            assert v.bot.stats().waiting == 1
+            await v.advance(10)
+            assert v.fields(11)[-1] == "fresh"
+            assert len(v.at_bot.named("Unsent")) == 1
+
+    run(main())
+
+
+def test_what_gets_too_old_when_it_is_due_is_not_sent() -> None:
+    async def main() -> None:
+        async with virtual(bot={"throttle": throttle(1, when_full="queue", max_age=1)}) as v:
+            assert [v.bot.send_nowait(*news(n)) for n in range(2)] == [2, 0]
+            await v.advance(10)
+            assert v.fields(148) == ["0"]
+            assert v.bot.next_out == 3, "no number was used"
+
+    run(main())
+
+
+def test_what_went_before_its_elders_takes_no_memory() -> None:
+    async def main() -> None:
+        setting = ff.Throttle((ff.RateLimit(100),), when_full="queue", max_age=3600, priority={"D": -1})
+        async with virtual(bot={"throttle": setting}) as v:
+            for n in range(101):
+                v.bot.send_nowait(*news(n))  # the last one waits, and everybody goes before it
+            for n in range(50):
+                for one in range(100):
+                    v.bot.send_nowait(*order(f"{n}-{one}"))
+                await v.advance(1)
+            session = v.bot._session
+            assert isinstance(session, ThrottledSession)
+            assert v.bot.stats().waiting == 1
+            assert len(session._aging) < 400
+
+    run(main())
+
+
 def test_a_cancel_overtakes_new_orders_but_not_its_own() -> None:
     async def main() -> None:
         async with virtual(bot={"throttle": throttle(1, when_full="queue")}) as v:
@@ -603,7 +654,9 @@ def test_whatever_is_queued_is_sent_or_named_once(seed: int) -> None:
     async def main() -> None:
         rng = random.Random(seed)
         limits = (ff.RateLimit(5), ff.RateLimit(900, per=1.0, kind="bucket", unit="bytes"))
-        setting = ff.Throttle(limits, when_full="queue", queue_limit=20, count_session_messages=bool(seed % 2))
+        age = 1.2 if seed > 2 else None
+        counts = bool(seed % 2)
+        setting = ff.Throttle(limits, when_full="queue", queue_limit=20, count_session_messages=counts, max_age=age)
         sent: set[str] = set()
         queued: set[str] = set()
         refused: set[str] = set()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from tests.engine import harness, test_cancellation, test_delivery, test_leaving, test_requests, test_tls
+from tests.engine import harness, test_cancellation, test_delivery, test_leaving, test_proxy, test_requests, test_tls
 from tests.engine.test_tls import World
 
 uvloop = pytest.importorskip("uvloop")
@@ -38,6 +38,12 @@ CASES: list[Callable[[], None]] = [
 def test_the_same_on_uvloop(case: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harness, "loop_factory", uvloop.new_event_loop)
     case()
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_bytes_behind_the_answer_of_a_proxy_on_uvloop(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "loop_factory", uvloop.new_event_loop)
+    test_proxy.test_bytes_of_the_venue_behind_the_answer_of_the_proxy_are_not_lost(kind)
 
 
 #: start_tls of an acceptor, and what an initiator refuses

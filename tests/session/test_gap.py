@@ -201,8 +201,20 @@ def test_G09_same_number_asked_for_too_often_needs_a_person(version: str) -> Non
         types = desk.hear_types()
         assert types == (["A", "2"] if attempt < 3 else ["A", "5"])
         if attempt < 3:
+            desk.say("5", (58, "what do you want"), seq=6 + attempt)
             desk.drop()
     assert any("3 times" in alarm.text for alarm in desk.told(Alarm))
+
+
+def test_G09_a_line_that_is_cut_before_the_answer_is_nobodys_fault(version: str) -> None:
+    desk = Desk(version, max_resend_requests=3)
+    for attempt in range(50):
+        desk.connect()
+        desk.say("A", *desk.logon_fields(), seq=5 + attempt)
+        assert desk.hear_types() == ["A", "2"]
+        desk.drop()
+    alarms = [alarm.text for alarm in desk.told(Alarm)]
+    assert sum("the line was lost each time" in text for text in alarms) == 1, "said once"
 
 
 def test_G10_G11_T12_reconnect_asks_again_from_the_first_missing_number(version: str) -> None:

@@ -202,8 +202,8 @@ def test_a_venue_that_is_not_there() -> None:
 def test_chaos_loses_nothing(seed: int) -> None:
     async def main() -> None:
         venue = Notes()
-        # On a line that is cut every few milliseconds a message is asked for more often than three times.
-        patient: dict[str, Any] = {"offline": "store", "max_resend_requests": 1000}
+        # A minute's worth of repeated requests passes in a second here.
+        patient: dict[str, Any] = {"offline": "store", "max_repeated_requests": 1000}
         async with ff.serve(venue, [them(**patient)]) as server:
             async with ff.testing.FaultProxy("127.0.0.1", server.port, seed=seed) as proxy:
                 connection = ff.ConnectionConfig("127.0.0.1", proxy.port, reconnect=EAGER)
