@@ -88,7 +88,14 @@ if TYPE_CHECKING:
     from fixfast.trading.book import Book, BookChange, BookValue
     from fixfast.trading.bookconfig import BookConfig
     from fixfast.trading.bookview import Anomaly, BookStatus, BookTrade, BookView, Level
+    from fixfast.trading.ids import ClOrdIDs
+    from fixfast.trading.lifecycle import OrdStatus
+    from fixfast.trading.log import MemoryOrderLog, OrderLog
+    from fixfast.trading.order import Order
+    from fixfast.trading.orders import OrderManager
+    from fixfast.trading.request import OrderOptions, OrderRequest
     from fixfast.trading.trade import Trade
+    from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
     from fixfast.transport.proxy import ProxyConfig
     from fixfast.transport.tls import TlsConfig
     from fixfast.types import (
@@ -164,7 +171,14 @@ _HOME = {
         "fixfast.trading.book": "Book BookChange BookValue",
         "fixfast.trading.bookconfig": "BookConfig",
         "fixfast.trading.bookview": "Anomaly BookStatus BookTrade BookView Level",
+        "fixfast.trading.ids": "ClOrdIDs",
+        "fixfast.trading.lifecycle": "OrdStatus",
+        "fixfast.trading.log": "MemoryOrderLog OrderLog",
+        "fixfast.trading.order": "Order",
+        "fixfast.trading.orders": "OrderManager",
+        "fixfast.trading.request": "OrderOptions OrderRequest",
         "fixfast.trading.trade": "Trade",
+        "fixfast.trading.update": "Doubt OrderUpdate Question UpdateKind",
         "fixfast.transport.proxy": "ProxyConfig",
         "fixfast.transport.tls": "TlsConfig",
         "fixfast.types": "Buffer Garbled GarbledReason MonthYear Now Role Scaled SessionID Side Slot Tenor",
@@ -189,6 +203,7 @@ __all__ = [
     "BusinessReject",
     "CancelDue",
     "CancelOnDisconnect",
+    "ClOrdIDs",
     "CloseReason",
     "Coded",
     "Columns",
@@ -200,6 +215,7 @@ __all__ = [
     "Dictionary",
     "DictionaryError",
     "DictionarySet",
+    "Doubt",
     "EncodeError",
     "EncodeTypeError",
     "Fault",
@@ -224,6 +240,7 @@ __all__ = [
     "LogonFailed",
     "LogonGate",
     "LogonRequest",
+    "MemoryOrderLog",
     "MemoryStore",
     "Message",
     "MessageError",
@@ -233,7 +250,15 @@ __all__ = [
     "MonthYear",
     "NotActive",
     "Now",
+    "OrdStatus",
+    "Order",
+    "OrderLog",
+    "OrderManager",
+    "OrderOptions",
+    "OrderRequest",
+    "OrderUpdate",
     "ProxyConfig",
+    "Question",
     "RateLimit",
     "Reconnect",
     "Refuse",
@@ -267,6 +292,7 @@ __all__ = [
     "TlsConfig",
     "Trade",
     "Unsent",
+    "UpdateKind",
     "Validation",
     "WireLog",
     "__version__",

@@ -1,0 +1,314 @@
+"""What a report does to its order: the executions, the terms, the requests it answers, and the status, by the tables.
+
+Executions are counted whatever else is wrong with a report: a fill is never lost. A status is taken when the table has
+the change (E2) and the report is no old story: a fill makes CumQty higher than all that was said before, so one that
+does not was overtaken by a later report, and only its execution is news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
+
+from fixfast.codec.message import Message
+from fixfast.trading.lifecycle import ENDED, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
+from fixfast.trading.order import EXACT, Order
+from fixfast.trading.report import Report, Terms, read_terms
+from fixfast.trading.request import Rejection, Request
+from fixfast.trading.trade import Trade
+from fixfast.trading.update import Doubt, OrderUpdate, UpdateKind
+
+__all__ = ["Applying", "Ask"]
+
+#: raises a question: doubt, text, order, report, message
+Ask = Callable[[Doubt, str, Order | None, Report | None, Message | None], None]
+
+_ZERO = Decimal(0)
+_KINDS: dict[Effect, UpdateKind] = {effect: UpdateKind(effect.value) for effect in Effect}
+_EXECUTIONS = frozenset({Effect.TRADE, Effect.CORRECT, Effect.BUST})
+#: CumQty may fall by these, and it is they who say how far (E4.3).
+_LOWERS = frozenset({Effect.CORRECT, Effect.BUST})
+#: Statuses in which the broker has not taken the order.
+_NOT_TAKEN = frozenset({OrdStatus.PENDING_NEW, OrdStatus.REJECTED})
+_DUPLICATE_ORDER = "6"  # OrdRejReason(103)
+
+
+class _Done(NamedTuple):
+    """What came of an execution."""
+
+    kind: UpdateKind
+    trade: Trade | None = None
+    previous: Trade | None = None
+
+
+class Applying:
+    """Applies reports to orders.
+
+    Args:
+        ask: raises a question.
+        tolerance: how far a reported AvgPx may be off, beyond one unit of its last digit.
+        keep: how many busts and corrections may wait for their trade, for one order.
+    """
+
+    __slots__ = ("_ask", "_keep", "_tolerance")
+
+    def __init__(self, ask: Ask, tolerance: Decimal, keep: int) -> None:
+        self._ask = ask
+        self._tolerance = tolerance
+        self._keep = keep
+
+    def apply(self, order: Order, report: Report, message: Message) -> list[OrderUpdate]:
+        """Apply one report that is not a duplicate, and return what it changed, in order."""
+        effect, before = report.effect, order.status
+        if report.order_id and not order.order_id and report.order_id != "NONE":
+            order.order_id = report.order_id
+        done: _Done | None = None
+        if effect is Effect.TRADE:
+            done = self._trade(order, report, message)
+        elif effect in _LOWERS:
+            done = self._amend(order, report, message)
+        request = self._answer(order, report, message)
+        self._move(order, report, message, request)
+        order.settle()
+        if done is None:
+            done = _Done(_KINDS[effect])
+        updates = [
+            OrderUpdate(done.kind, order, before, order.status, report, message, done.trade, done.previous, request)
+        ]
+        if order.parked and done.trade is not None:
+            updates += self._unpark(order, report, message)
+        self._compare(order, report, message)
+        return updates
+
+    # --- executions -----------------------------------------------------------------------------------------
+
+    def _trade(self, order: Order, report: Report, message: Message) -> _Done | None:
+        qty, px = report.last_qty, report.last_px
+        if qty is None or px is None or qty <= 0:
+            text = f"an execution needs LastQty above 0 and LastPx, not {qty} and {px}: it was not counted"
+            self._ask(Doubt.MALFORMED, text, order, report, message)
+            return None
+        exec_id = report.exec_id
+        if not exec_id:
+            exec_id = f"34={message.msg_seq_num}"
+            self._ask(
+                Doubt.MALFORMED, "an execution without ExecID(17) cannot be told from a copy", order, report, message
+            )
+        trade = Trade(
+            exec_id,
+            report.order_id or order.order_id,
+            report.cl_ord_id or order.cl_ord_id,
+            report.account or order.account,
+            report.symbol or order.symbol,
+            report.side or order.side,
+            qty,
+            px,
+            report.transact_time_ns,
+        )
+        order.trades[exec_id] = trade
+        order.count(qty, px)
+        if order.cum_qty > order.qty:
+            self._ask(Doubt.OVERFILL, f"{order.cum_qty} were executed of {order.qty}", order, report, message)
+        return _Done(UpdateKind.TRADE, trade)
+
+    def _amend(self, order: Order, report: Report, message: Message) -> _Done | None:
+        """Bust or correct a trade; park the report where that is not here yet (E4.5)."""
+        ref = report.exec_ref_id
+        if not ref:
+            self._ask(Doubt.MALFORMED, f"a {report.effect} needs ExecRefID(19)", order, report, message)
+            return None
+        original = order.corrections.get(ref, ref)
+        trade = order.trades.get(original)
+        bust = report.effect is Effect.BUST
+        if trade is None:
+            if original not in order.voided:
+                return self._park(order, report, message, ref)
+            if not bust:
+                self._ask(Doubt.CONFLICT, f"a correction of {ref}, which was busted", order, report, message)
+            return None  # H twice is once
+        if bust:
+            del order.trades[original]
+            order.voided.add(original)
+            order.count(trade.qty, trade.px, times=-1)
+            return _Done(UpdateKind.BUST, trade)
+        qty, px = report.last_qty, report.last_px
+        if qty is None or px is None or qty <= 0:
+            text = f"a correction needs LastQty above 0 and LastPx, not {qty} and {px}"
+            self._ask(Doubt.MALFORMED, text, order, report, message)
+            return None
+        corrected = replace(trade, qty=qty, px=px)
+        order.trades[original] = corrected
+        if report.exec_id:
+            order.corrections[report.exec_id] = original
+        order.count(trade.qty, trade.px, times=-1)
+        order.count(qty, px)
+        return _Done(UpdateKind.CORRECT, corrected, trade)
+
+    def _park(self, order: Order, report: Report, message: Message, ref: str) -> _Done:
+        if sum(map(len, order.parked.values())) >= self._keep:
+            order.parked.pop(next(iter(order.parked)))
+            self._ask(Doubt.BOUND, "too many busts and corrections wait for their trades", order, report, message)
+        order.parked.setdefault(ref, []).append(report)
+        return _Done(UpdateKind.PARKED)
+
+    def _unpark(self, order: Order, report: Report, message: Message) -> list[OrderUpdate]:
+        """Apply what waited for an execution that is here now, and what waited for that."""
+        updates = []
+        known = [report.exec_id or ""]
+        while known:
+            for waiting in order.parked.pop(known.pop(), ()):
+                before = order.status
+                done = self._amend(order, waiting, message) or _Done(_KINDS[waiting.effect])
+                reported = STATUSES.get(waiting.ord_status or "")
+                if reported is not None and allowed(before, reported, waiting.effect):
+                    order.status = reported
+                order.settle()
+                updates.append(
+                    OrderUpdate(done.kind, order, before, order.status, waiting, None, done.trade, done.previous)
+                )
+                if waiting.exec_id:
+                    known.append(waiting.exec_id)
+        return updates
+
+    # --- requests and terms ---------------------------------------------------------------------------------
+
+    def _answer(self, order: Order, report: Report, message: Message) -> Request | None:
+        """Settle the request of ours that a report answers; take the terms it puts in force. Return the request."""
+        pending, effect = order.pending, report.effect
+        if not pending and effect in _EXECUTIONS:
+            return None  # PERF: nearly all
+        request = order.requests.get(report.cl_ord_id or "")
+        if effect is Effect.PENDING_CANCEL or effect is Effect.PENDING_REPLACE:
+            if request is not None and not request.over:
+                request.state = "pending"
+        elif effect is Effect.CANCELED:
+            for asked in [r for r in pending.values() if r.msg_type == "F" and report.ord_status == "4"]:
+                request = request if request is not None and request.msg_type == "F" else asked
+                self._over(order, asked, "accepted")
+            if report.ord_status == "4":
+                order.text = read_terms(message).text or ""
+        elif effect is Effect.REPLACED:
+            request = self._replaced(order, report, message, request)
+        elif effect is Effect.RESTATED:
+            self._take_terms(order, read_terms(message), None)
+        elif effect is Effect.REJECTED or report.ord_status == "8":
+            return self._rejected(order, message, request)
+        first = next(iter(order.requests.values()), None)
+        if first is not None and not first.over and STATUSES.get(report.ord_status or "") not in _NOT_TAKEN:
+            self._over(order, first, "accepted")
+        return request
+
+    def _replaced(self, order: Order, report: Report, message: Message, request: Request | None) -> Request | None:
+        """Put a replace in force: the head of the chain moves (E4.6), unless a later one has moved it already."""
+        if request is None or request.msg_type != "G":
+            request = next((r for r in order.pending.values() if r.msg_type == "G"), None)
+        head = order.requests.get(order.cl_ord_id)
+        overtaken = request is not None and head is not None and head.number > request.number
+        if request is not None:
+            self._over(order, request, "accepted")
+        if not overtaken:
+            new_id = request.cl_ord_id if request is not None else report.cl_ord_id
+            if new_id and new_id != order.cl_ord_id:
+                order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, new_id
+            self._take_terms(order, read_terms(message), request)
+            order.qty = max(order.qty, order.cum_qty)  # E4.9: what is executed stays executed
+        return request
+
+    def _take_terms(self, order: Order, terms: Terms, request: Request | None) -> None:
+        """Take quantity and prices as a report states them; what it leaves out is as asked for."""
+        asked = request.terms if request is not None else {}
+        for name in ("qty", "price", "stop_px"):
+            value = getattr(terms, name)
+            if value is None:
+                value = asked.get(name)
+            if value is not None:
+                setattr(order, name, value)
+        order.ord_type = terms.ord_type or order.ord_type
+        order.time_in_force = terms.time_in_force or order.time_in_force
+
+    def _rejected(self, order: Order, message: Message, request: Request | None) -> Request | None:
+        terms = read_terms(message)
+        rejection = Rejection("8", terms.reject_reason, terms.text or "")
+        if request is None:
+            request = next(iter(order.requests.values()), None)
+        if request is not None and not request.over:
+            request.rejection = rejection
+            self._over(order, request, "rejected")
+        if not order.acknowledged and (request is None or request.msg_type == "D"):
+            order.rejected, order.text = rejection, rejection.text
+        return request
+
+    def _over(self, order: Order, request: Request, state: str) -> None:
+        request.state = state
+        order.pending.pop(request.cl_ord_id, None)
+
+    # --- the status -----------------------------------------------------------------------------------------
+
+    def _move(self, order: Order, report: Report, message: Message, request: Request | None) -> None:
+        """Take the reported status, if the table has the change and the report is not an old one."""
+        effect, cum, heard = report.effect, report.cum_qty, order.heard_qty
+        reported = STATUSES.get(report.ord_status or "")
+        if reported is None:
+            self._ask(Doubt.UNKNOWN, f"OrdStatus {report.ord_status} is not known", order, report, message)
+            return
+        old = False
+        if cum is not None:
+            if effect is Effect.TRADE:
+                old = cum <= heard
+            elif effect not in _LOWERS:
+                old = cum < heard and reported not in ENDED
+            if effect in _LOWERS or cum > heard:
+                order.heard_qty = cum
+        elif effect in _LOWERS:
+            order.heard_qty = min(heard, order.cum_qty)
+        if old:
+            return
+        if effect is Effect.STATUS and not (order.uncertain or not order.acknowledged):
+            if reported is not order.status:
+                text = f"the broker says {reported.name}, the reports so far {order.status.name}"
+                self._ask(Doubt.QUANTITIES, text, order, report, message)
+            return
+        if reported is order.status:
+            return
+        if not allowed(order.status, reported, effect) or self._not_this_order(order, message, reported, request):
+            text = f"{effect}: from {order.status.name} to {reported.name}"
+            self._ask(Doubt.TRANSITION, text, order, report, message)
+            return
+        order.status = reported
+
+    def _not_this_order(self, order: Order, message: Message, reported: OrdStatus, request: Request | None) -> bool:
+        """Return whether a rejection is about a request, or about a copy of the order, and not about the order."""
+        if reported is not OrdStatus.REJECTED or not order.acknowledged:
+            return False
+        return (request is not None and request.msg_type != "D") or (
+            read_terms(message).reject_reason == _DUPLICATE_ORDER
+        )
+
+    def _compare(self, order: Order, report: Report, message: Message) -> None:
+        """Compare what a report says with what its trades make (E4.1, E4.2), and ask where they differ."""
+        heard, ours = order.heard_qty, order.cum_qty
+        order.missing_qty = EXACT.subtract(heard, ours) if heard > ours else _ZERO
+        cum = report.cum_qty
+        if cum is None or (cum < heard and report.effect not in _LOWERS):
+            return
+        if cum != ours:
+            if cum > ours:
+                text = f"the broker knows of {cum} executed, here are {ours}"
+                self._ask(Doubt.MISSING_FILLS, text, order, report, message)
+            else:
+                self._ask(Doubt.QUANTITIES, f"CumQty {cum}, the trades make {ours}", order, report, message)
+            return
+        status = order.status
+        if ours and PRECEDENCE[status] < PRECEDENCE[OrdStatus.PARTIALLY_FILLED]:
+            self._ask(Doubt.QUANTITIES, f"{status.name} with {ours} executed", order, report, message)
+        leaves = report.leaves_qty
+        if leaves is not None and leaves != order.leaves_qty and report.effect is not Effect.STATUS and leaves:
+            self._ask(Doubt.QUANTITIES, f"LeavesQty {leaves}, not {order.leaves_qty}", order, report, message)
+        reported_px = report.avg_px
+        if reported_px is not None and report.effect in _EXECUTIONS:
+            exponent = reported_px.as_tuple().exponent
+            unit = Decimal(1).scaleb(exponent) if isinstance(exponent, int) else _ZERO
+            if abs(EXACT.subtract(order.avg_px, reported_px)) > max(unit, self._tolerance):
+                self._ask(Doubt.AVG_PX, f"AvgPx {reported_px}, the trades make {order.avg_px}", order, report, message)

@@ -1,0 +1,227 @@
+"""The books of an OrderManager: orders by their ids, requests by their numbers; the log, and building them again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from fixfast.codec.message import Message
+from fixfast.codec.parse import parse
+from fixfast.errors import StoreCorrupt
+from fixfast.trading.applying import Applying
+from fixfast.trading.ids import ClOrdIDs
+from fixfast.trading.log import LogKind, OrderLog, pack, unpack
+from fixfast.trading.order import Order
+from fixfast.trading.report import Report
+from fixfast.trading.request import OrderOptions, OrderRequest, Rejection, Request
+from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
+from fixfast.trading.wording import Fields, Wording
+from fixfast.types import Now
+
+__all__ = ["Keeping", "Orphan"]
+
+#: numbers of requests that are over are forgotten when there are so many
+_NUMBERS = 4096
+
+
+class Orphan(NamedTuple):
+    """A report of an order that nobody here knows, and the message it came in."""
+
+    report: Report
+    raw: bytes
+
+
+class Keeping:
+    """What an OrderManager keeps. Not used by itself."""
+
+    def __init__(
+        self,
+        send: Callable[[str, Fields], int],
+        options: OrderOptions,
+        log: OrderLog | None,
+        make: Callable[[str, OrderRequest], Order],
+    ) -> None:
+        self.options = options
+        self.orders: dict[str, Order] = {}
+        self.questions: deque[Question] = deque(maxlen=options.keep)
+        self.orphans: deque[Orphan] = deque(maxlen=options.keep)
+        self._by_order_id: dict[str, Order] = {}
+        self._by_seq: dict[int, tuple[Request, Order | None]] = {}
+        self._plain_requests: dict[str, Request] = {}  # those that are not one order's: H, q, AF
+        self._execs: dict[str, tuple[object, ...]] = {}  # ExecID -> what it said (E4.4)
+        self._wording = Wording(options)
+        self._ids = ClOrdIDs(options.id_prefix)
+        self._applying = Applying(self._ask, options.avg_px_tolerance, options.keep)
+        self._listeners: list[Callable[[OrderUpdate], object]] = []
+        self._send = send
+        self._log = log
+        self._make = make
+        self._requests_made = 0
+        self._replaying = False
+        self._wall_ns = 0
+
+    # --- questions and updates ------------------------------------------------------------------------------
+
+    def _ask(
+        self, doubt: Doubt, text: str, order: Order | None, report: Report | None, message: Message | None
+    ) -> None:
+        if order is not None:
+            order.flags.add(doubt)
+        raw = message.raw if message is not None else b""
+        self.questions.append(Question(doubt, text, order, report, raw, self._wall_ns))
+
+    def _tell(self, updates: list[OrderUpdate]) -> list[OrderUpdate]:
+        """Tell the listeners; not of what is only gone through again."""
+        if self._listeners and not self._replaying:
+            for update in updates:
+                for listener in tuple(self._listeners):
+                    try:
+                        listener(update)
+                    except Exception as error:
+                        text = f"a listener failed: {type(error).__name__}: {error}"
+                        self._ask(Doubt.LISTENER, text, update.order, update.report, update.message)
+        return updates
+
+    # --- orders and requests --------------------------------------------------------------------------------
+
+    def _place(self, cl_ord_id: str, request: OrderRequest) -> tuple[Order, Request]:
+        """Enter a new order and the request for it."""
+        order = self._make(cl_ord_id, request)
+        return order, self._enter(order, "D", cl_ord_id)
+
+    def _enter(
+        self, order: Order | None, msg_type: str, cl_ord_id: str, terms: dict[str, Decimal | None] | None = None
+    ) -> Request:
+        self._requests_made += 1
+        request = Request(msg_type, cl_ord_id, self._requests_made, terms)
+        if order is None or msg_type == "H":
+            self._plain_requests[cl_ord_id] = request
+        else:
+            order.requests[cl_ord_id] = order.pending[cl_ord_id] = request
+            self.orders[cl_ord_id] = order
+        return request
+
+    def _remove(self, request: Request, order: Order | None) -> None:
+        """Undo _enter(): nothing was sent."""
+        self._plain_requests.pop(request.cl_ord_id, None)
+        if order is not None and order.requests.pop(request.cl_ord_id, None) is not None:
+            order.pending.pop(request.cl_ord_id, None)
+            self.orders.pop(request.cl_ord_id, None)
+
+    def _asked_by(self, cl_ord_id: str) -> Request | None:
+        order = self.orders.get(cl_ord_id)
+        return order.requests.get(cl_ord_id) if order is not None else self._plain_requests.get(cl_ord_id)
+
+    def _transmit(
+        self, request: Request, order: Order | None, fields: Fields, values: dict[str, Any], now: Now
+    ) -> Request:
+        """Write a request down and send it; if that cannot be, all is as before."""
+        self._wall_ns = now.wall_ns
+        again = "again" in values
+        try:
+            self._write(LogKind.REQUESTED, now.wall_ns, pack(values))
+        except BaseException:
+            if not again:
+                self._remove(request, order)
+            raise
+        try:
+            seq = self._send(request.msg_type, fields)
+        except BaseException:
+            if not again:
+                self._remove(request, order)
+                self._write(LogKind.VOID, now.wall_ns, pack({"id": request.cl_ord_id}))
+            raise
+        if seq:
+            self._number(request, order, seq, now.wall_ns)
+        if order is not None and not again:
+            self._tell([OrderUpdate(UpdateKind.SENT, order, order.status, order.status, request=request)])
+        return request
+
+    def _number(self, request: Request, order: Order | None, seq: int, wall_ns: int) -> None:
+        self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode()))
+        request.seq = seq
+        by_seq = self._by_seq
+        by_seq[seq] = request, order
+        if len(by_seq) > _NUMBERS and not len(by_seq) % _NUMBERS:
+            self._by_seq = {n: pair for n, pair in by_seq.items() if not pair[0].over}
+
+    def _refuse(
+        self, request: Request, order: Order | None, rejection: Rejection, message: Message | None
+    ) -> list[OrderUpdate]:
+        raise NotImplementedError
+
+    def _forget_ended(self) -> None:
+        self.orders = {key: order for key, order in self.orders.items() if order.open}
+        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.open}
+        self._plain_requests.clear()
+        self._execs.clear()
+
+    # --- the log --------------------------------------------------------------------------------------------
+
+    def _write(self, kind: str, wall_ns: int, data: bytes) -> None:
+        if self._log is not None and not self._replaying:
+            self._log.append(kind, wall_ns, data)
+
+    def _rebuild(self, log: OrderLog) -> None:
+        """Go through a log: nothing is sent, and nobody is told."""
+        self._replaying = True
+        try:
+            for n, (kind, wall_ns, data) in enumerate(log.read()):
+                self._wall_ns = wall_ns
+                try:
+                    self._again(kind, wall_ns, data)
+                except (ValueError, KeyError, TypeError) as error:
+                    raise StoreCorrupt("order log", n, f"record {n}: {error}") from error
+            self._interrupted()
+        finally:
+            self._replaying = False
+
+    def _again(self, kind: str, wall_ns: int, data: bytes) -> None:
+        now = Now(0, wall_ns)
+        if kind == LogKind.RECEIVED:
+            self.on_message(parse(data, max_message_size=max(len(data), 1)), now)
+        elif kind == LogKind.REQUESTED:
+            self._request_again(unpack(data))
+        elif kind == LogKind.NUMBERED:
+            seq, _, cl_ord_id = data.decode().partition(" ")
+            request = self._asked_by(cl_ord_id)
+            if request is not None:
+                self._number(request, self.orders.get(cl_ord_id), int(seq), wall_ns)
+        elif kind == LogKind.VOID:
+            values = unpack(data)
+            request = self._asked_by(values["id"])
+            if request is not None and "why" in values:
+                self._refuse(request, self.orders.get(values["id"]), Rejection("", None, values["why"]), None)
+            elif request is not None:
+                self._remove(request, self.orders.get(values["id"]))
+        elif kind == LogKind.EVENT:
+            self._event_again(unpack(data))
+        else:
+            raise ValueError(f"a record of kind {kind!r}")
+
+    def _request_again(self, values: dict[str, Any]) -> None:
+        msg_type, cl_ord_id = values["type"], values["id"]
+        self._ids.seen(cl_ord_id)
+        if "again" in values:
+            return
+        order = self.orders.get(values.get("order", ""))
+        if msg_type == "D":
+            names = ("symbol", "side", "qty", "price", "ord_type", "time_in_force", "account", "stop_px", "extra")
+            self._place(cl_ord_id, OrderRequest(**{name: values[name] for name in names}))
+        elif msg_type in ("F", "G"):
+            terms = {name: None if value is None else Decimal(value) for name, value in values.get("terms", {}).items()}
+            self._enter(order, msg_type, cl_ord_id, terms)
+        else:
+            self._enter(order, msg_type, cl_ord_id)
+
+    def _event_again(self, values: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _interrupted(self) -> None:
+        raise NotImplementedError
+
+    def on_message(self, message: Message, now: Now) -> list[OrderUpdate]:
+        """Take a message from the peer."""
+        raise NotImplementedError

@@ -1,0 +1,93 @@
+"""What an OrderManager writes down, so that another one can be built that knows the same.
+
+Why not the session's own store: that keeps inbound messages only until the program has dealt with them, and begins
+anew with every reset of the numbers; at venues that reset with each Logon it would know nothing of an order from an
+hour ago. So what changes orders is logged here, requests before they are sent, and a manager is built again by going
+through it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple, Protocol
+
+__all__ = ["LogKind", "MemoryOrderLog", "OrderLog", "Record", "pack", "unpack"]
+
+
+class LogKind:
+    """What a record is: one character."""
+
+    RECEIVED = "<"  # a message, whole
+    REQUESTED = ">"  # a request of ours, about to be sent
+    NUMBERED = "#"  # ... its MsgSeqNum
+    VOID = "x"  # ... it could not be sent
+    EVENT = "!"  # something happened to the session
+
+
+class Record(NamedTuple):
+    """One record: its kind, when it was written (wall ns), and its content."""
+
+    kind: str
+    wall_ns: int
+    data: bytes
+
+
+class OrderLog(Protocol):
+    """Where records go: `ff.FileOrderLog` for a file; any object with these two methods."""
+
+    def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+        """Add one record. When this returns, a crash of the process does not lose it.
+
+        Args: kind: one ASCII character. wall_ns: when. data: any bytes.
+
+        Raises: StoreError: it could not be written.
+        """
+
+    def read(self) -> Iterator[tuple[str, int, bytes]]:
+        """Yield all records, (kind, wall_ns, data), oldest first."""
+
+
+class MemoryOrderLog:
+    """An OrderLog that lives as long as the process: for tests, and to look at what a manager writes down."""
+
+    __slots__ = ("records",)
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+        """Add one record."""
+        self.records.append(Record(kind, wall_ns, data))
+
+    def read(self) -> Iterator[tuple[str, int, bytes]]:
+        """Yield all records that are there now."""
+        yield from list(self.records)
+
+
+def pack(values: dict[str, Any]) -> bytes:
+    """Return what a request is, as JSON; exact numbers as text."""
+    return json.dumps(values, default=_plain, separators=(",", ":")).encode()
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """Return what pack() was given; numbers are text."""
+    values: dict[str, Any] = json.loads(data)
+    values["extra"] = _fields(values.get("extra", []))
+    return values
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return str(value)
+
+
+def _fields(pairs: list[Any]) -> tuple[tuple[Any, Any], ...]:
+    """Return fields as they were: pairs are tuples, a group is a list of entries."""
+    return tuple(
+        (tag, [list(_fields(entry)) for entry in value] if isinstance(value, list) else value) for tag, value in pairs
+    )

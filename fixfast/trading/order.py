@@ -1,0 +1,172 @@
+"""Order: what is known of one order. An OrderManager changes it, everybody reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Context, Decimal
+
+from fixfast.trading.lifecycle import ENDED, OrdStatus
+from fixfast.trading.report import Report
+from fixfast.trading.request import OrderRequest, Rejection, Request
+from fixfast.trading.trade import Trade
+from fixfast.trading.update import Doubt
+
+__all__ = ["EXACT", "Order", "average"]
+
+#: Sums of trades are exact: no thread's decimal context, and no digit, is lost. (A hostile price has more than 60.)
+EXACT = Context(prec=60, traps=[])
+_ZERO = Decimal(0)
+_AVERAGE = Context(prec=28, traps=[])
+
+
+def average(notional: Decimal, qty: Decimal) -> Decimal:
+    """Return an average price: 28 digits, 0 when nothing was traded (E4.1)."""
+    return _AVERAGE.divide(notional, qty) if qty else _ZERO
+
+
+class Order:
+    """One order, through all its replaces.
+
+    Attributes:
+        cl_ord_id: the last accepted ClOrdID: what the next cancel or replace refers to (E4.6).
+        orig_cl_ord_id: the one before it, empty where there is none.
+        order_id: the broker's OrderID(37), empty until it is known.
+        account, symbol, side, ord_type, time_in_force: as ordered.
+        qty, price, stop_px: as they are in force; a replace changes them when it is accepted, not earlier (E3).
+        status: OrdStatus(39), as the broker said last and the table allowed.
+        cum_qty: the sum of the live trades. leaves_qty: what still works in the market.
+        trades: the live trades by ExecID, busted ones gone, corrected ones as they are now.
+        pending: our requests that are not answered, by their ClOrdID: the order itself, cancels and replaces.
+        requests: all of them.
+        rejected: why the order was refused, else None.
+        uncertain: the session was interrupted, and the broker has not been heard since (E4.11).
+        missing_qty: what the broker says was executed beyond the trades we know; 0 when nothing is missing.
+        flags: which doubts there are; `manager.questions` has them in words.
+        request: what was asked for; None where the order was not placed here.
+        text: the last Text(58) of a report that refused or ended it.
+    """
+
+    __slots__ = (
+        "account",
+        "cl_ord_id",
+        "corrections",
+        "cum_qty",
+        "flags",
+        "heard_qty",
+        "leaves_qty",
+        "missing_qty",
+        "notional",
+        "ord_type",
+        "order_id",
+        "orig_cl_ord_id",
+        "parked",
+        "pending",
+        "price",
+        "qty",
+        "rejected",
+        "request",
+        "requests",
+        "side",
+        "status",
+        "stop_px",
+        "symbol",
+        "text",
+        "time_in_force",
+        "trades",
+        "uncertain",
+        "voided",
+    )
+
+    def __init__(self, cl_ord_id: str, request: OrderRequest) -> None:
+        self.cl_ord_id = cl_ord_id
+        self.orig_cl_ord_id = ""
+        self.order_id = ""
+        self.account = request.account
+        self.symbol = request.symbol
+        self.side = request.side
+        self.ord_type = request.ord_type
+        self.time_in_force = request.time_in_force
+        self.qty = request.qty
+        self.price = request.price
+        self.stop_px = request.stop_px
+        self.status = OrdStatus.SENT
+        self.cum_qty = _ZERO
+        self.leaves_qty = request.qty
+        self.notional = _ZERO
+        self.trades: dict[str, Trade] = {}
+        self.pending: dict[str, Request] = {}
+        self.requests: dict[str, Request] = {}
+        self.rejected: Rejection | None = None
+        self.uncertain = False
+        self.missing_qty = _ZERO
+        self.flags: set[Doubt] = set()
+        self.request: OrderRequest | None = request
+        self.text = ""
+        #: the highest CumQty heard of: who says less is telling an old story
+        self.heard_qty = _ZERO
+        #: busts and corrections that wait for their trade, by the ExecID they refer to (E4.5)
+        self.parked: dict[str, list[Report]] = {}
+        #: ExecID of a correction -> that of its trade
+        self.corrections: dict[str, str] = {}
+        #: ExecIDs of trades that were busted
+        self.voided: set[str] = set()
+
+    def __repr__(self) -> str:
+        done = f"{self.cum_qty}/{self.qty}"
+        return f"<{type(self).__name__} {self.cl_ord_id} {self.symbol} {done} {self.status.name}>"
+
+    @property
+    def open(self) -> bool:
+        """It works in the market, or may: nothing has ended it."""
+        return self.status not in ENDED
+
+    @property
+    def acknowledged(self) -> bool:
+        """The broker has taken it."""
+        return self.status not in (OrdStatus.SENT, OrdStatus.PENDING_NEW, OrdStatus.REJECTED)
+
+    @property
+    def filled(self) -> bool:
+        """All of it was executed, whatever the status shows (a pending cancel shows above Filled, E1)."""
+        return self.cum_qty >= self.qty
+
+    @property
+    def avg_px(self) -> Decimal:
+        """The average price of the live trades, 28 digits; 0 when there are none."""
+        return average(self.notional, self.cum_qty)
+
+    @property
+    def worst_qty(self) -> Decimal:
+        """The quantity that may still be executed at worst: also what a pending replace asks for (E4.13)."""
+        asked = (r.terms["qty"] for r in self.pending.values() if r.msg_type == "G")
+        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.open else self.cum_qty
+        return max(worst - self.cum_qty, _ZERO)
+
+    # --- for the manager ----------------------------------------------------------------------------------------
+
+    def count(self, qty: Decimal, px: Decimal, *, times: int = 1) -> None:
+        """Add an execution to the sums; `times` -1 takes it away."""
+        amount = EXACT.multiply(qty, px)
+        if times > 0:
+            self.cum_qty = EXACT.add(self.cum_qty, qty)
+            self.notional = EXACT.add(self.notional, amount)
+        else:
+            self.cum_qty = EXACT.subtract(self.cum_qty, qty)
+            self.notional = EXACT.subtract(self.notional, amount)
+
+    def settle(self) -> None:
+        """Work out LeavesQty: OrderQty - CumQty while it works, 0 when it ended (E4.2)."""
+        left = _ZERO if self.status in ENDED else EXACT.subtract(self.qty, self.cum_qty)
+        self.leaves_qty = left if left > 0 else _ZERO
+
+    def state(self) -> tuple[object, ...]:
+        """Return all that makes two orders the same, for comparing a rebuilt one with the one that lived."""
+        chain = tuple((r.msg_type, r.cl_ord_id, r.state) for r in self.requests.values())
+        plain = (self.cl_ord_id, self.orig_cl_ord_id, self.order_id, self.account, self.symbol, self.side)
+        terms = (self.ord_type, self.time_in_force, self.qty, self.price, self.stop_px, self.rejected, self.text)
+        sums = (self.status, self.cum_qty, self.leaves_qty, self.notional, self.missing_qty, self.uncertain)
+        return (*plain, *terms, *sums, _by_id(self.trades.values()), tuple(self.pending), chain, frozenset(self.flags))
+
+
+def _by_id(trades: Iterable[Trade]) -> tuple[Trade, ...]:
+    return tuple(sorted(trades, key=lambda trade: trade.exec_id))

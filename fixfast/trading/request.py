@@ -1,0 +1,191 @@
+"""What a program asks for: an order, and what becomes of each request that was sent for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from fixfast.errors import ConfigError
+
+__all__ = ["PRICED", "STOPPED", "OrderOptions", "OrderRequest", "Rejection", "Request", "exact"]
+
+#: OrdType(40) that needs Price(44): limit, stop limit, limit or better, limit with or without, limit on close.
+PRICED = frozenset("2478B")
+#: ... and StopPx(99): stop, stop limit.
+STOPPED = frozenset("34")
+
+_RECONCILE = ("status", "mass", "resend", "none")
+
+
+def exact(name: str, value: Any, *, positive: bool = False) -> Decimal:
+    """Return a number as Decimal. Floats are refused: they are not what was written.
+
+    Raises: ConfigError: it is no exact, finite number, or not above 0 where it must be.
+    """
+    if isinstance(value, (float, bool)) or not isinstance(value, (int, str, Decimal)):
+        raise ConfigError(name, value, f"an exact number: Decimal, int or str, not {type(value).__name__}")
+    try:
+        number = Decimal(value)
+    except ArithmeticError:
+        raise ConfigError(name, value, "a number") from None
+    if not number.is_finite() or (positive and number <= 0):
+        raise ConfigError(name, value, "a number above 0" if positive else "a finite number")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """A new order, before it has an id. Numbers may be given as Decimal, int or str; they are kept as Decimal.
+
+    Attributes:
+        symbol: Symbol(55).
+        side: Side(54).
+        qty: OrderQty(38).
+        price: Price(44); needed by limit orders, None where there is none.
+        ord_type: OrdType(40); None: a limit order where there is a price, else a market order.
+        time_in_force: TimeInForce(59), "0" (day) when not given.
+        account: Account(1), empty to leave it out.
+        stop_px: StopPx(99).
+        extra: more (tag, value) pairs, as `fixfast.encode` takes them, groups too.
+
+    Raises: ConfigError: names the field and what is allowed.
+    """
+
+    symbol: str
+    side: str
+    qty: Decimal
+    price: Decimal | None = None
+    ord_type: str = ""
+    time_in_force: str = "0"
+    account: str = ""
+    stop_px: Decimal | None = None
+    extra: tuple[tuple[Any, Any], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        keep = object.__setattr__
+        if not self.symbol:
+            raise ConfigError("symbol", self.symbol, "Symbol(55) of an instrument")
+        if len(self.side) != 1:
+            raise ConfigError("side", self.side, 'Side(54), one character: "1" buys, "2" sells')
+        keep(self, "qty", exact("qty", self.qty, positive=True))
+        for name in ("price", "stop_px"):
+            value = getattr(self, name)
+            keep(self, name, None if value is None else exact(name, value))
+        if not self.ord_type:
+            code = {(False, False): "1", (True, False): "2", (False, True): "3", (True, True): "4"}
+            keep(self, "ord_type", code[self.price is not None, self.stop_px is not None])
+        if self.ord_type in PRICED and self.price is None:
+            raise ConfigError("price", None, f"Price(44): an order with OrdType {self.ord_type} has one")
+        if self.ord_type == "1" and self.price is not None:
+            raise ConfigError("price", self.price, "None: a market order has no price")
+        if self.ord_type in STOPPED and self.stop_px is None:
+            raise ConfigError("stop_px", None, f"StopPx(99): an order with OrdType {self.ord_type} has one")
+        if len(self.time_in_force) != 1:
+            raise ConfigError("time_in_force", self.time_in_force, "TimeInForce(59), one character")
+        keep(self, "extra", tuple((tag, value) for tag, value in self.extra))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOptions:
+    """What an OrderManager is told of its venue, and what it does by itself.
+
+    Attributes:
+        version: of the application messages: "FIX.4.2", "FIX.4.4", "FIX.5.0SP2" ...
+        id_prefix: put in front of every ClOrdID, see ClOrdIDs.
+        reconcile: what happens with orders that are uncertain after a reconnect, when no message is missing any more
+            (E4.11): "status": an OrderStatusRequest(H) each; "mass": one OrderMassStatusRequest(AF), then H for those
+            it did not tell of; "resend": as "status", but orders that nothing was ever heard of are sent again, with
+            the same ClOrdID and PossResend(97); "none": the program does it. A new ClOrdID is never used for them.
+        ask_orphans: ask by H about an order that a report tells of and nobody here knows (E4.10).
+        dont_know: answer an execution of such an order with DontKnowTrade(Q).
+        adopt: make an Order of it instead: for desks whose orders are also placed elsewhere, and for drop copies.
+        avg_px_tolerance: how far AvgPx(6) may be from ours before a question is asked, beyond one unit of its last
+            digit (E4.1).
+        handl_inst: HandlInst(21), which FIX up to 4.2 requires.
+        keep: how many questions, orphaned reports and parked busts are kept; the order log has them all.
+    """
+
+    version: str = "FIX.4.4"
+    id_prefix: str = ""
+    reconcile: str = "status"
+    ask_orphans: bool = True
+    dont_know: bool = False
+    adopt: bool = False
+    avg_px_tolerance: Decimal = Decimal(0)
+    handl_inst: str = "1"
+    keep: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.version not in _VERSIONS:
+            raise ConfigError("version", self.version, " ".join(_VERSIONS))
+        if self.reconcile not in _RECONCILE:
+            raise ConfigError("reconcile", self.reconcile, " ".join(_RECONCILE))
+        if self.reconcile == "mass" and not self.has_mass:
+            raise ConfigError("reconcile", "mass", f"status: {self.version} has no OrderMassStatusRequest")
+        if type(self.keep) is not int or self.keep < 1:
+            raise ConfigError("keep", self.keep, "a number from 1")
+        object.__setattr__(self, "avg_px_tolerance", exact("avg_px_tolerance", self.avg_px_tolerance))
+
+    @property
+    def has_mass(self) -> bool:
+        """There are mass cancels (q) and mass status requests (AF): from FIX 4.3 on."""
+        return _VERSIONS.index(self.version) >= _VERSIONS.index("FIX.4.3")
+
+
+_VERSIONS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIX.5.0", "FIX.5.0SP1", "FIX.5.0SP2")
+
+
+class Rejection(NamedTuple):
+    """Why something was refused.
+
+    Attributes:
+        by: "8", "9", "3" or "j": the MsgType that said so; "" where it never left us.
+        reason: OrdRejReason(103), CxlRejReason(102), 373 or 380, None where none was given.
+        text: Text(58).
+    """
+
+    by: str
+    reason: str | None
+    text: str
+
+
+class Request:
+    """A message of ours about an order that wants an answer: D, F, G, H, q or AF. The manager changes it, nobody else.
+
+    Attributes:
+        msg_type: MsgType(35).
+        cl_ord_id: its own id: ClOrdID(11), of AF MassStatusReqID(584).
+        number: counts the manager's requests.
+        seq: MsgSeqNum; 0 while it waits for a Throttle.
+        state: "sent"; "pending": the peer deals with it; "accepted", "rejected", "unsent": it is over.
+        terms: what a replace asks for: qty, price, stop_px.
+        rejection: why it was refused.
+    """
+
+    __slots__ = ("cl_ord_id", "msg_type", "number", "rejection", "seq", "state", "terms")
+
+    def __init__(
+        self, msg_type: str, cl_ord_id: str, number: int, terms: Mapping[str, Decimal | None] | None = None
+    ) -> None:
+        self.msg_type = msg_type
+        self.cl_ord_id = cl_ord_id
+        self.number = number
+        self.seq = 0
+        self.state = "sent"
+        self.terms: Mapping[str, Decimal | None] = terms or {}
+        self.rejection: Rejection | None = None
+
+    def __repr__(self) -> str:
+        return f"<Request {self.msg_type} {self.cl_ord_id} {self.state}>"
+
+    @property
+    def over(self) -> bool:
+        """It was answered, or will never be."""
+        return self.state not in ("sent", "pending")
+
+
+def pairs(fields: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Return (tag, value) pairs without those that have no value."""
+    return [(tag, value) for tag, value in fields if value is not None and value != ""]
