@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from fixfast.trading.orders import OrderManager
     from fixfast.trading.positions import Position, Positions
     from fixfast.trading.request import OrderOptions, OrderRequest
+    from fixfast.trading.risk import Exposure, RiskCheck, RiskLimits
     from fixfast.trading.trade import Trade
     from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
     from fixfast.transport.proxy import ProxyConfig
@@ -183,6 +184,7 @@ _HOME = {
         "fixfast.trading.orders": "OrderManager",
         "fixfast.trading.request": "OrderOptions OrderRequest",
         "fixfast.trading.positions": "Position Positions",
+        "fixfast.trading.risk": "Exposure RiskCheck RiskLimits",
         "fixfast.trading.trade": "Trade",
         "fixfast.trading.update": "Doubt OrderUpdate Question UpdateKind",
         "fixfast.transport.proxy": "ProxyConfig",
@@ -224,6 +226,7 @@ __all__ = [
     "Doubt",
     "EncodeError",
     "EncodeTypeError",
+    "Exposure",
     "Fault",
     "FieldFormatError",
     "FieldMissing",
@@ -273,6 +276,8 @@ __all__ = [
     "Rejected",
     "Released",
     "RemoteProtocolError",
+    "RiskCheck",
+    "RiskLimits",
     "RiskRejected",
     "Role",
     "Scaled",

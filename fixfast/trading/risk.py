@@ -126,7 +126,7 @@ class RiskLimits:
             if not isinstance(limits, RiskLimits) or limits.symbols:
                 raise ConfigError("symbols", symbol, "symbol -> RiskLimits, which have no `symbols` of their own")
         if self.only_symbols is not None:
-            if isinstance(self.only_symbols, str):
+            if not isinstance(self.only_symbols, (frozenset, set)):
                 raise ConfigError("only_symbols", self.only_symbols, "a set of symbols")
             object.__setattr__(self, "only_symbols", frozenset(self.only_symbols))
 
