@@ -68,10 +68,13 @@ if TYPE_CHECKING:
         MissingExtra,
         NotActive,
         RemoteProtocolError,
+        RiskRejected,
         StoreCorrupt,
         StoreError,
         StoreLocked,
+        SubscriptionRejected,
         Throttled,
+        TradeConflict,
     )
     from fixfast.session.config import LogonContext, SessionConfig
     from fixfast.session.events import Alarm, Rejected
@@ -93,7 +96,9 @@ if TYPE_CHECKING:
     from fixfast.trading.log import MemoryOrderLog, OrderLog
     from fixfast.trading.order import Order
     from fixfast.trading.orders import OrderManager
+    from fixfast.trading.positions import Position, Positions
     from fixfast.trading.request import OrderOptions, OrderRequest
+    from fixfast.trading.risk import Exposure, RiskCheck, RiskLimits
     from fixfast.trading.trade import Trade
     from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
     from fixfast.transport.proxy import ProxyConfig
@@ -154,7 +159,8 @@ _HOME = {
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
-            "NotActive RemoteProtocolError StoreCorrupt StoreError StoreLocked Throttled"
+            "NotActive RemoteProtocolError RiskRejected StoreCorrupt StoreError StoreLocked SubscriptionRejected "
+            "Throttled TradeConflict"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
@@ -177,6 +183,8 @@ _HOME = {
         "fixfast.trading.order": "Order",
         "fixfast.trading.orders": "OrderManager",
         "fixfast.trading.request": "OrderOptions OrderRequest",
+        "fixfast.trading.positions": "Position Positions",
+        "fixfast.trading.risk": "Exposure RiskCheck RiskLimits",
         "fixfast.trading.trade": "Trade",
         "fixfast.trading.update": "Doubt OrderUpdate Question UpdateKind",
         "fixfast.transport.proxy": "ProxyConfig",
@@ -218,6 +226,7 @@ __all__ = [
     "Doubt",
     "EncodeError",
     "EncodeTypeError",
+    "Exposure",
     "Fault",
     "FieldFormatError",
     "FieldMissing",
@@ -257,6 +266,8 @@ __all__ = [
     "OrderOptions",
     "OrderRequest",
     "OrderUpdate",
+    "Position",
+    "Positions",
     "ProxyConfig",
     "Question",
     "RateLimit",
@@ -265,6 +276,9 @@ __all__ = [
     "Rejected",
     "Released",
     "RemoteProtocolError",
+    "RiskCheck",
+    "RiskLimits",
+    "RiskRejected",
     "Role",
     "Scaled",
     "ScaledArray",
@@ -285,12 +299,14 @@ __all__ = [
     "StoreError",
     "StoreLocked",
     "StreamDecoder",
+    "SubscriptionRejected",
     "Template",
     "Tenor",
     "Throttle",
     "Throttled",
     "TlsConfig",
     "Trade",
+    "TradeConflict",
     "Unsent",
     "UpdateKind",
     "Validation",

@@ -12,9 +12,12 @@
     |   +-- NotActive                 send() while not logged on
     |   +-- Throttled                 send() faster than the session's Throttle allows; says when to try again
     |   +-- ConcurrencyError          a second consumer of one event stream, a second owner
+    |   +-- RiskRejected              an order that a risk limit does not let out; names limit, value, what is allowed
     +-- RemoteProtocolError           the peer broke the protocol
     |   +-- LogonFailed               no session came of a connection; says why
     |   +-- GaveUp                    reconnecting ended for good; says why
+    |   +-- TradeConflict             two different trades under one ExecID
+    |   +-- SubscriptionRejected      the venue refused a market data request; says why
     +-- BusinessReject                raised BY an application to answer with BusinessMessageReject (j)
     +-- DictionaryError               (ValueError) a dictionary file is wrong: names file, line, element
     +-- ConfigError                   (ValueError) an option is wrong: names it, the value and what is allowed
@@ -47,10 +50,13 @@ __all__ = [
     "MissingExtra",
     "NotActive",
     "RemoteProtocolError",
+    "RiskRejected",
     "StoreCorrupt",
     "StoreError",
     "StoreLocked",
+    "SubscriptionRejected",
     "Throttled",
+    "TradeConflict",
 ]
 
 
@@ -157,8 +163,58 @@ class ConcurrencyError(LocalProtocolError):
     """Two consumers of one event stream, or two owners of one session."""
 
 
+class RiskRejected(LocalProtocolError):
+    """An order that a limit does not let out: nothing was sent.
+
+    `limit` is the name of the option of RiskLimits, `value` what the order would have made of it, `allowed` what may
+    be, both exact numbers or texts; `detail` says more, for people.
+    """
+
+    def __init__(self, limit: str, value: object, allowed: object, detail: str = "") -> None:
+        super().__init__(f"{limit}: {value} is not allowed, {allowed} is" + (f" ({detail})" if detail else ""))
+        self.limit = limit
+        self.value = value
+        self.allowed = allowed
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[str, object, object, str]]:
+        return type(self), (self.limit, self.value, self.allowed, self.detail)
+
+
 class RemoteProtocolError(FixfastError):
     """The peer broke the protocol."""
+
+
+class TradeConflict(RemoteProtocolError):
+    """Two different trades under one ExecID(17), `exec_id`: one of them would be lost. `detail` tells both."""
+
+    def __init__(self, exec_id: str, detail: str) -> None:
+        super().__init__(f"ExecID {exec_id!r} stands for two trades: {detail}")
+        self.exec_id = exec_id
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.exec_id, self.detail)
+
+
+class SubscriptionRejected(RemoteProtocolError):
+    """A MarketDataRequest was refused by MarketDataRequestReject (35=Y), or by a Reject (3, j).
+
+    `req_id` is its MDReqID(262), `symbols` those it asked for, `reason` MDReqRejReason(281) as on the wire (None where
+    there is none), `text` Text(58).
+    """
+
+    def __init__(self, req_id: str, symbols: tuple[str, ...], reason: str | None, meaning: str, text: str = "") -> None:
+        said = f": {text.translate(_ESCAPED)}" if text else ""
+        super().__init__(f"no market data for {', '.join(symbols)}: {meaning}{said}")
+        self.req_id = req_id
+        self.symbols = symbols
+        self.reason = reason
+        self.meaning = meaning
+        self.text = text
+
+    def __reduce__(self) -> tuple[type, tuple[str, tuple[str, ...], str | None, str, str]]:
+        return type(self), (self.req_id, self.symbols, self.reason, self.meaning, self.text)
 
 
 #: For str.translate: control bytes, and bytes that are no UTF-8

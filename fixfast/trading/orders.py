@@ -19,8 +19,8 @@ from fixfast.types import Now
 
 __all__ = ["Check", "OrderManager"]
 
-#: looks at an order before it is sent, and raises to refuse it. `replaces`: the order whose terms are to become these.
-Check = Callable[[OrderRequest, Order | None], None]
+#: looks at an order before it is sent, and raises to refuse it. The Order: the one whose terms are to become these.
+Check = Callable[[OrderRequest, Order | None, Now], None]
 
 
 class OrderManager(Hearing):
@@ -93,7 +93,7 @@ class OrderManager(Hearing):
             no order. LocalProtocolError: the id is in use.
         """
         for check in self._checks:
-            check(request, None)
+            check(request, None, now)
         cl_ord_id = self._new_id(cl_ord_id, now)
         order, asked = self._place(cl_ord_id, request)
         values = {"type": "D", "id": cl_ord_id, **_plain(request)}
@@ -150,7 +150,7 @@ class OrderManager(Hearing):
                 terms["stop_px"],
             )
             for check in self._checks:
-                check(wanted, order)
+                check(wanted, order, now)
         cl_ord_id = self._new_id("", now)
         request = self._enter(order, "G", cl_ord_id, terms)
         fields = self._wording.replace(cl_ord_id, order, terms, list(extra), now.wall_ns)

@@ -118,7 +118,8 @@ def test_what_cannot_be_sent_leaves_nothing_behind(error: Exception, logged: boo
 def test_a_check_refuses_before_anything_is_sent() -> None:
     seen: list[tuple[ff.OrderRequest, ff.Order | None]] = []
 
-    def check(request: ff.OrderRequest, replaces: ff.Order | None) -> None:
+    def check(request: ff.OrderRequest, replaces: ff.Order | None, now: ff.Now) -> None:
+        assert now is NOW
         seen.append((request, replaces))
         if request.qty > 1000:
             raise ValueError("too much")
