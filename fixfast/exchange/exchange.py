@@ -1,0 +1,450 @@
+"""Exchange: the simulated exchange, whole. In a test on virtual time, in a program, or as `fixfast exchange`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from fixfast import clock
+from fixfast.codec.parse import parse
+from fixfast.dictionary.validation import Validation
+from fixfast.engine.acceptor import Server, serve
+from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.exchange.commands import (
+    BustTrade,
+    CancelOrders,
+    Command,
+    CorrectTrade,
+    NewDay,
+    RestateOrder,
+    SessionEpoch,
+    SetPhase,
+    Tick,
+)
+from fixfast.exchange.config import ExchangeConfig, scaled
+from fixfast.exchange.faults import FaultConfig, Faults
+from fixfast.exchange.hours import Hours
+from fixfast.exchange.journal import CommandJournal
+from fixfast.exchange.listing import Listing
+from fixfast.exchange.memory import restore, snapshot
+from fixfast.exchange.order_gateway import Handler, OrderGateway
+from fixfast.exchange.outcome import Event, Phase, PhaseChanged
+from fixfast.exchange.reports import CancelReject, Execution, MassCancelReport, Outgoing
+from fixfast.exchange.requests import MassStatus, OrderStatus, Request
+from fixfast.exchange.venue import Changes, Venue
+from fixfast.session.config import SessionConfig
+from fixfast.store.base import Store
+from fixfast.store.journal import JournalStore
+from fixfast.store.memory import MemoryStore
+
+__all__ = ["Exchange", "Listener"]
+
+_log = logging.getLogger("fixfast.exchange")
+_SECOND = 1_000_000_000
+_QUESTIONS = (OrderStatus, MassStatus)  # they change nothing, and need no record
+
+
+class Listener(Protocol):
+    """What is told of everything that happens. All methods are optional."""
+
+    def on_batch(self, symbol: str, events: list[Event], changes: Changes, now_ns: int) -> object:
+        """Hear of what one command did to one book, and of the levels that changed, after its reports were sent."""
+
+    def on_reports(self, reports: list[Outgoing], now_ns: int) -> object:
+        """Hear of the reports of one command."""
+
+    def on_logon(self, owner: str, session: Any) -> object:
+        """Hear of a client that logged on: "FIX.4.4:BOT01" and its LiveSession."""
+
+    def on_logout(self, owner: str, session: Any) -> object:
+        """Hear of a client that is gone."""
+
+
+class Exchange:
+    """A simulated exchange: `async with Exchange(config) as exchange: ...`.
+
+    It listens on one port for FIX 4.2, 4.4 and 5.0 SP2, matches by price and time, and tells everybody what they are
+    to know. In fixfast.testing.World it runs on virtual time.
+
+    Args:
+        config: what it is; None: the default, which lets anybody in.
+        serve_options: further arguments of `fixfast.serve`: tls, limits, wire_log, throttle ...
+
+    Attributes:
+        config: as it was given.
+        venue: the exchange without FIX: its orders, its markets.
+        gateway: its FIX side; `gateway.handlers` says who deals with which MsgType.
+        faults: what goes wrong on purpose; see set_faults().
+    """
+
+    def __init__(self, config: ExchangeConfig | None = None, **serve_options: Any) -> None:
+        self.config = config if config is not None else ExchangeConfig()
+        self.venue = Venue(self.config, self._published)
+        self.listings: dict[str, Listing] = {symbol: market.listing for symbol, market in self.venue.markets.items()}
+        self.faults = Faults(self.config.faults, self.config.seed)
+        self.gateway = OrderGateway(self)
+        self.closing = False
+        self._serve_options = serve_options
+        self._server: Server | None = None
+        self._journal: CommandJournal | None = None
+        self._stores: dict[str, Store] = {}
+        self._listeners: list[Any] = []
+        self._batches: list[tuple[str, list[Event], Changes, int]] = []
+        self._unsent: list[Outgoing] = []  # of the last command before the process died
+        self._timer: asyncio.TimerHandle | None = None
+        self._hours = Hours(self.config.phases, ZoneInfo(self.config.timezone))
+        self._hours_at = 0
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Exchange:
+        config = self.config
+        known = self._remember()
+        now_ns = clock.now().wall_ns
+        self._server = serve(
+            self.gateway,
+            [self._session(*owner.split(":", 1)) for owner in known],
+            host=config.host,
+            port=config.port,
+            stores=self._open_store,
+            templates=[self._session(version, "*") for version in config.versions],
+            cancel_on_disconnect=self.gateway.cancelling,
+            **self._serve_options,
+        )
+        try:
+            await self._server
+        except BaseException:
+            self._let_go()
+            raise
+        self.catch_up()
+        for change in self._hours.current(now_ns):
+            for symbol in change.symbols or (None,):
+                self._set_phase(change.phase, symbol)
+        self._hours_at = now_ns
+        self._schedule()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self, text: str = "The exchange closes") -> None:
+        """Log everybody out, keep what there is to keep, let go of port and files. Twice is once."""
+        if self.closing:
+            return
+        self.closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for outlet in self.gateway.outlets.values():
+            outlet.close()
+        try:
+            if self._server is not None:
+                await self._server.close(text)
+        finally:
+            self._let_go()
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        if self._server is None:
+            raise RuntimeError("the exchange is not open: `async with Exchange(...) as exchange:` around this")
+        return self._server.port
+
+    @property
+    def server(self) -> Server:
+        """The acceptor, with its sessions."""
+        if self._server is None:
+            raise RuntimeError("the exchange is not open: `async with Exchange(...) as exchange:` around this")
+        return self._server
+
+    # --- commands ------------------------------------------------------------------------------------------
+
+    def do(self, command: Command) -> list[Outgoing]:
+        """Do a command now: written down, done, everybody told.
+
+        Returns: the reports, which are on their way already.
+
+        Raises: LocalProtocolError: it names what there is not. StoreError: the journal failed; nothing was done.
+        """
+        now_ns = clock.now().wall_ns
+        journal = self._journal
+        if journal is not None and not isinstance(command, _QUESTIONS):
+            journal.append(now_ns, command)
+        venue = self.venue
+        reports = venue.apply(command, now_ns)
+        self.gateway.send(reports)
+        if self._listeners:
+            for listener in self._listeners:
+                heard = getattr(listener, "on_reports", None)
+                if heard is not None:
+                    heard(reports, now_ns)
+        if self._batches:
+            self._tell_batches()
+        if venue.waits:
+            self._schedule()
+        if journal is not None and journal.commands >= self.config.snapshot_every:
+            journal.snapshot(snapshot(venue))
+        return reports
+
+    def submit(self, request: Request) -> list[Outgoing]:
+        """Take a request of a participant in the same process; its owner is any name without a colon.
+
+        Raises: ValueError: an owner with a colon is a session.
+        """
+        if ":" in request.owner:
+            raise ValueError(f"owner {request.owner!r}: a colon is for sessions")
+        return self.do(request)
+
+    def set_phase(self, phase: Phase | str, symbol: str | None = None) -> list[Outgoing]:
+        """Change the trading phase of an instrument, or of all. Raises: LocalProtocolError: there is no such."""
+        return self.do(SetPhase(str(phase), symbol))
+
+    def halt(self, symbol: str | None = None) -> list[Outgoing]:
+        """Halt trading: only cancels are taken."""
+        return self.set_phase(Phase.HALTED, symbol)
+
+    def resume(self, symbol: str | None = None) -> list[Outgoing]:
+        """Trade continuously again, beginning with an auction of what is there."""
+        return self.set_phase(Phase.CONTINUOUS, symbol)
+
+    def cancel(
+        self, *, order_id: str | None = None, owner: str | None = None, symbol: str | None = None, text: str = ""
+    ) -> list[Outgoing]:
+        """Cancel orders unasked: one, an owner's, an instrument's, or all."""
+        return self.do(CancelOrders(owner, symbol, order_id, None, text or "Cancelled by the exchange"))
+
+    def restate(
+        self,
+        order_id: str,
+        *,
+        qty: Decimal | str | int | None = None,
+        price: Decimal | str | int | None = None,
+        reason: int = 99,
+        text: str = "",
+    ) -> list[Outgoing]:
+        """Change an order unasked (150=D). Args: reason: ExecRestatementReason(378)."""
+        quantity = None if qty is None else scaled("qty", qty)
+        return self.do(
+            RestateOrder(order_id, quantity, None if price is None else scaled("price", price), reason, text)
+        )
+
+    def bust(self, symbol: str, trade_id: int, text: str = "") -> list[Outgoing]:
+        """Take a trade back, for both sides (150=H; 20=1 in FIX 4.2)."""
+        return self.do(BustTrade(symbol, trade_id, text))
+
+    def correct(self, symbol: str, trade_id: int, price: Decimal | str | int, text: str = "") -> list[Outgoing]:
+        """Correct the price of a trade, for both sides (150=G; 20=2 in FIX 4.2)."""
+        return self.do(CorrectTrade(symbol, trade_id, scaled("price", price), text))
+
+    def new_day(self) -> None:
+        """Forget yesterday's orders that are done: their ClOrdIDs may be used again."""
+        self.do(NewDay())
+
+    def set_faults(self, **chances: float) -> None:
+        """Change the chances of faults: `exchange.set_faults(drop=0.1)`. Raises: ConfigError."""
+        self.faults.config = replace(self.faults.config, **chances)
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong from now on."""
+        self.faults.config = FaultConfig()
+
+    # --- who is told ---------------------------------------------------------------------------------------
+
+    def subscribe(self, listener: object) -> Callable[[], None]:
+        """Tell a Listener of everything from now on. Returns: a function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def handle(self, msg_type: str, handler: Handler) -> None:
+        """Let messages of a type be dealt with by `handler(session, message)`, which may raise BusinessReject."""
+        self.gateway.handlers[msg_type] = handler
+
+    def tell(self, what: str, *values: Any) -> None:
+        """Call a method of all listeners that have it."""
+        for listener in self._listeners:
+            heard = getattr(listener, what, None)
+            if heard is not None:
+                heard(*values)
+
+    def phases(self) -> dict[str, Phase]:
+        """Return the trading phase of each instrument."""
+        return {symbol: market.book.phase for symbol, market in self.venue.markets.items()}
+
+    # --- sessions and their stores -------------------------------------------------------------------------
+
+    def know_epoch(self, owner: str, *, again: bool = False) -> None:
+        """Note in the journal that a client's numbers began anew, if they did."""
+        store = self._stores.get(owner)
+        if self._journal is None or store is None:
+            return
+        epoch = store.load().epoch
+        if epoch != self.venue.epochs.get(owner):
+            self.do(SessionEpoch(owner, epoch))
+
+    def _session(self, version: str, comp_id: str) -> SessionConfig:
+        strict = self.config.validation == "reject"
+        return SessionConfig(
+            version,
+            self.config.comp_id,
+            comp_id,
+            offline="store",  # a report that falls into a lost connection is kept, and resent after the next logon
+            default_appl_ver_id="9" if version == "FIXT.1.1" else "",
+            validation=Validation("reject", unknown_tags=False, user_defined_tags=False)
+            if strict
+            else Validation("observe"),
+        )
+
+    def _open_store(self, config: SessionConfig) -> Store:
+        store: Store
+        if self.config.journal is None:
+            store = MemoryStore()
+        else:
+            path = Path(self.config.journal) / "sessions"
+            store = JournalStore(path, session_id=config.session_id, sync=self.config.sync)
+        self._stores[f"{config.begin_string}:{config.target_comp_id}"] = store
+        return store
+
+    # --- coming back ---------------------------------------------------------------------------------------
+
+    def _remember(self) -> list[str]:
+        """Take up the journal. Returns the sessions that are known from it, and those with copies to get."""
+        config, venue = self.config, self.venue
+        listed = [
+            f"{version}:{one.comp_id}"
+            for one in config.participants
+            if one.drop_copy_of and one.versions
+            for version in one.versions
+        ]
+        if config.journal is None:
+            return listed
+        what = [[one.listing.symbol, one.listing.price_scale, one.listing.qty_scale] for one in venue.markets.values()]
+        Path(config.journal).mkdir(mode=0o700, parents=True, exist_ok=True)
+        journal = self._journal = CommandJournal(config.journal, what, sync=config.sync == "group")
+        if journal.state is not None:
+            try:
+                restore(venue, journal.state)
+            except ValueError as error:
+                raise StoreError(f"{journal.path}: {error}") from None
+        publish, venue.publish = venue.publish, None
+        for now_ns, command in journal.replay():
+            try:
+                self._unsent = venue.apply(command, now_ns)
+            except LocalProtocolError:
+                self._unsent = []  # an operator's mistake, then as now
+        venue.publish = publish
+        for market in venue.markets.values():
+            market.book.take_changes()
+        known = {kept.owner for kept in venue.telling.orders.values()} | set(venue.epochs)
+        return sorted({owner for owner in known if ":" in owner} | set(listed))
+
+    @property
+    def behind(self) -> bool:
+        """Whether reports of the time before may not have been sent yet."""
+        return bool(self._unsent)
+
+    def catch_up(self) -> None:
+        """Send what the last command before the end of the process led to, and did not reach a session's store."""
+        server = self._server
+        if server is None:
+            return
+        unsent, self._unsent = self._unsent, []
+        for session in server.sessions.values():
+            self.gateway.take_up(session)
+        if not unsent:
+            return
+        sent = {owner: self._sent(owner, len(unsent)) for owner in self._stores}
+        for report in unsent:
+            outlet, mark = self.gateway.outlets.get(report.owner), _mark(report)
+            if outlet is not None and mark and mark not in sent.get(report.owner, ()):
+                outlet.send(report, poss_resend=True)
+            if isinstance(report, Execution):
+                for copy in self.gateway.copies_of(report.owner):
+                    if mark not in sent.get(f"{copy.session.id.begin_string}:{copy.session.id.target_comp_id}", ()):
+                        copy.copy(report)
+
+    def _sent(self, owner: str, count: int) -> set[str]:
+        """Return the marks of what a session's store has of the last messages that were sent."""
+        store = self._stores[owner]
+        end = store.load().next_out
+        found = set()
+        for _, _, raw in store.read_out(max(1, end - count - 64), end - 1):
+            message = parse(raw)
+            found.add(_marked(message.msg_type, *message.many(17, 11, 37)))
+        return found
+
+    # --- time ----------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """Wake up when the next thing is due."""
+        if self.closing or self._server is None:
+            return
+        now_ns = clock.now().wall_ns
+        due = [at for at in (self.venue.next_due(), self._hours.next_ns(now_ns)) if at is not None]
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due:
+            # A day at most: the wall clock may be set meanwhile.
+            wait = min(max(0, min(due) - now_ns) / _SECOND, 3600.0)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now_ns = clock.now().wall_ns
+        due = self.venue.next_due()
+        if due is not None and due <= now_ns:
+            self.do(Tick())
+        for change in self._hours.changes(self._hours_at, now_ns):
+            for symbol in change.symbols or (None,):
+                self._set_phase(change.phase, symbol)
+        self._hours_at = now_ns
+        self._schedule()
+
+    def _set_phase(self, phase: str, symbol: str | None) -> None:
+        wanted = [symbol] if symbol is not None else list(self.venue.markets)
+        if any(self.venue.markets[one].book.phase != phase for one in wanted):
+            self.set_phase(phase, symbol)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _published(self, symbol: str, events: list[Event], changes: Changes, now_ns: int) -> None:
+        if self._listeners or any(type(event) is PhaseChanged for event in events):
+            self._batches.append((symbol, events, changes, now_ns))
+
+    def _tell_batches(self) -> None:
+        batches, self._batches = self._batches, []
+        for symbol, events, changes, now_ns in batches:
+            if any(type(event) is PhaseChanged for event in events):
+                self.gateway.phase_changed(symbol)
+            for listener in self._listeners:
+                heard = getattr(listener, "on_batch", None)
+                if heard is not None:
+                    heard(symbol, events, changes, now_ns)
+
+    def _let_go(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
+
+
+def _mark(report: Outgoing) -> str:
+    """Return what tells a report from others; "" for one that changes nothing."""
+    if isinstance(report, Execution):
+        return _marked("8", report.exec_id, None, None) if report.exec_id != "0" else ""
+    if isinstance(report, CancelReject):
+        return _marked("9", None, report.cl_ord_id, None)
+    if isinstance(report, MassCancelReport):
+        return _marked("r", None, None, report.report_id)
+    return ""
+
+
+def _marked(msg_type: str, exec_id: str | None, cl_ord_id: str | None, order_id: str | None) -> str:
+    return {"8": f"8 {exec_id}", "9": f"9 {cl_ord_id}", "r": f"r {order_id}"}.get(msg_type, "")
