@@ -12,6 +12,8 @@ import fixfast as ff
 from fixfast.errors import ConfigError, FieldMissing, NotActive, Throttled
 from fixfast.exchange.feed import Change
 from fixfast.exchange.market_data import MarketData, MarketDataLimits
+from fixfast.trading.book import Book
+from fixfast.trading.bookconfig import BookConfig
 from tests.exchange.market import VERSIONS, WALL, Line, PlainBook, Symbol, request
 
 ALL = {"FIX.4.2": "01245678", "FIX.4.4": "01245678B", "FIX.5.0SP2": "01245678B"}
@@ -337,6 +339,7 @@ def test_a_snapshot_and_the_updates_make_the_snapshot_at_a_later_time(
     data, line = market(version)
     more = [(547, implicit)] if version != "FIX.4.2" else []
     books: list[PlainBook] = []
+    client = Book("ABC", BookConfig(depth=depth, implicit_delete=implicit == "Y"))
     levels: dict[tuple[int, int], int] = {}
     for n in range(200):
         if n == 20:
@@ -346,6 +349,7 @@ def test_a_snapshot_and_the_updates_make_the_snapshot_at_a_later_time(
         trades = [(f"T{n}", rng.randint(900, 1100), rng.randint(1, 9))] if rng.random() < 0.3 else []
         data.publish("ABC", WALL + n, changes=random_changes(rng, levels), trades=trades)
         for message in line.take():
+            client.apply(message)
             for book in books:
                 book.apply(message)
         if n % 30 == 29:
@@ -354,6 +358,11 @@ def test_a_snapshot_and_the_updates_make_the_snapshot_at_a_later_time(
             later.apply(one(line.take(), "W"))
             for book in books:
                 assert book.state() == later.state(), f"seed {seed}, batch {n}"
+            if books:
+                assert client.valid
+                assert [tuple(level) for level in client.bids()] == later.sides["0"], f"seed {seed}, batch {n}"
+                assert [tuple(level) for level in client.offers()] == later.sides["1"], f"seed {seed}, batch {n}"
+    assert not client.anomalies
 
 
 # --- who does not read, and who leaves ---------------------------------------------------------------------------
