@@ -70,6 +70,11 @@ class Sending(Commands):
         return self._session.next_out
 
     @property
+    def unwritten(self) -> int:
+        """How many messages were sent that the transport has not taken yet: more and more, while the peer is slow."""
+        return self._session.unwritten
+
+    @property
     def latency(self) -> Latency | None:
         """What was measured, where the session was made with `latency=True`."""
         session = self._session

@@ -154,6 +154,11 @@ class Session(Deciding):
         outbox = self._outbox
         return bool(outbox.queue) and outbox.sync_needed  # PERF: asked after every turn, and nearly always empty
 
+    @property
+    def unwritten(self) -> int:
+        """How many messages data_to_send() has not handed out yet."""
+        return len(self._outbox.queue) + len(self._outbox.waiting)
+
     # --- timers ---------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> int | None:
