@@ -91,7 +91,8 @@ THIRD_PARTY = {
     "uvicorn": ("service",),
     "prometheus_client": ("engine",),
     **dict.fromkeys(
-        ("cython", "cpython", "libc", "libcpp"), ("codec", "store.memory_records", "store.journal_records")
+        ("cython", "cpython", "libc", "libcpp"),
+        ("codec", "clock.reading", "store.memory_records", "store.journal_records"),
     ),
 }
 

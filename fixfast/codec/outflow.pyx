@@ -7,12 +7,17 @@ is the counterpart of inflow.pyx: compiled for the same reason, with its plain-P
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.stdint cimport int64_t
 
 from fixfast.codec.check cimport wall_of
+from fixfast.codec.template cimport Template
 
 cdef extern from "Python.h":
     PyObject* PyTuple_GET_ITEM(object o, Py_ssize_t i)
+
+cdef enum:
+    FEW = 64                    # values that a call lays out on the stack
 
 __all__ = ["Outflow"]
 
@@ -65,13 +70,41 @@ cdef class Outflow:
 
         Raises: StoreError: it was not stored, and is not queued; and what `near_limit` raises.
         """
-        cdef int64_t wall_ns = wall_of(now)
+        wall_of(now)                    # a Now
+        return self.committed(raw, now, queue)
+
+    def post(self, template, tuple values not None, now):
+        """Encode a message as the next one, by a Template, and commit() it; return its number.
+
+        Args: template: its first two slots are MsgSeqNum and SendingTime; or anything else with such an encode().
+            values: those of the other slots. now: a Now.
+
+        Raises: as commit() and Template.encode(); then no number was used.
+        """
+        cdef (PyObject*)[FEW] few
+        cdef Py_ssize_t i
+        cdef Py_ssize_t n = PyTuple_GET_SIZE(values)
+        cdef object number
+        wall_of(now)
+        # PERF: in one call, and the values stay where they are
+        if type(template) is Template and n + 2 <= FEW:
+            number = self.next_out
+            few[0] = <PyObject*>number
+            few[1] = PyTuple_GET_ITEM(now, 1)
+            for i in range(n):
+                few[i + 2] = PyTuple_GET_ITEM(values, i)
+            raw = (<Template>template).encoded(few, n + 2, NULL)
+        else:
+            raw = template.encode(self.next_out, <object>PyTuple_GET_ITEM(now, 1), *values)
+        return self.committed(raw, now, True)
+
+    cdef object committed(self, bytes raw, object now, bint queue):
         cdef object n
         if self.next_out >= self.limit:
             self.near_limit(self.next_out)
         n = self.next_out
-        position = self.store.append_out(n, raw, wall_ns)
-        self.next_out = <int64_t>n + 1
+        position = self.store.append_out(n, raw, <object>PyTuple_GET_ITEM(now, 1))
+        self.next_out += 1
         if queue:
             (self.waiting if self.held else self.queue).append((position, n, raw))
             self.last_sent = <object>PyTuple_GET_ITEM(now, 0)

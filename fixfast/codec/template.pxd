@@ -22,6 +22,8 @@ cdef class Template:
 
     cdef int render(self, Out* o, list order) except -1
     cdef int make_room(self, Out* o, Hole* hole, object slot) except -1
+    # encode(): n values in `args`, and behind them those that `keywords`, a tuple, names; NULL: none
+    cdef object encoded(self, PyObject** args, Py_ssize_t n, PyObject* keywords)
     # values: one for each slot; those that are not given are None
     cdef object fill(self, PyObject** values, Py_ssize_t given)
     cdef object fill_on(self, Out* o, PyObject** values, Py_ssize_t given, Py_ssize_t i)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fixfast.errors import StoreError
-from fixfast.types import Now
+from fixfast.errors import EncodeTypeError, StoreError
+from fixfast.types import Now, Slot
 from tests.codec.support import Codec
 
 NOW = Now(7, 1_772_445_600_000_000_000)
@@ -114,6 +114,65 @@ def test_wrong_arguments_use_no_number(codec: Codec, wrong: tuple[Any, Any]) -> 
     with pytest.raises(TypeError):
         flow.commit(*wrong)
     assert (flow.next_out, store.calls) == (1, [])
+
+
+SLOTS = [Slot(34, "int"), Slot(52, "time"), Slot(58), Slot(38, "int")]
+
+
+def template_of(codec: Codec) -> Any:
+    return codec.Template("FIX.4.4", "D", SLOTS)
+
+
+def test_posting_is_encoding_with_the_next_number_and_committing(codec: Codec) -> None:
+    flow, store = flow_of(codec, 7)
+    template = template_of(codec)
+    assert flow.post(template, ("hello", 100), NOW) == 7
+    raw = template.encode(7, NOW.wall_ns, "hello", 100)
+    assert store.calls == [(7, raw, NOW.wall_ns)]
+    assert flow.queue == [(1, 7, raw)]
+    assert (flow.next_out, flow.last_sent) == (8, NOW.mono_ns)
+
+
+def test_what_is_no_template_but_can_encode_can_be_posted(codec: Codec) -> None:
+    class Loud:
+        def encode(self, n: int, wall_ns: int, *values: str) -> bytes:
+            return f"{n}:{wall_ns}:{values}".encode()
+
+    flow, store = flow_of(codec, 3)
+    assert flow.post(Loud(), ("a",), NOW) == 3
+    assert store.calls == [(3, f"3:{NOW.wall_ns}:('a',)".encode(), NOW.wall_ns)]
+
+
+def test_more_values_than_fit_on_the_stack_are_posted_all_the_same(codec: Codec) -> None:
+    template = codec.Template("FIX.4.4", "D", [*SLOTS[:2], *(Slot(5000 + i) for i in range(80))])
+    values = tuple(f"v{i}" for i in range(80))
+    flow, store = flow_of(codec)
+    assert flow.post(template, values, NOW) == 1
+    assert store.calls[0][1] == template.encode(1, NOW.wall_ns, *values)
+
+
+@pytest.mark.parametrize("values", [(), ("a",), ("a", 1, 2), ("a", "no number"), ["a", 1], None])
+def test_values_that_do_not_fit_a_template_use_no_number(codec: Codec, values: Any) -> None:
+    flow, store = flow_of(codec)
+    with pytest.raises((TypeError, EncodeTypeError)):
+        flow.post(template_of(codec), values, NOW)
+    assert (flow.next_out, flow.queue, store.calls) == (1, [], [])
+
+
+@pytest.mark.parametrize("now", [None, 7, (1, 2, 3), "ab"])
+def test_posting_without_a_time_uses_no_number(codec: Codec, now: Any) -> None:
+    flow, store = flow_of(codec)
+    with pytest.raises(TypeError):
+        flow.post(template_of(codec), ("a", 1), now)
+    assert (flow.next_out, store.calls) == (1, [])
+
+
+def test_a_post_that_cannot_be_stored_uses_no_number(codec: Codec) -> None:
+    flow, store = flow_of(codec)
+    store.fails = True
+    with pytest.raises(StoreError):
+        flow.post(template_of(codec), ("a", 1), NOW)
+    assert (flow.next_out, flow.queue, flow.last_sent) == (1, [], 0)
 
 
 @pytest.mark.parametrize("seed", range(5))

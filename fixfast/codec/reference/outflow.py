@@ -42,6 +42,12 @@ class Outflow:
             self.offline.append(n)
         return n
 
+    def post(self, template: Any, values: tuple[Any, ...], now: Now) -> int:
+        """Encode a message as the next one, by a Template, and commit() it; return its number."""
+        if not isinstance(values, tuple) or not isinstance(now, tuple) or len(now) != 2:
+            raise TypeError(f"a tuple and a Now expected, not {type(values).__name__} and {type(now).__name__}")
+        return self.commit(template.encode(self.next_out, now.wall_ns, *values), now)
+
     def take(self) -> list[bytes]:
         """Return what may go on the wire now, in order, and forget it."""
         if not self.queue:

@@ -203,7 +203,10 @@ class Driven(Telling):
         line = self._line
         if line is None:
             return False
-        line.flush()
+        # PERF: mostly there is nothing: flush() without its call. What ends a session is an event, but for a store that
+        # fails in the middle of something: then close_requested says so.
+        if line.unsent or line.leaving or line.hurry() or self._session.close_requested is not None:
+            line.flush()
         if line.over:
             self._close_line(line)
             return True

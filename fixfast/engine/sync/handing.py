@@ -88,18 +88,27 @@ class Handing(HandOver):
 
     def settle(self) -> None:
         """Acknowledge what was handed out last: the program came for the next."""
+        n = self.settled()
+        if n:
+            self._acknowledge(n)
+
+    def settled(self) -> int:
+        """Do what settle() does, but for the acknowledgement in the common case.
+
+        Returns: the number that the caller is to acknowledge; 0: that is done, or has to wait.
+        """
         given = self.given
         if given is None:
-            return
+            return 0
         self.given = None
         if self.large and _getrefcount(given) > _UNKEPT:
             given.detach()  # it is kept: what came with it must not be
         order = self._order
         if order and order[0] is given and not self._dealt and self._arrivals is None:
-            order.popleft()  # PERF: the common case of dealt_with(), a call less
-            self._acknowledge(given.msg_seq_num)
-        else:
-            self.dealt_with(given)
+            order.popleft()  # PERF: the common case of dealt_with(), two calls less
+            return given.msg_seq_num or 0
+        self.dealt_with(given)
+        return 0
 
     def hand(self, message: Message) -> bool:
         """Hand a message to the thread that is just taking one, past the queue. False: deliver it as any other.

@@ -13,7 +13,7 @@ from fixfast import clock
 from fixfast.engine.requests import match_by_id
 from fixfast.engine.sync.calling_back import CallingBack
 from fixfast.engine.sync.line import READ, Line
-from fixfast.errors import ConcurrencyError, NotActive
+from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.wire import Message, Template
 
 __all__ = ["LiveSession"]
@@ -21,7 +21,6 @@ __all__ = ["LiveSession"]
 _log = logging.getLogger("fixfast.engine")
 
 _SECOND = 1_000_000_000
-_TOO_LATE = object()
 #: seconds more than the session's own limit that close() waits before it cuts the connection
 _GRACE = 3.0
 
@@ -135,7 +134,7 @@ class LiveSession(CallingBack):
         """Do what send_nowait() does, with a template of this session and the values of its slots."""
         with self._lock:
             try:
-                seq = self._session.send_template(template, *values, clock.now())
+                seq = self._session.send_values(template, values, clock.now())
             except BaseException as error:
                 self._not_sent(error)
                 raise
@@ -371,8 +370,51 @@ class LiveSession(CallingBack):
         """
         if self._turning and self._turning == get_ident():
             raise ConcurrencyError("a hook that the session calls cannot wait for that session")
+        delivery = self._delivery
+        tried = False
         try:
-            item = self._wait_for_item(until)
+            while True:
+                with self._lock:
+                    if self._taking and not tried:
+                        raise ConcurrencyError(
+                            "another thread waits for this session's next message: one consumer only"
+                        )
+                    if delivery.given is not None and (n := delivery.settled()):
+                        try:
+                            self._session.done(n)
+                        except StoreError as error:
+                            self._store_broke(error)
+                    item = delivery.take()
+                    if item is None and delivery.ended:
+                        return self._last_item()
+                    if item is not None:
+                        self._taking = 0
+                        return item
+                    if tried and until is not None and clock.now().mono_ns >= until:
+                        self._taking = 0
+                        break
+                    tried = True
+                    line = self.claim(until)
+                    if line is None:
+                        self._taking = get_ident()
+                        self._follow(until)
+                        continue
+                    self._taking = self.led
+                if not line.awaited:
+                    self.lead(line, until)
+                    continue
+                try:
+                    data = line.recv(READ)
+                except OSError as error:
+                    self.interrupted(line, error)
+                    continue
+                with self._lock:
+                    self._taking = 0
+                    item = self.came(line, data, True)
+                if self._unsafe:
+                    self.mind_store()
+                if item is not None:
+                    return item
         except Exception:
             if self._taking == get_ident():
                 self._taking = 0
@@ -380,52 +422,9 @@ class LiveSession(CallingBack):
         except BaseException:  # Ctrl-C
             with self._lock:
                 self.abandon()
-                self._delivery.put_back()
+                delivery.put_back()
             raise
-        if item is _TOO_LATE:
-            raise TimeoutError("no message in time")
-        return item
-
-    def _wait_for_item(self, until: int | None) -> Any:
-        delivery = self._delivery
-        tried = False
-        while True:
-            with self._lock:
-                if self._taking and not tried:
-                    raise ConcurrencyError("another thread waits for this session's next message: one consumer only")
-                if delivery.given is not None:
-                    delivery.settle()
-                item = delivery.take()
-                if item is None and delivery.ended:
-                    return self._last_item()
-                if item is not None:
-                    self._taking = 0
-                    return item
-                if tried and until is not None and clock.now().mono_ns >= until:
-                    self._taking = 0
-                    return _TOO_LATE
-                tried = True
-                line = self.claim(until)
-                if line is None:
-                    self._taking = get_ident()
-                    self._follow(until)
-                    continue
-                self._taking = self.led
-            if not line.awaited:
-                self.lead(line, until)
-                continue
-            try:
-                data = line.recv(READ)
-            except OSError as error:
-                self.interrupted(line, error)
-                continue
-            with self._lock:
-                self._taking = 0
-                item = self.came(line, data, True)
-            if self._unsafe:
-                self.mind_store()
-            if item is not None:
-                return item
+        raise TimeoutError("no message in time")
 
     def _last_item(self) -> None:
         """End the iteration, with the exception that is to be raised once."""

@@ -92,7 +92,8 @@ class PolledSession(Driven):
             raise
         line = self._line
         if line is not None and not self._together:
-            line.flush()
+            if line.unsent or line.leaving or not line.hurry():
+                line.flush()
             if self._gated and self._session.sync_needed:
                 self._look_after_store()
         return n

@@ -143,9 +143,7 @@ class Shared(Telling):
         """Write what there is to write."""
         # PERF: of messages alone nothing comes but what the session has to say to the peer; 0.3 us less than flush()
         if only_messages and not line.unsent:
-            data = self._session.data_to_send()
-            if data:
-                line.write(data)
+            if line.hurry():
                 line.flush()
             elif self._gated and self._session.sync_needed:
                 self._unsafe = True
@@ -160,13 +158,9 @@ class Shared(Telling):
         if line is None or self._turning or self._held_back:
             return
         try:
-            if not (line.unsent or line.leaving):
-                # PERF: the common case, 0.3 us less than flush(): what one message needs
-                data = self._session.data_to_send()
-                if data:
-                    line.write(data)
-                    if not (line.unsent or line.over):
-                        return
+            # PERF: the common case
+            if not (line.unsent or line.leaving) and line.hurry() and not (line.unsent or line.over):
+                return
             wrote = line.flush()
         except BaseException as error:
             self._torn(error)
@@ -371,14 +365,15 @@ class Shared(Telling):
                 line.came(data)
             else:
                 session.receive_data(data, clock.now())  # PERF: line.came() without two calls
-            if taking and not (self._requests or self._judging):
+            if taking and not (self._requests.waiting or self._judging):
                 # PERF: a message that comes alone goes past the queue
                 events = session.events()
                 first = next(events, None)
                 if type(first) is Message and first.msg_type not in REJECTS and delivery.hand(first):
                     handed, first = first, next(events, None)
                     if first is None:
-                        self._end_turn(line, True)
+                        if self._gated or line.unsent or line.hurry():
+                            self._end_turn(line, True)
                         if not (line.over or self._followers or self._would_lead):
                             self._turning = 0
                             return handed

@@ -1,0 +1,5 @@
+from fixfast.types import Now
+
+__all__ = ["now"]
+
+def now() -> Now: ...
