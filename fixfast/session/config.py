@@ -170,7 +170,7 @@ class SessionConfig:
         report_duplicates: an event Duplicate for each message with PossDupFlag that was here already (S05).
         slow_consumer_timeout: a peer that takes nothing of what is queued for so long is disconnected; what it did not
             get stays in the store (H09).
-        send_queue_bytes: ... and so is one for which more than that is queued, however long it has been: what bounds the
+        send_queue_bytes: ... and so is one for which more than that is queued, however long it has been: it bounds the
             memory of a program that only uses send_nowait().
 
     Raises: ConfigError: names the option, its value and what is allowed.
