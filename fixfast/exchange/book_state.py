@@ -25,7 +25,7 @@ class BookState:
         prevention: What happens when orders of one owner meet.
         phase: What the market is doing.
         bids, offers: The orders that rest.
-        reference: The price that auctions lean to and the band is around.
+        reference: The price that auctions lean to and the band is around (set by _refer_to).
         last_px: The price of the last trade.
     """
 
@@ -34,7 +34,9 @@ class BookState:
         self.prevention = prevention
         self.phase = phase
         self.bids, self.offers = BookSide(1), BookSide(-1)
-        self.reference = instrument.reference
+        self.reference: int | None = None
+        self._band: tuple[int, int] | None = None  # lowest and highest price of continuous trades
+        self._refer_to(instrument.reference)
         self.last_px: int | None = None
         # Open orders, in the order in which they were accepted: in the book, waiting stops, parked for the close.
         self._open: dict[int, BookOrder] = {}
@@ -45,7 +47,12 @@ class BookState:
         self._trades: dict[int, tuple[int, int, BookOrder, BookOrder]] = {}
         self._trade_id = 0
         self._seq = 0
-        self._range: tuple[int, int] | None = None  # prices that stop orders have to look at, within a command
+        self._range: tuple[int, int] | None = None  # prices that stop orders have to look at; only within a command
+
+    def _refer_to(self, price: int | None) -> None:
+        """Another reference price: the band moves with it."""
+        self.reference, band = price, self.instrument.band
+        self._band = None if band is None or price is None else (price - band, price + band)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole state as plain data: dicts, lists, texts, ints (and the tags of orders as they are).
@@ -82,7 +89,8 @@ class BookState:
         """Take over what snapshot() said."""
         orders = [BookOrder(*row) for row in data["orders"]]
         self._open = {order.order_id: order for order in orders[: data["open"]]}
-        self.reference, self.last_px = data["reference"], data["last_px"]
+        self.last_px = data["last_px"]
+        self._refer_to(data["reference"])
         self._seq, self._trade_id = data["seq"], data["trade_id"]
         self.bids.restore(data["bids"], self._open)
         self.offers.restore(data["offers"], self._open)

@@ -13,6 +13,10 @@ _TIFS = (_DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE)
 #: stop orders wait for continuous trading: no auction has them
 _STOP_TIFS = (_DAY, _GTC, _IOC, _FOK, _GTD)
 _GATHERING = (Phase.PRE_OPEN, Phase.OPENING_AUCTION)
+#: PERF: the name of an Enum's member costs 80 ns on CPython 3.11, one of a module 6.
+_CONTINUOUS = Phase.CONTINUOUS
+#: prices are below this (and above its negative): a book has room beyond them for market orders
+_HIGHEST = 10**18
 
 
 def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal | None:
@@ -27,7 +31,7 @@ def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal 
     return (
         bad_qty(order.qty, instrument)
         or bad_price(kind, order.price, order.stop_px, instrument)
-        or bad_display(order.display, order.qty, kind, instrument)
+        or bad_display(order.display, kind, instrument)
         or _bad_extras(order, now_ns)
     )
 
@@ -49,27 +53,32 @@ def bad_price(kind: str, price: int | None, stop_px: int | None, instrument: Ins
         return Refusal.BAD_PRICE
     if (stop_px is not None) != (kind in (STOP, STOP_LIMIT)):
         return Refusal.BAD_STOP
-    for value, refusal in ((price, Refusal.BAD_PRICE), (stop_px, Refusal.BAD_STOP)):
-        if value is not None:
-            if value <= 0 and not instrument.negative_prices:
-                return refusal
-            if value % instrument.tick:
-                return Refusal.OFF_TICK
+    lowest = -_HIGHEST if instrument.negative_prices else 0
+    if price is not None:
+        if not lowest < price < _HIGHEST:
+            return Refusal.BAD_PRICE
+        if price % instrument.tick:
+            return Refusal.OFF_TICK
+    if stop_px is not None:
+        if not lowest < stop_px < _HIGHEST:
+            return Refusal.BAD_STOP
+        if stop_px % instrument.tick:
+            return Refusal.OFF_TICK
     return None
 
 
-def bad_display(display: int | None, qty: int, kind: str, instrument: Instrument) -> Refusal | None:
-    """Return what is wrong with a display quantity."""
+def bad_display(display: int | None, kind: str, instrument: Instrument) -> Refusal | None:
+    """Return what is wrong with a display quantity. (That of a replaced order may be above its new quantity.)"""
     if display is None:
         return None
-    if kind in (MARKET, STOP) or not 0 < display <= qty or display % instrument.lot:
+    if kind in (MARKET, STOP) or display <= 0 or display % instrument.lot:
         return Refusal.BAD_DISPLAY
     return None
 
 
 def _bad_extras(order: BookOrder, now_ns: int) -> Refusal | None:
     at_once = order.tif in (_IOC, _FOK)
-    if order.display is not None and at_once:
+    if order.display is not None and (at_once or order.display > order.qty):
         return Refusal.BAD_DISPLAY
     for_auction = order.tif in (_OPENING, _CLOSE)
     if order.post_only and (at_once or for_auction or order.price is None or order.min_qty is not None):
@@ -85,7 +94,7 @@ def _bad_extras(order: BookOrder, now_ns: int) -> Refusal | None:
 
 def bad_phase(order: BookOrder, phase: Phase) -> Refusal | None:
     """Return why an order cannot come in this phase."""
-    if phase is Phase.CONTINUOUS:
+    if phase is _CONTINUOUS:
         return Refusal.TOO_LATE if order.tif == _OPENING else None
     if phase is Phase.HALTED:
         return Refusal.HALTED

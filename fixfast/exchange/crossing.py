@@ -25,21 +25,21 @@ from fixfast.exchange.outcome import (
 
 __all__ = ["Crossing"]
 
+#: PERF: the name of an Enum's member costs 80 ns on CPython 3.11, one of a module 6.
+_NO_PREVENTION = Prevention.NONE
+#: PERF: a named tuple made of a tuple: 110 ns, by its class 240.
+_new = tuple.__new__
+
 
 class Crossing(BookState):
     """A book whose orders can trade with each other."""
-
-    def _band(self) -> tuple[int, int] | None:
-        """Return the lowest and the highest price of continuous trades."""
-        band, reference = self.instrument.band, self.reference
-        return None if band is None or reference is None else (reference - band, reference + band)
 
     # --- one incoming order ---------------------------------------------------------------------------
 
     def _sweep(self, order: BookOrder, events: list[Event]) -> CancelReason | None:
         """Trade an incoming order, best price first, then first come. Returns why its rest must go, if it must."""
         other = self.offers if order.side > 0 else self.bids
-        keys, sign, band = other.keys, other.side, self._band()
+        keys, sign, band = other.keys, other.side, self._band
         limit = -AHEAD if order.price is None else order.price * sign
         first = price = None
         stopped = None
@@ -65,10 +65,11 @@ class Crossing(BookState):
 
     def _take(self, order: BookOrder, level: Level, price: int, events: list[Event]) -> None:
         """Trade with the orders of a level until one of the two is used up."""
-        queue, prevention = level.orders, self.prevention
+        queue = level.orders
+        avoided = None if self.prevention is _NO_PREVENTION else order.owner
         while order.leaves and queue:
             resting = next(iter(queue.values()))
-            if prevention is not Prevention.NONE and resting.owner == order.owner:
+            if resting.owner == avoided:
                 self._prevent(order, resting, level, events)
                 continue
             qty = resting.shown if resting.shown < order.leaves else order.leaves
@@ -112,7 +113,7 @@ class Crossing(BookState):
         """
         other = self.offers if order.side > 0 else self.bids
         limit = -AHEAD if order.price is None else order.price * other.side
-        band = self._band()
+        band = self._band
         prevention = self.prevention
         total = 0
         for key in reversed(other.keys):
@@ -164,9 +165,9 @@ class Crossing(BookState):
         other.cum += qty
         other.leaves -= qty
         events += (
-            Filled(order, trade_id, qty, px, other, aggressor != 0, order.cum, order.leaves),
-            Filled(other, trade_id, qty, px, order, False, other.cum, other.leaves),
-            TradePrinted(trade_id, px, qty, aggressor),
+            _new(Filled, (order, trade_id, qty, px, other, aggressor != 0, order.cum, order.leaves)),
+            _new(Filled, (other, trade_id, qty, px, order, False, other.cum, other.leaves)),
+            _new(TradePrinted, (trade_id, px, qty, aggressor)),
         )
         trades = self._trades
         trades[trade_id] = (px, qty, order, other) if order.side > 0 else (px, qty, other, order)

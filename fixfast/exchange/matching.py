@@ -157,7 +157,6 @@ class Matching(Working):
 
     def expire(self, now_ns: int) -> list[Event]:
         """Expire what is due. Every other command does this first, so nothing trades beyond its time."""
-        self._range = None
         events: list[Event] = []
         expiries = self._expiries
         while expiries and expiries[0][0] <= now_ns:
@@ -177,7 +176,7 @@ class Matching(Working):
         if phase is Phase.CONTINUOUS or (before is Phase.CLOSING_AUCTION and phase is Phase.CLOSED):
             auction = self._uncross(events)
         if phase in (Phase.CONTINUOUS, Phase.CLOSED):
-            self.reference = self.reference if self.last_px is None else self.last_px
+            self._refer_to(self.reference if self.last_px is None else self.last_px)
             self._end_auction_orders(events)
         if before is Phase.CLOSED:
             self._trades.clear()

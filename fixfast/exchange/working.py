@@ -17,6 +17,9 @@ from fixfast.exchange.outcome import CancelReason, Event, Expired, Phase, Refusa
 __all__ = ["Working"]
 
 _OPENING, _IOC, _FOK, _CLOSE = "2", "3", "4", "7"
+#: PERF: the name of an Enum's member costs 80 ns on CPython 3.11, one of a module 6.
+_CONTINUOUS = Phase.CONTINUOUS
+_STOPPED = (Phase.HALTED, Phase.CLOSED)
 
 
 class Working(Crossing):
@@ -24,7 +27,7 @@ class Working(Crossing):
 
     def _enter(self, order: BookOrder, events: list[Event], new: bool = True) -> None:
         """An order meets the market: it trades where trading is continuous, and what is left rests or goes."""
-        if self.phase is not Phase.CONTINUOUS:
+        if self.phase is not _CONTINUOUS:
             self._rest(order)
             return
         if new and (order.tif == _FOK or order.min_qty is not None):
@@ -47,7 +50,7 @@ class Working(Crossing):
         """Let a stop order wait; where its price is reached already, it goes off at once."""
         self._seq = order.seq = self._seq + 1
         self._stops.add(order)
-        if self.phase is Phase.CONTINUOUS and self.last_px is not None:
+        if self.phase is _CONTINUOUS and self.last_px is not None:
             self._range = (self.last_px, self.last_px)
 
     def _trigger(self, events: list[Event]) -> None:
@@ -57,7 +60,7 @@ class Working(Crossing):
             if self._range is not None:
                 due += self._stops.take_reached(*self._range)
                 self._range = None
-            if self.phase is not Phase.CONTINUOUS:  # the band halted trading: the others wait again
+            if self.phase is not _CONTINUOUS:  # the band halted trading: the others wait again
                 for order in due:
                     self._stops.add(order)
                 return
@@ -75,11 +78,14 @@ class Working(Crossing):
     def _bad_now(self, limit: bool, side: int, price: int | None, post_only: bool) -> Refusal | None:
         """Return what the state of the book has against a price."""
         if limit and price is not None:
-            band = self._band()
-            strict = self.instrument.band_action == BandAction.REFUSE
-            if strict and band is not None and not band[0] <= price <= band[1]:
+            band = self._band
+            if (
+                band is not None
+                and not band[0] <= price <= band[1]
+                and self.instrument.band_action == BandAction.REFUSE
+            ):
                 return Refusal.PRICE_BAND
-            if post_only and self.phase is Phase.CONTINUOUS:
+            if post_only and self.phase is _CONTINUOUS:
                 best = (self.offers if side > 0 else self.bids).best()
                 if best is not None and best * side <= price * side:
                     return Refusal.WOULD_TAKE
@@ -88,7 +94,7 @@ class Working(Crossing):
     def _bad_replace(
         self, order: BookOrder, qty: int, price: int | None, stop_px: int | None, display: int | None
     ) -> Refusal | None:
-        if self.phase in (Phase.HALTED, Phase.CLOSED):
+        if self.phase in _STOPPED:
             return Refusal.HALTED if self.phase is Phase.HALTED else Refusal.CLOSED
         kind = order.ord_type
         if order.triggered:
@@ -96,7 +102,7 @@ class Working(Crossing):
         refusal = (
             bad_qty(qty, self.instrument)
             or bad_price(kind, price, stop_px, self.instrument)
-            or bad_display(display, qty, kind, self.instrument)
+            or bad_display(display, kind, self.instrument)
         )
         if refusal is not None:
             return refusal

@@ -27,8 +27,14 @@ class Desk:
         """Submit an order: limit with a price, market without, stop and stop limit with `stop_px`."""
         stop = options.get("stop_px") is not None
         kind = ("3" if price is None else "4") if stop else ("1" if price is None else "2")
-        given: dict[str, Any] = {"owner": f"trader {len(self.orders) + 1}", "ord_type": kind, "tif": "0"} | options
-        order = BookOrder(len(self.orders) + 1, account="", side=side, qty=qty, price=price, **given)
+        number = len(self.orders) + 1
+        given: dict[str, Any] = {
+            "order_id": number,
+            "owner": f"trader {number}",
+            "ord_type": kind,
+            "tif": "0",
+        } | options
+        order = BookOrder(account="", side=side, qty=qty, price=price, **given)
         self.orders.append(order)
         self.events = self.book.submit(order, self.now)
         return order

@@ -112,7 +112,12 @@ class Day:
                 ("tif", "5"),
                 ("tif", "2"),
                 ("qty", self.random.choice((0, -self.lot, 1, 1000 * self.lot))),
-                ("price", self.random.choice((None, 0, -self.tick, 1, self.middle + 1, self.middle + 500 * self.tick))),
+                (
+                    "price",
+                    self.random.choice(
+                        (None, 0, -self.tick, 1, self.middle + 1, self.middle + 500 * self.tick, 10**18)
+                    ),
+                ),
                 ("stop_px", self.random.choice((None, 0, 1, self.middle))),
                 ("display", self.random.choice((0, 1, 10**6))),
                 ("min_qty", self.random.choice((0, 10**6, 1))),

@@ -410,7 +410,7 @@ class Model:
             (o.ord_type not in ("1", "2", "3", "4"), "BAD_TYPE"),
             (o.tif not in (("0", "1", "3", "4", "6") if o.is_stop else ("0", "1", "2", "3", "4", "6", "7")), "BAD_TIF"),
             *self.wrong_values(o.ord_type, o.qty, o.price, o.stop_px, o.display),
-            (o.display is not None and now_or_never, "BAD_DISPLAY"),
+            (o.display is not None and (now_or_never or o.display > o.qty), "BAD_DISPLAY"),
             (o.post_only and (now_or_never or only_in_auction), "BAD_POST_ONLY"),
             (o.post_only and (o.price is None or o.min_qty is not None), "BAD_POST_ONLY"),
             (o.min_qty is not None and (only_in_auction or not 0 < o.min_qty <= o.qty), "BAD_MIN_QTY"),
@@ -429,18 +429,18 @@ class Model:
         self, kind: str, qty: int, price: int | None, stop_px: int | None, display: int | None
     ) -> list[tuple[bool, str]]:
         t = self.terms
-        low = not t.negative_prices
+        lowest, highest = (-(10**18) if t.negative_prices else 0), 10**18
         return [
             (qty <= 0, "BAD_QTY"),
             (qty % t.lot != 0, "OFF_LOT"),
             (t.max_qty is not None and qty > t.max_qty, "TOO_LARGE"),
             ((price is None) != (kind in "13"), "BAD_PRICE"),
             ((stop_px is None) != (kind in "12"), "BAD_STOP"),
-            (price is not None and low and price <= 0, "BAD_PRICE"),
+            (price is not None and not lowest < price < highest, "BAD_PRICE"),
             (price is not None and price % t.tick != 0, "OFF_TICK"),
-            (stop_px is not None and low and stop_px <= 0, "BAD_STOP"),
+            (stop_px is not None and not lowest < stop_px < highest, "BAD_STOP"),
             (stop_px is not None and stop_px % t.tick != 0, "OFF_TICK"),
-            (display is not None and (kind in "13" or not 0 < display <= qty or display % t.lot != 0), "BAD_DISPLAY"),
+            (display is not None and (kind in "13" or display <= 0 or display % t.lot != 0), "BAD_DISPLAY"),
         ]
 
     def wrong_now(self, price: int | None, side: int, post_only: bool) -> str | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -43,3 +46,22 @@ def test_a_restored_book_goes_on_where_the_other_stopped() -> None:
 def test_a_snapshot_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 99: this fixfast reads 1"):
         Matching.restore({"version": 99})
+
+
+_DIGEST = """
+import hashlib
+from tests.exchange.days import run_day
+lines = []
+run_day({seed}, tell=lines.append)
+print(hashlib.sha256("\\n".join(lines).encode()).hexdigest())
+"""
+
+
+def test_a_day_is_the_same_in_every_process_whatever_its_hashes() -> None:
+    digests = set()
+    for hash_seed in ("1", "2"):
+        command = [sys.executable, "-c", _DIGEST.format(seed=4)]
+        done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        digests.add(done.stdout)
+    assert len(digests) == 1
