@@ -17,6 +17,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.observing.metered import Metered
 from fixfast.engine.observing.records import about
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.beside import Beside
@@ -27,9 +28,8 @@ from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import (
-    Disconnected,
-)
+from fixfast.session.events import Disconnected
+from fixfast.session.reject import REJECTS
 from fixfast.session.state import State
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
@@ -121,9 +121,11 @@ class Driven(Telling):
         self.given: Message | None = None
         self.passed: Message | None = None
         self._delivery: Calling = Calling(self, self._hooks, answer=self._business_reject, restarted=self._forget_given)
-        self._wire_log = wire_log
-        #: poll() can give messages out without asking: no callback takes them, nothing is noted of them
-        self.plain = not self._delivery.takes_messages and wire_log is None
+        self._watched = self._witness.watches_faults
+        self._arrivals = self._session.arrivals if isinstance(self._session, Metered) else None
+        self._worked_on: Message | None = None  # what is measured: given out, and the program is not back yet
+        #: poll() can give messages out without asking: no callback takes them, nothing is noted or measured of them
+        self.plain = not (self._delivery.takes_messages or self._watched)
         self._connection = connection
         self._busy_poll_us = busy_poll_us
         self._beside = Beside(self._store)
@@ -170,13 +172,25 @@ class Driven(Telling):
 
     def takes(self, message: Message) -> bool:
         """Give a message to the callbacks. False: it is for who polls."""
-        if self._wire_log is not None and message.fault is not None:
+        if self._watched and message.fault is not None:
             self._faults += 1
             self._witness.fault(message, message.fault)
+        if message.msg_type in REJECTS:
+            self._rejects_in += 1
+        if self._arrivals is not None:
+            self._measure(message)
+            self._arrivals.came(message)
+            self._arrivals.handed(message)
         if not self._delivery.takes(message):
             return False
         self.given = self.passed = message  # also after an exception: no poison loop
         return True
+
+    def _measure(self, next_one: Message | None) -> None:
+        """Know that the program is done with one message, and given another."""
+        if self._arrivals is not None and self._worked_on is not None:
+            self._arrivals.dealt_with(self._worked_on)
+        self._worked_on = next_one
 
     def hear(self, event: object) -> None:
         """Deal with an event that is not a message."""
@@ -196,6 +210,8 @@ class Driven(Telling):
         passed = self.passed
         if passed is not None:  # PERF: _pass() in place
             self.given = self.passed = None
+            if self._worked_on is not None:
+                self._measure(None)
             try:
                 self._session.done(passed.msg_seq_num)
             except StoreError as error:

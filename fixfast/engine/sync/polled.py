@@ -27,7 +27,8 @@ class PolledSession(Driven):
             poll() does not return them.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
-        throttle: what may be sent in what time; see Throttle.
+        throttle: what may be sent in what time; see Throttle. Nothing waits here: with when_full="wait", as with
+            "reject", what is too much raises Throttled; "queue" sends it when it may.
         latency: measure durations, see `session.latency`.
         busy_poll_us: see `fixfast.transport.busy.sharpen`.
 

@@ -212,6 +212,23 @@ def test_callbacks_take_the_messages() -> None:
         assert rejects == ["not here"]
 
 
+def test_rejects_faults_and_durations_are_counted_where_somebody_looks() -> None:
+    with bench(latency=True) as b:
+        b.venue.session.send(*news("right"))
+        b.venue.session.send("B", [(148, "wrong"), (33, [[(58, "x")]]), (44, "no price")])
+        b.until(lambda: b.got == ["right", "wrong"])
+        assert (b.session.stats().faults, b.session.stats().rejects_in) == (1, 0)
+        b.session.send(*news("x"))
+        b.until(lambda: b.venue.session.stats().messages_in == 1)
+        b.venue.session.send("j", [(45, 2), (372, "B"), (380, 0), (148, "no")])
+        b.until(lambda: "no" in b.got)
+        assert b.session.stats().rejects_in == 1
+        latency = b.session.latency
+        assert latency is not None
+        assert (latency.receive.count, latency.callback.count) == (3, 3)
+        assert b.venue.session.stats().faults == 0, "nobody looks"
+
+
 def test_async_callbacks_are_refused() -> None:
     class App:
         async def on_message(self, session: object, message: ff.Message) -> None: ...
