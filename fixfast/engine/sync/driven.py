@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
@@ -38,7 +38,7 @@ from fixfast.transport.busy import sharpen
 from fixfast.transport.dial_blocking import BlockingDialer
 from fixfast.types import Now, Role
 
-__all__ = ["Driven", "Driver", "Listen"]
+__all__ = ["Answer", "Driven", "Driver", "Listen"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -71,12 +71,19 @@ class Listen:
             raise ConfigError("port", self.port, "a whole number from 0 to 65535")
 
 
+class Answer(NamedTuple):
+    """A message among those that wait for the program which request() has given it already."""
+
+    message: Message
+
+
 class Driver(Protocol):
     """The part of a Poller that its sessions use."""
 
     def watch(self, sock: socket.socket, session: Any, receive: Callable[[], bool]) -> None: ...
     def forget(self, sock: socket.socket) -> None: ...
     def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]: ...
+    def quietly(self, sessions: Any) -> None: ...
 
 
 class Driven(Telling):
@@ -116,7 +123,7 @@ class Driven(Telling):
         self.ended = False
         self.events: Callable[[], Iterator[Any]] = self._session.events
         #: taken from the session before there was anybody to take them
-        self.pending: deque[Message] = deque()
+        self.pending: deque[Message | Answer] = deque()
         #: the message that the program was given last, and the last one that it has dealt with
         self.given: Message | None = None
         self.passed: Message | None = None

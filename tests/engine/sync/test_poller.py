@@ -336,6 +336,113 @@ def test_redelivered_messages_wait_for_the_first_poll(tmp_path: Path) -> None:
 # --- other threads -------------------------------------------------------------------------------------------
 
 
+# --- requests ------------------------------------------------------------------------------------------------
+
+
+class Answering:
+    """Answers requests for market data, with a news before and one behind; rejects others."""
+
+    def on_message(self, session: PolledSession, message: ff.Message) -> None:
+        if message.msg_type == "V":
+            session.send(*news("before"))
+            session.send("Y", [(262, message[262]), (58, "no such symbol")])
+            session.send(*news("behind"))
+        elif message.msg_type == "D":
+            raise ff.BusinessReject(3, "no orders")
+
+
+@contextmanager
+def answering(application: object | None = None, **options: Any) -> Iterator[Bench]:
+    """A bench whose venue is polled by a thread of its own: request() waits in ours."""
+    over = threading.Event()
+    ready: Future[int] = Future()
+
+    def venue() -> None:
+        with Poller([PolledSession(them(), Listen(), Answering())], idle=0.01) as poller:
+            ready.set_result(poller.sessions[0].port)
+            while not over.is_set():
+                for _ in poller.poll():
+                    pass
+
+    thread = threading.Thread(target=venue)
+    thread.start()
+    made = Bench.__new__(Bench)
+    made.session = PolledSession(us(), to(ready.result(LIMIT)), application, **options)
+    made.poller, made.got = Poller([made.session]), []
+    try:
+        made.poller.wait_active(LIMIT)
+        yield made
+        made.poller.close()
+    finally:
+        made.poller._end()
+        over.set()
+        thread.join(LIMIT)
+
+
+def polled(b: Bench, count: int) -> list[str]:
+    limit = time.monotonic() + LIMIT
+    while len(b.got) < count:
+        assert time.monotonic() < limit, b.got
+        b.got += [message[148] for _, message in b.poller.poll()]
+    return b.got
+
+
+def test_a_request_takes_its_answer_and_nothing_else(tmp_path: Path) -> None:
+    store = ff.JournalStore(tmp_path, session_id=us().session_id)
+    with answering(store=store) as b:
+        assert b.session.request("V", [(262, "1")], timeout=LIMIT)[58] == "no such symbol"
+        assert b.session.request("V", [(262, "2")], timeout=LIMIT)[262] == "2"
+        assert polled(b, 4) == ["before", "behind"] * 2
+        assert b.session.request("D", [(11, "x")], timeout=LIMIT).msg_type == "j"
+    again = ff.JournalStore(tmp_path, session_id=us().session_id)
+    assert not again.load().pending_in, "answers are acknowledged, too"
+    again.close()
+
+
+def test_a_request_within_the_loop_and_in_a_callback() -> None:
+    with answering() as b:
+        b.session.request("V", [(262, "1")], timeout=LIMIT)
+        got: list[str] = []
+        asked = 0
+        limit = time.monotonic() + LIMIT
+        while len(got) < 6:
+            assert time.monotonic() < limit
+            for session, message in b.poller.poll():
+                got.append(message[148])
+                if asked < 2:
+                    asked += 1
+                    assert session.request("V", [(262, f"in {asked}")], timeout=LIMIT)[262] == f"in {asked}"
+        assert got == ["before", "behind"] * 3
+
+    heard: list[str] = []
+
+    class App:
+        def on_message(self, session: PolledSession, message: ff.Message) -> None:
+            heard.append(message[148])
+            if len(heard) == 1:
+                session.request("V", [(262, "2")], timeout=LIMIT)
+
+    with answering(App()) as b:
+        b.session.request("V", [(262, "1")], timeout=LIMIT)
+        limit = time.monotonic() + LIMIT
+        while len(heard) < 4:
+            assert time.monotonic() < limit
+            for _ in b.poller.poll():
+                raise AssertionError("the callback takes them")
+        assert heard == ["before", "behind"] * 2
+
+
+def test_a_request_without_an_answer_ends_in_time() -> None:
+    with answering() as b:
+        with pytest.raises(TimeoutError, match="35=B"):
+            b.session.request(*news("x"), match=lambda message: False, timeout=0.05)
+        with pytest.raises(ValueError, match="match"):
+            b.session.request(*news("x"))
+        assert b.session.request("V", [(262, "1")], timeout=LIMIT)[262] == "1"
+    with pytest.raises(ff.NotActive):
+        PolledSession(us(), to(1)).request("V", [(262, "1")])
+
+
 @pytest.mark.parametrize("idle", ["spin", 0.2])
 def test_other_threads_post(idle: Any) -> None:
     with bench(idle=idle) as b:
