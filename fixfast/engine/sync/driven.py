@@ -8,7 +8,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from threading import get_ident
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +16,7 @@ from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.listening import address_text
 from fixfast.engine.observing.metered import Metered
 from fixfast.engine.observing.records import about
 from fixfast.engine.observing.wirelog import WireLog
@@ -24,6 +24,7 @@ from fixfast.engine.sync.beside import Beside
 from fixfast.engine.sync.calling import Calling
 from fixfast.engine.sync.dialing import Dialing
 from fixfast.engine.sync.line import Line
+from fixfast.engine.sync.listen import Listen
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
@@ -36,39 +37,16 @@ from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.transport.busy import sharpen
 from fixfast.transport.dial_blocking import BlockingDialer
+from fixfast.transport.tls_context import reason_of, server_context
 from fixfast.types import Now, Role
 
-__all__ = ["Answer", "Driven", "Driver", "Listen"]
+__all__ = ["Answer", "Driven", "Driver"]
 
 _log = logging.getLogger("fixfast.engine")
 
 #: while it connects or a disk is at work, it is looked at this often, ns; and at least once a second
 _SOON, _SECOND = 2_000_000, 1_000_000_000
 _LEAVING = frozenset({State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING})
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Wait for the peer of one session, instead of connecting to it: the acceptor's side of a polled session.
-
-    One connection at a time; another one waits until the first is over. For a peer on a line of your own; where
-    strangers can come, or many sessions, use `fixfast.serve`.
-
-    Args:
-        host: the address to listen on.
-        port: the TCP port; 0: any free one, see `PolledSession.port`.
-
-    Raises: ConfigError: a value is out of range.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.host, str) or not self.host:
-            raise ConfigError("host", self.host, "an address of this machine")
-        if type(self.port) is not int or not 0 <= self.port <= 65535:
-            raise ConfigError("port", self.port, "a whole number from 0 to 65535")
 
 
 class Answer(NamedTuple):
@@ -143,6 +121,8 @@ class Driven(Telling):
         self._dialing: Dialing | None = None
         self._listener: socket.socket | None = None
         self._not_before = 0
+        self._context: ssl.SSLContext | None = None  # to listen with
+        self._caller = ""  # the address of a peer that shakes hands
         self._before = 0  # `connections` when the attempt that runs began
         self._together = False
 
@@ -168,6 +148,7 @@ class Driven(Telling):
         self._driver = driver
         connection = self._connection
         if isinstance(connection, Listen):
+            self._context = server_context(connection.tls)
             family = socket.AF_INET6 if ":" in connection.host else socket.AF_INET
             self._listener = socket.create_server((connection.host, connection.port), family=family)
             self._listener.setblocking(False)
@@ -369,7 +350,7 @@ class Driven(Telling):
     def _advance(self, now: Now) -> bool:
         """Take the next step towards a connection."""
         dialing, attempts = self._dialing, self._attempts
-        if self.ended or attempts is None:
+        if self.ended:
             return False
         if dialing is not None:
             if not dialing.done:
@@ -378,12 +359,15 @@ class Driven(Telling):
             try:
                 sock = dialing.result()
             except Exception as error:  # a StoreError shows again when the session uses its store
+                if attempts is None:
+                    self._unwelcome(error)
+                    return False
                 failed = error if isinstance(error, LogonFailed) else LogonFailed("connect", str(error))
                 self._over(Failure(failed, refused=False))
                 return True
             self._attach(sock)
             return True
-        if now.mono_ns < self._not_before:
+        if attempts is None or now.mono_ns < self._not_before:
             return False
         try:
             step = attempts.next(now)
@@ -397,27 +381,44 @@ class Driven(Telling):
             return False
         self._failure, self._before = None, self.connections
         self._session.poll(now)  # D07: a new window's epoch begins before there is a connection
-        self._dialing = Dialing(self._beside.prepare, self._dialer, *step.address)
+        dialer, (host, port) = self._dialer, step.address
+        self._dialing = Dialing(
+            self._beside.prepare, lambda waker, cancelled: dialer.dial(host, port, waker=waker, cancelled=cancelled)
+        )
         return True
 
     def _accept(self) -> bool:
         assert self._listener is not None
         try:
-            sock, _ = self._listener.accept()
+            sock, name = self._listener.accept()
         except OSError:
             return False  # it went again
         assert self._driver is not None
-        self._driver.forget(
-            self._listener
-        )  # a peer that comes back before the end of its old connection was seen waits
-        now = clock.now()
-        self._before = self.connections
-        self._session.poll(now)
+        # A peer that comes back before the end of its old connection was seen waits.
+        self._driver.forget(self._listener)
+        there = self._connection
+        if isinstance(there, Listen) and (context := self._context) is not None:
+            self._caller, peer = address_text(name), self.config.target_comp_id
+            self._dialing = Dialing(
+                self._beside.prepare, lambda waker, cancelled: there.secured(sock, context, peer, waker, cancelled)
+            )
+            return False
         self._attach(sock)
         return True
 
+    def _unwelcome(self, error: Exception) -> None:
+        """Know that who connected to us is not to be talked to; wait for the next one."""
+        why = reason_of(error) if isinstance(error, ssl.SSLError) else str(error) or type(error).__name__
+        text = "%s: connection from %s closed: no TLS handshake (%s)"
+        _log.warning(text, self.id, self._caller, why, extra=about("stranger", self.id, reason="no TLS handshake"))
+        if self._listener is not None and self._driver is not None:
+            self._driver.watch(self._listener, self, self._accept)
+
     def _attach(self, sock: socket.socket) -> None:
         assert self._driver is not None
+        if isinstance(self._connection, Listen):
+            self._before = self.connections
+            self._session.poll(clock.now())  # D07: as above
         tap = self._witness.tap(self.config.max_message_size)
         line = Line(self._session, sock, tap=tap, slow_after=self.config.slow_consumer_timeout)
         sharpen(sock, busy_poll_us=self._busy_poll_us)

@@ -10,12 +10,12 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.requests import match_by_id
-from fixfast.engine.sync.driven import Answer, Driven, Driver, Listen
+from fixfast.engine.sync.driven import Answer, Driven
 from fixfast.errors import NotActive
 from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message, Template, parse
 
-__all__ = ["Driver", "Listen", "PolledSession"]
+__all__ = ["PolledSession"]
 
 
 class PolledSession(Driven):

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.sync.polled import Listen, PolledSession
+from fixfast.engine.sync.listen import Listen
+from fixfast.engine.sync.polled import PolledSession
 from fixfast.engine.sync.poller import Poller
+from tests.engine.certificates import Authority
 from tests.engine.harness import EAGER, HOST, free_port, news, them, us
 
 LIMIT = 10.0
@@ -587,6 +589,49 @@ def test_a_second_connection_to_a_listening_session_waits_for_the_end_of_the_fir
             assert time.monotonic() < limit
             b.venue.step()
         assert ff.parse(answer.result()).msg_type == "A"
+
+
+def test_sc7_sc4_a_listening_session_speaks_tls_and_looks_at_names(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    serving = ff.TlsConfig(
+        certificate=authority.issue("venue", HOST),
+        client_ca=authority.file,
+        identities={"bot.example": "BOT", "other.example": "OTHER"},
+    )
+
+    def calling(name: str) -> ff.TlsConfig:
+        return ff.TlsConfig(ca_file=authority.file, certificate=authority.issue(name, name))
+
+    venue = PolledSession(them(), Listen(tls=serving))
+    with Poller([venue], idle=0.001) as poller:
+
+        def bot(tls: ff.TlsConfig | None) -> PolledSession:
+            policy = ff.Reconnect(initial=0.01, max_attempts=1)
+            return PolledSession(us(), ff.ConnectionConfig(HOST, venue.port, tls=tls, reconnect=policy))
+
+        for wrong in (None, calling("other.example"), ff.TlsConfig(ca_file=authority.file)):
+            with Poller([bot(wrong)], idle=0.001) as other, pytest.raises((ff.LogonFailed, ff.GaveUp)):
+                limit = time.monotonic() + LIMIT
+                while time.monotonic() < limit:
+                    list(poller.poll())
+                    list(other.poll())
+            assert venue.connections == 0
+        session = bot(calling("bot.example"))
+        with Poller([session], idle=0.001) as other:
+            limit = time.monotonic() + LIMIT
+            got: list[str] = []
+            while not (session.active and venue.active):
+                assert time.monotonic() < limit
+                list(poller.poll())
+                list(other.poll())
+            session.send(*news("over TLS"))
+            while not got:
+                assert time.monotonic() < limit
+                got = [message[148] for _, message in poller.poll()]
+            assert got == ["over TLS"]
+            other._end()
+    with pytest.raises(ff.ConfigError, match="certificate"):
+        Listen(tls=ff.TlsConfig())
 
 
 def test_ipv6_can_be_listened_on() -> None:
