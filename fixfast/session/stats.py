@@ -35,8 +35,11 @@ class SessionStats:
             messages (C12). None where it does not say.
         logons: how often the session was logged on. This and what follows is counted by an engine; a Session of your
             own has 0 there.
-        rejects_in: Reject(3) and BusinessMessageReject(j) received.
-        faults: messages delivered although the dictionary finds a fault in them; counted with a wire log or `latency`.
+        rejects_in: Reject(3) and BusinessMessageReject(j) received. Not looked for by a PolledSession that only hands
+            messages out: without callbacks for messages, wire log and `latency`.
+        faults: messages delivered although the dictionary finds a fault in them. To look for it is to validate each
+            message, so it is only done with a wire log or `latency=True`, in every front end; else this stays 0,
+            whatever comes. Validation in the modes warn and reject does not count here: see `Rejected`.
         backlog: messages that wait for the program, and events of a session that is iterated over.
         throttled: messages that were refused or had to wait because of a Throttle.
         waiting: of those, how many wait now.

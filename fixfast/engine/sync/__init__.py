@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fixfast.engine.sync.acceptor import Server, serve
     from fixfast.engine.sync.initiator import connect
+    from fixfast.engine.sync.listen import Listen
     from fixfast.engine.sync.live import LiveSession
-    from fixfast.engine.sync.polled import Listen, PolledSession
+    from fixfast.engine.sync.polled import PolledSession
     from fixfast.engine.sync.poller import Poller
 
 #: public name -> the module that defines it
 _HOME = {
-    "Listen": "fixfast.engine.sync.polled",
+    "Listen": "fixfast.engine.sync.listen",
     "LiveSession": "fixfast.engine.sync.live",
     "PolledSession": "fixfast.engine.sync.polled",
     "Poller": "fixfast.engine.sync.poller",

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 from fixfast.transport.blocking import Waker
-from fixfast.transport.dial_blocking import BlockingDialer
 
 __all__ = ["Dialing"]
 
@@ -17,14 +16,15 @@ class Dialing:
 
     Args:
         prepare: what to do before, in that thread; drop() waits for it.
-        dialer: makes the connection.
-        host, port: where to.
+        connect: makes the connection. It is given what wakes it, and what says that it is not wanted any more.
     """
 
-    __slots__ = ("_dialer", "_dropped", "_error", "_lock", "_prepared", "_sock", "_waker")
+    __slots__ = ("_connect", "_dropped", "_error", "_lock", "_prepared", "_sock", "_waker")
 
-    def __init__(self, prepare: Callable[[], object], dialer: BlockingDialer, host: str, port: int) -> None:
-        self._dialer = dialer
+    def __init__(
+        self, prepare: Callable[[], object], connect: Callable[[Waker, Callable[[], bool]], socket.socket]
+    ) -> None:
+        self._connect = connect
         self._lock = threading.Lock()
         self._dropped = False
         self._sock: socket.socket | None = None
@@ -32,7 +32,7 @@ class Dialing:
         self._prepared = threading.Event()
         self._waker = Waker()
         # A daemon: a name server that never answers must not keep the process from ending.
-        work = threading.Thread(target=self._run, args=(prepare, host, port), name="fixfast-connect", daemon=True)
+        work = threading.Thread(target=self._run, args=(prepare,), name="fixfast-connect", daemon=True)
         work.start()
 
     @property
@@ -43,7 +43,7 @@ class Dialing:
     def result(self) -> socket.socket:
         """Return the socket, once.
 
-        Raises: LogonFailed: it came to nothing.
+        Raises: what `connect` raised.
         """
         if self._error is not None:
             raise self._error
@@ -61,13 +61,13 @@ class Dialing:
             sock.close()
         self._prepared.wait()
 
-    def _run(self, prepare: Callable[[], object], host: str, port: int) -> None:
+    def _run(self, prepare: Callable[[], object]) -> None:
         try:
             try:
                 prepare()
             finally:
                 self._prepared.set()
-            sock = self._dialer.dial(host, port, waker=self._waker, cancelled=lambda: self._dropped)
+            sock: socket.socket | None = self._connect(self._waker, lambda: self._dropped)
         except Exception as error:
             self._error = error
             sock = None

@@ -8,37 +8,39 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.attempts import Attempts, Wait
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.failure import Failure
+from fixfast.engine.listening import address_text
+from fixfast.engine.observing.metered import Metered
 from fixfast.engine.observing.records import about
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.beside import Beside
 from fixfast.engine.sync.calling import Calling
 from fixfast.engine.sync.dialing import Dialing
 from fixfast.engine.sync.line import Line
+from fixfast.engine.sync.listen import Listen
 from fixfast.engine.telling import Telling
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConcurrencyError, ConfigError, GaveUp, LogonFailed, NotActive, StoreError
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import (
-    Disconnected,
-)
+from fixfast.session.events import Disconnected
+from fixfast.session.reject import REJECTS
 from fixfast.session.state import State
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
 from fixfast.transport.busy import sharpen
 from fixfast.transport.dial_blocking import BlockingDialer
+from fixfast.transport.tls_context import reason_of, server_context
 from fixfast.types import Now, Role
 
-__all__ = ["Driven", "Driver", "Listen"]
+__all__ = ["Answer", "Driven", "Driver"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -47,28 +49,10 @@ _SOON, _SECOND = 2_000_000, 1_000_000_000
 _LEAVING = frozenset({State.LOGOUT_SENT, State.LOGOUT_RECEIVED, State.CLOSING})
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Wait for the peer of one session, instead of connecting to it: the acceptor's side of a polled session.
+class Answer(NamedTuple):
+    """A message among those that wait for the program which request() has given it already."""
 
-    One connection at a time; another one waits until the first is over. For a peer on a line of your own; where
-    strangers can come, or many sessions, use `fixfast.serve`.
-
-    Args:
-        host: the address to listen on.
-        port: the TCP port; 0: any free one, see `PolledSession.port`.
-
-    Raises: ConfigError: a value is out of range.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.host, str) or not self.host:
-            raise ConfigError("host", self.host, "an address of this machine")
-        if type(self.port) is not int or not 0 <= self.port <= 65535:
-            raise ConfigError("port", self.port, "a whole number from 0 to 65535")
+    message: Message
 
 
 class Driver(Protocol):
@@ -77,6 +61,7 @@ class Driver(Protocol):
     def watch(self, sock: socket.socket, session: Any, receive: Callable[[], bool]) -> None: ...
     def forget(self, sock: socket.socket) -> None: ...
     def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]: ...
+    def quietly(self, sessions: Any) -> None: ...
 
 
 class Driven(Telling):
@@ -116,14 +101,16 @@ class Driven(Telling):
         self.ended = False
         self.events: Callable[[], Iterator[Any]] = self._session.events
         #: taken from the session before there was anybody to take them
-        self.pending: deque[Message] = deque()
+        self.pending: deque[Message | Answer] = deque()
         #: the message that the program was given last, and the last one that it has dealt with
         self.given: Message | None = None
         self.passed: Message | None = None
         self._delivery: Calling = Calling(self, self._hooks, answer=self._business_reject, restarted=self._forget_given)
-        self._wire_log = wire_log
-        #: poll() can give messages out without asking: no callback takes them, nothing is noted of them
-        self.plain = not self._delivery.takes_messages and wire_log is None
+        self._watched = self._witness.watches_faults
+        self._arrivals = self._session.arrivals if isinstance(self._session, Metered) else None
+        self._worked_on: Message | None = None  # what is measured: given out, and the program is not back yet
+        #: poll() can give messages out without asking: no callback takes them, nothing is noted or measured of them
+        self.plain = not (self._delivery.takes_messages or self._watched)
         self._connection = connection
         self._busy_poll_us = busy_poll_us
         self._beside = Beside(self._store)
@@ -134,6 +121,8 @@ class Driven(Telling):
         self._dialing: Dialing | None = None
         self._listener: socket.socket | None = None
         self._not_before = 0
+        self._context: ssl.SSLContext | None = None  # to listen with
+        self._caller = ""  # the address of a peer that shakes hands
         self._before = 0  # `connections` when the attempt that runs began
         self._together = False
 
@@ -159,6 +148,7 @@ class Driven(Telling):
         self._driver = driver
         connection = self._connection
         if isinstance(connection, Listen):
+            self._context = server_context(connection.tls)
             family = socket.AF_INET6 if ":" in connection.host else socket.AF_INET
             self._listener = socket.create_server((connection.host, connection.port), family=family)
             self._listener.setblocking(False)
@@ -170,13 +160,25 @@ class Driven(Telling):
 
     def takes(self, message: Message) -> bool:
         """Give a message to the callbacks. False: it is for who polls."""
-        if self._wire_log is not None and message.fault is not None:
+        if self._watched and message.fault is not None:
             self._faults += 1
             self._witness.fault(message, message.fault)
+        if message.msg_type in REJECTS:
+            self._rejects_in += 1
+        if self._arrivals is not None:
+            self._measure(message)
+            self._arrivals.came(message)
+            self._arrivals.handed(message)
         if not self._delivery.takes(message):
             return False
         self.given = self.passed = message  # also after an exception: no poison loop
         return True
+
+    def _measure(self, next_one: Message | None) -> None:
+        """Know that the program is done with one message, and given another."""
+        if self._arrivals is not None and self._worked_on is not None:
+            self._arrivals.dealt_with(self._worked_on)
+        self._worked_on = next_one
 
     def hear(self, event: object) -> None:
         """Deal with an event that is not a message."""
@@ -196,6 +198,8 @@ class Driven(Telling):
         passed = self.passed
         if passed is not None:  # PERF: _pass() in place
             self.given = self.passed = None
+            if self._worked_on is not None:
+                self._measure(None)
             try:
                 self._session.done(passed.msg_seq_num)
             except StoreError as error:
@@ -346,7 +350,7 @@ class Driven(Telling):
     def _advance(self, now: Now) -> bool:
         """Take the next step towards a connection."""
         dialing, attempts = self._dialing, self._attempts
-        if self.ended or attempts is None:
+        if self.ended:
             return False
         if dialing is not None:
             if not dialing.done:
@@ -355,12 +359,15 @@ class Driven(Telling):
             try:
                 sock = dialing.result()
             except Exception as error:  # a StoreError shows again when the session uses its store
+                if attempts is None:
+                    self._unwelcome(error)
+                    return False
                 failed = error if isinstance(error, LogonFailed) else LogonFailed("connect", str(error))
                 self._over(Failure(failed, refused=False))
                 return True
             self._attach(sock)
             return True
-        if now.mono_ns < self._not_before:
+        if attempts is None or now.mono_ns < self._not_before:
             return False
         try:
             step = attempts.next(now)
@@ -374,27 +381,44 @@ class Driven(Telling):
             return False
         self._failure, self._before = None, self.connections
         self._session.poll(now)  # D07: a new window's epoch begins before there is a connection
-        self._dialing = Dialing(self._beside.prepare, self._dialer, *step.address)
+        dialer, (host, port) = self._dialer, step.address
+        self._dialing = Dialing(
+            self._beside.prepare, lambda waker, cancelled: dialer.dial(host, port, waker=waker, cancelled=cancelled)
+        )
         return True
 
     def _accept(self) -> bool:
         assert self._listener is not None
         try:
-            sock, _ = self._listener.accept()
+            sock, name = self._listener.accept()
         except OSError:
             return False  # it went again
         assert self._driver is not None
-        self._driver.forget(
-            self._listener
-        )  # a peer that comes back before the end of its old connection was seen waits
-        now = clock.now()
-        self._before = self.connections
-        self._session.poll(now)
+        # A peer that comes back before the end of its old connection was seen waits.
+        self._driver.forget(self._listener)
+        there = self._connection
+        if isinstance(there, Listen) and (context := self._context) is not None:
+            self._caller, peer = address_text(name), self.config.target_comp_id
+            self._dialing = Dialing(
+                self._beside.prepare, lambda waker, cancelled: there.secured(sock, context, peer, waker, cancelled)
+            )
+            return False
         self._attach(sock)
         return True
 
+    def _unwelcome(self, error: Exception) -> None:
+        """Know that who connected to us is not to be talked to; wait for the next one."""
+        why = reason_of(error) if isinstance(error, ssl.SSLError) else str(error) or type(error).__name__
+        text = "%s: connection from %s closed: no TLS handshake (%s)"
+        _log.warning(text, self.id, self._caller, why, extra=about("stranger", self.id, reason="no TLS handshake"))
+        if self._listener is not None and self._driver is not None:
+            self._driver.watch(self._listener, self, self._accept)
+
     def _attach(self, sock: socket.socket) -> None:
         assert self._driver is not None
+        if isinstance(self._connection, Listen):
+            self._before = self.connections
+            self._session.poll(clock.now())  # D07: as above
         tap = self._witness.tap(self.config.max_message_size)
         line = Line(self._session, sock, tap=tap, slow_after=self.config.slow_consumer_timeout)
         sharpen(sock, busy_poll_us=self._busy_poll_us)

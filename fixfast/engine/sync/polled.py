@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
 from fixfast import clock
-from fixfast.engine.sync.driven import Driven, Driver, Listen
-from fixfast.session.wire import Template, parse
+from fixfast.engine.requests import match_by_id
+from fixfast.engine.sync.driven import Answer, Driven
+from fixfast.errors import NotActive
+from fixfast.session.reject import REJECTS
+from fixfast.session.wire import Message, Template, parse
 
-__all__ = ["Driver", "Listen", "PolledSession"]
+__all__ = ["PolledSession"]
 
 
 class PolledSession(Driven):
@@ -27,7 +30,8 @@ class PolledSession(Driven):
             poll() does not return them.
         store: the session's history; it is closed in the end. None: a MemoryStore, forgotten in the end.
         wire_log: every message goes there; it stays open.
-        throttle: what may be sent in what time; see Throttle.
+        throttle: what may be sent in what time; see Throttle. Nothing waits here: with when_full="wait", as with
+            "reject", what is too much raises Throttled; "queue" sends it when it may.
         latency: measure durations, see `session.latency`.
         busy_poll_us: see `fixfast.transport.busy.sharpen`.
 
@@ -97,6 +101,67 @@ class PolledSession(Driven):
             if self._gated and self._session.sync_needed:
                 self._look_after_store()
         return n
+
+    def request(
+        self,
+        msg_type: str,
+        fields: Iterable[Any],
+        *,
+        match: Callable[[Message], object] | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message, and poll until its answer is there, which is then not delivered anywhere else.
+
+        It waits, and so does everything else of this thread; other messages of this session are kept for the next
+        poll(). For questions before the first order, and in quiet times: in the loop, send and look at what comes.
+
+        Args:
+            msg_type, fields: as for send().
+            match: tells the answer from other messages. Without it: the next message with the same request id (262 for
+                V, 11 for D and H, 923 for BE ...). A Reject or BusinessMessageReject of the request is always taken.
+            timeout: seconds to wait; None: as long as it takes.
+
+        Returns: the answer, or the reject: look at `msg_type`.
+
+        Raises:
+            TimeoutError: no answer in time; should it come later, poll() returns it.
+            NotActive: not logged on, or no Poller drives this session. GaveUp, LogonFailed: it will not connect again.
+            EncodeError, StoreError, Throttled, ConcurrencyError: as send().
+            ValueError: match is needed: nothing is known of how this type is answered.
+        """
+        self._check_thread()
+        fields = list(fields)
+        if match is None:
+            match = match_by_id(msg_type, fields)
+        driver = self._driver
+        if driver is None:
+            raise NotActive("not polled")
+        ends = None if timeout is None else clock.mono_ns() + int(timeout * 1e9)
+        looked_at = len(self.pending)  # what was there before is no answer
+        asked = str(self.send(msg_type, fields))
+        while True:
+            driver.quietly((self,))
+            for i in range(looked_at, len(self.pending)):
+                message = self.pending[i]
+                if isinstance(message, Message) and (
+                    message.get(45) == asked if message.msg_type in REJECTS else match(message)
+                ):
+                    return self._answered(i, message)
+            looked_at = len(self.pending)
+            if self.ended:
+                raise self.error if self.error is not None else NotActive("closed")
+            if ends is not None and clock.mono_ns() > ends:
+                raise TimeoutError(f"no answer to 35={msg_type} in {timeout} s")
+
+    def _answered(self, i: int, message: Message) -> Message:
+        """Take an answer out of what is pending; it is acknowledged when what came before it is."""
+        if i == 0 and self.given is None:
+            self.pending.popleft()
+            self.passed = message
+            self.finish_turn()
+        else:
+            self.pending[i] = Answer(message)
+        return message
 
     @contextmanager
     def batch(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from fixfast import clock
 from fixfast.engine.connection import positive
+from fixfast.engine.sync.driven import Answer
 from fixfast.engine.sync.polled import PolledSession
 from fixfast.errors import ConcurrencyError, ConfigError, FixfastError, NotActive
 from fixfast.session.wire import Message
@@ -138,7 +139,9 @@ class Poller:
                 session.passed = session.given  # the loop before was left early, and this one is the next
             while session.pending:
                 message = session.pending.popleft()
-                if session.plain or not session.takes(message):
+                if isinstance(message, Answer):
+                    session.passed = message.message
+                elif session.plain or not session.takes(message):
                     session.given = message
                     yield session, message
                     session.passed = message
@@ -158,7 +161,7 @@ class Poller:
                         session.given = event
                         yield session, event
                         session.passed = event
-            if not session.finish_turn():
+            if not (session.finish_turn() or session.pending):  # pending: of a request() by the program
                 unfinished.popleft()
 
     def wait_active(self, timeout: float | None = None) -> None:
@@ -175,9 +178,9 @@ class Poller:
                 return
             if ends is not None and _monotonic_ns() > ends:
                 raise TimeoutError(f"not logged on: {', '.join(str(session.id) for session in waiting)}")
-            self._quietly(waiting)
+            self.quietly(waiting)
 
-    def _quietly(self, sessions: Sequence[PolledSession]) -> None:
+    def quietly(self, sessions: Sequence[PolledSession]) -> None:
         """Do what poll() does, and keep the messages of these sessions; those of others stay where they are."""
         self._look_around()
         if self._posted:

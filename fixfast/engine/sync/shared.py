@@ -86,7 +86,7 @@ class Shared(Telling):
         self.led = 0  # the thread that waits for the peer, or reads for all
         self.leads = 0  # how often one did
         self.kept = False  # the keeper reads: who leads must wake it
-        self._judging = wire_log is not None  # faults of messages are noted; who does not look does not pay
+        self._judging = self._witness.watches_faults  # faults of messages are noted; who does not look does not pay
         self._followers: set[int] = set()
         self._led_on: Line | None = None  # what `led` waits for: for abandon()
         self._held_back = 0  # threads in batch()

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.engine.sync.polled import Listen, PolledSession
+from fixfast.engine.sync.listen import Listen
+from fixfast.engine.sync.polled import PolledSession
 from fixfast.engine.sync.poller import Poller
+from tests.engine.certificates import Authority
 from tests.engine.harness import EAGER, HOST, free_port, news, them, us
 
 LIMIT = 10.0
@@ -212,6 +214,23 @@ def test_callbacks_take_the_messages() -> None:
         assert rejects == ["not here"]
 
 
+def test_rejects_faults_and_durations_are_counted_where_somebody_looks() -> None:
+    with bench(latency=True) as b:
+        b.venue.session.send(*news("right"))
+        b.venue.session.send("B", [(148, "wrong"), (33, [[(58, "x")]]), (44, "no price")])
+        b.until(lambda: b.got == ["right", "wrong"])
+        assert (b.session.stats().faults, b.session.stats().rejects_in) == (1, 0)
+        b.session.send(*news("x"))
+        b.until(lambda: b.venue.session.stats().messages_in == 1)
+        b.venue.session.send("j", [(45, 2), (372, "B"), (380, 0), (148, "no")])
+        b.until(lambda: "no" in b.got)
+        assert b.session.stats().rejects_in == 1
+        latency = b.session.latency
+        assert latency is not None
+        assert (latency.receive.count, latency.callback.count) == (3, 3)
+        assert b.venue.session.stats().faults == 0, "nobody looks"
+
+
 def test_async_callbacks_are_refused() -> None:
     class App:
         async def on_message(self, session: object, message: ff.Message) -> None: ...
@@ -317,6 +336,113 @@ def test_redelivered_messages_wait_for_the_first_poll(tmp_path: Path) -> None:
 
 
 # --- other threads -------------------------------------------------------------------------------------------
+
+
+# --- requests ------------------------------------------------------------------------------------------------
+
+
+class Answering:
+    """Answers requests for market data, with a news before and one behind; rejects others."""
+
+    def on_message(self, session: PolledSession, message: ff.Message) -> None:
+        if message.msg_type == "V":
+            session.send(*news("before"))
+            session.send("Y", [(262, message[262]), (58, "no such symbol")])
+            session.send(*news("behind"))
+        elif message.msg_type == "D":
+            raise ff.BusinessReject(3, "no orders")
+
+
+@contextmanager
+def answering(application: object | None = None, **options: Any) -> Iterator[Bench]:
+    """A bench whose venue is polled by a thread of its own: request() waits in ours."""
+    over = threading.Event()
+    ready: Future[int] = Future()
+
+    def venue() -> None:
+        with Poller([PolledSession(them(), Listen(), Answering())], idle=0.01) as poller:
+            ready.set_result(poller.sessions[0].port)
+            while not over.is_set():
+                for _ in poller.poll():
+                    pass
+
+    thread = threading.Thread(target=venue)
+    thread.start()
+    made = Bench.__new__(Bench)
+    made.session = PolledSession(us(), to(ready.result(LIMIT)), application, **options)
+    made.poller, made.got = Poller([made.session]), []
+    try:
+        made.poller.wait_active(LIMIT)
+        yield made
+        made.poller.close()
+    finally:
+        made.poller._end()
+        over.set()
+        thread.join(LIMIT)
+
+
+def polled(b: Bench, count: int) -> list[str]:
+    limit = time.monotonic() + LIMIT
+    while len(b.got) < count:
+        assert time.monotonic() < limit, b.got
+        b.got += [message[148] for _, message in b.poller.poll()]
+    return b.got
+
+
+def test_a_request_takes_its_answer_and_nothing_else(tmp_path: Path) -> None:
+    store = ff.JournalStore(tmp_path, session_id=us().session_id)
+    with answering(store=store) as b:
+        assert b.session.request("V", [(262, "1")], timeout=LIMIT)[58] == "no such symbol"
+        assert b.session.request("V", [(262, "2")], timeout=LIMIT)[262] == "2"
+        assert polled(b, 4) == ["before", "behind"] * 2
+        assert b.session.request("D", [(11, "x")], timeout=LIMIT).msg_type == "j"
+    again = ff.JournalStore(tmp_path, session_id=us().session_id)
+    assert not again.load().pending_in, "answers are acknowledged, too"
+    again.close()
+
+
+def test_a_request_within_the_loop_and_in_a_callback() -> None:
+    with answering() as b:
+        b.session.request("V", [(262, "1")], timeout=LIMIT)
+        got: list[str] = []
+        asked = 0
+        limit = time.monotonic() + LIMIT
+        while len(got) < 6:
+            assert time.monotonic() < limit
+            for session, message in b.poller.poll():
+                got.append(message[148])
+                if asked < 2:
+                    asked += 1
+                    assert session.request("V", [(262, f"in {asked}")], timeout=LIMIT)[262] == f"in {asked}"
+        assert got == ["before", "behind"] * 3
+
+    heard: list[str] = []
+
+    class App:
+        def on_message(self, session: PolledSession, message: ff.Message) -> None:
+            heard.append(message[148])
+            if len(heard) == 1:
+                session.request("V", [(262, "2")], timeout=LIMIT)
+
+    with answering(App()) as b:
+        b.session.request("V", [(262, "1")], timeout=LIMIT)
+        limit = time.monotonic() + LIMIT
+        while len(heard) < 4:
+            assert time.monotonic() < limit
+            for _ in b.poller.poll():
+                raise AssertionError("the callback takes them")
+        assert heard == ["before", "behind"] * 2
+
+
+def test_a_request_without_an_answer_ends_in_time() -> None:
+    with answering() as b:
+        with pytest.raises(TimeoutError, match="35=B"):
+            b.session.request(*news("x"), match=lambda message: False, timeout=0.05)
+        with pytest.raises(ValueError, match="match"):
+            b.session.request(*news("x"))
+        assert b.session.request("V", [(262, "1")], timeout=LIMIT)[262] == "1"
+    with pytest.raises(ff.NotActive):
+        PolledSession(us(), to(1)).request("V", [(262, "1")])
 
 
 @pytest.mark.parametrize("idle", ["spin", 0.2])
@@ -463,6 +589,49 @@ def test_a_second_connection_to_a_listening_session_waits_for_the_end_of_the_fir
             assert time.monotonic() < limit
             b.venue.step()
         assert ff.parse(answer.result()).msg_type == "A"
+
+
+def test_sc7_sc4_a_listening_session_speaks_tls_and_looks_at_names(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    serving = ff.TlsConfig(
+        certificate=authority.issue("venue", HOST),
+        client_ca=authority.file,
+        identities={"bot.example": "BOT", "other.example": "OTHER"},
+    )
+
+    def calling(name: str) -> ff.TlsConfig:
+        return ff.TlsConfig(ca_file=authority.file, certificate=authority.issue(name, name))
+
+    venue = PolledSession(them(), Listen(tls=serving))
+    with Poller([venue], idle=0.001) as poller:
+
+        def bot(tls: ff.TlsConfig | None) -> PolledSession:
+            policy = ff.Reconnect(initial=0.01, max_attempts=1)
+            return PolledSession(us(), ff.ConnectionConfig(HOST, venue.port, tls=tls, reconnect=policy))
+
+        for wrong in (None, calling("other.example"), ff.TlsConfig(ca_file=authority.file)):
+            with Poller([bot(wrong)], idle=0.001) as other, pytest.raises((ff.LogonFailed, ff.GaveUp)):
+                limit = time.monotonic() + LIMIT
+                while time.monotonic() < limit:
+                    list(poller.poll())
+                    list(other.poll())
+            assert venue.connections == 0
+        session = bot(calling("bot.example"))
+        with Poller([session], idle=0.001) as other:
+            limit = time.monotonic() + LIMIT
+            got: list[str] = []
+            while not (session.active and venue.active):
+                assert time.monotonic() < limit
+                list(poller.poll())
+                list(other.poll())
+            session.send(*news("over TLS"))
+            while not got:
+                assert time.monotonic() < limit
+                got = [message[148] for _, message in poller.poll()]
+            assert got == ["over TLS"]
+            other._end()
+    with pytest.raises(ff.ConfigError, match="certificate"):
+        Listen(tls=ff.TlsConfig())
 
 
 def test_ipv6_can_be_listened_on() -> None:
