@@ -88,12 +88,15 @@ if TYPE_CHECKING:
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
+    from fixfast.trading.asking import MarketDataOptions
     from fixfast.trading.book import Book, BookChange, BookValue
     from fixfast.trading.bookconfig import BookConfig
     from fixfast.trading.bookview import Anomaly, BookStatus, BookTrade, BookView, Level
+    from fixfast.trading.feed import Feed
     from fixfast.trading.ids import ClOrdIDs
     from fixfast.trading.lifecycle import OrdStatus
     from fixfast.trading.log import MemoryOrderLog, OrderLog
+    from fixfast.trading.market_data import Subscription, Subscriptions, SubscriptionState
     from fixfast.trading.order import Order
     from fixfast.trading.orders import OrderManager
     from fixfast.trading.positions import Position, Positions
@@ -174,12 +177,15 @@ _HOME = {
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
+        "fixfast.trading.asking": "MarketDataOptions",
         "fixfast.trading.book": "Book BookChange BookValue",
         "fixfast.trading.bookconfig": "BookConfig",
         "fixfast.trading.bookview": "Anomaly BookStatus BookTrade BookView Level",
         "fixfast.trading.ids": "ClOrdIDs",
         "fixfast.trading.lifecycle": "OrdStatus",
         "fixfast.trading.log": "MemoryOrderLog OrderLog",
+        "fixfast.trading.feed": "Feed",
+        "fixfast.trading.market_data": "Subscription SubscriptionState Subscriptions",
         "fixfast.trading.order": "Order",
         "fixfast.trading.orders": "OrderManager",
         "fixfast.trading.request": "OrderOptions OrderRequest",
@@ -228,6 +234,7 @@ __all__ = [
     "EncodeTypeError",
     "Exposure",
     "Fault",
+    "Feed",
     "FieldFormatError",
     "FieldMissing",
     "FixfastError",
@@ -249,6 +256,7 @@ __all__ = [
     "LogonFailed",
     "LogonGate",
     "LogonRequest",
+    "MarketDataOptions",
     "MemoryOrderLog",
     "MemoryStore",
     "Message",
@@ -299,7 +307,10 @@ __all__ = [
     "StoreError",
     "StoreLocked",
     "StreamDecoder",
+    "Subscription",
     "SubscriptionRejected",
+    "SubscriptionState",
+    "Subscriptions",
     "Template",
     "Tenor",
     "Throttle",
