@@ -82,25 +82,25 @@ class Messages:
         """Return the Template of an X on this line: its slots are MDReqID(262) and the entries."""
         return line.template("X", self._refresh)
 
-    def steps(self, ops: Iterable[Op], kinds: frozenset[str], rpt_seq: int, volume: int) -> list[tuple[Any, ...]]:
-        """Return the entries of an X for a view that has these kinds; empty: nothing is seen of it.
+    def steps(self, ops: Iterable[Op], rpt_seq: int, volume: int) -> list[tuple[Any, ...]]:
+        """Return the entries of an X.
 
         Args: rpt_seq: RptSeq(83), one for all of an X. volume: TotalVolumeTraded(387), where trades carry it.
         """
-        seen = [(action, *entry) for action, entry in ops if entry.kind in kinds]
         symbol = self.symbol
         if self.newest:
             return [
                 (action, kind, name, symbol, px, qty, time, orders, level, rpt_seq)
-                for action, kind, px, qty, time, orders, level, name in seen
+                for action, (kind, px, qty, time, orders, level, name) in ops
             ]
         if self._total:
             return [
                 (action, kind, name, symbol, px, qty, time, orders, volume if name else None)
-                for action, kind, px, qty, time, orders, _, name in seen
+                for action, (kind, px, qty, time, orders, _, name) in ops
             ]
         return [
-            (action, kind, name, symbol, px, qty, time, orders) for action, kind, px, qty, time, orders, _, name in seen
+            (action, kind, name, symbol, px, qty, time, orders)
+            for action, (kind, px, qty, time, orders, _, name) in ops
         ]
 
     def entries(self, entries: Iterable[Entry], rpt_seq: int) -> list[tuple[Any, ...]]:

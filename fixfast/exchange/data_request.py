@@ -73,12 +73,12 @@ def kinds_of(version: str) -> frozenset[str]:
     return frozenset(kind for kind in KINDS if version != "FIX.4.2" or kind.isdigit())
 
 
-def read_request(message: Message, version: str, *, max_depth: int = 0, session_id: str = "") -> DataRequest:
+def read_request(message: Message, known: frozenset[str], *, max_depth: int = 0, session_id: str = "") -> DataRequest:
     """Return what a MarketDataRequest (V) asks for.
 
     Args:
         message: the request.
-        version: of its application messages: "FIX.4.2", "FIX.4.4", "FIX.5.0SP2" ...
+        known: the MDEntryTypes there are, see kinds_of().
         max_depth: the largest MarketDepth(264) there is; 0: any, and the full book.
         session_id: the one TradingSessionID(336) there is; "": any is taken, and means nothing.
 
@@ -95,7 +95,7 @@ def read_request(message: Message, version: str, *, max_depth: int = 0, session_
     window = Window(_depth(message, max_depth), _implicit(message))
     incremental = _incremental(message, action)
     _check_rest(message)
-    kinds = _kinds(message, version)
+    kinds = _kinds(message, known)
     return DataRequest(name, action, window, incremental, kinds, _symbols(message, session_id))
 
 
@@ -145,14 +145,13 @@ def _check_rest(message: Message) -> None:
             raise Refused(reason, text.format(said))
 
 
-def _kinds(message: Message, version: str) -> frozenset[str]:
+def _kinds(message: Message, known: frozenset[str]) -> frozenset[str]:
     asked = _members(message, 267, 269)
     if not asked:
         raise Refused(Why.ENTRY_TYPE, "NoMDEntryTypes(267) says what is wanted: at least one MDEntryType(269)")
-    unknown = [kind for kind in asked if kind not in kinds_of(version)]
+    unknown = [kind for kind in asked if kind not in known]
     if unknown:
-        known = " ".join(kind for kind in KINDS if kind in kinds_of(version))
-        raise Refused(Why.ENTRY_TYPE, f"MDEntryType(269) {' '.join(unknown)}: there are {known}")
+        raise Refused(Why.ENTRY_TYPE, f"MDEntryType(269) {' '.join(unknown)}: there are {' '.join(sorted(known))}")
     return frozenset(asked)
 
 

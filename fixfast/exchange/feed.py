@@ -10,7 +10,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["KINDS", "Change", "Entry", "Feed", "Op", "Window"]
+__all__ = [
+    "BID",
+    "CHANGE",
+    "DELETE",
+    "KINDS",
+    "NEW",
+    "OFFER",
+    "TRADE",
+    "Change",
+    "Entry",
+    "Feed",
+    "Op",
+    "Window",
+]
 
 BID, OFFER, TRADE, OPEN, CLOSE, SETTLE, HIGH, LOW, VOLUME = "0", "1", "2", "4", "5", "6", "7", "8", "B"
 #: MDEntryType(269) of all that a Feed knows, in the order a snapshot has them

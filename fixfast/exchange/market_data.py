@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from fixfast.errors import ConfigError, EncodeError, FixfastError, Throttled
 from fixfast.exchange.data_messages import Line, Messages, reject, time_only
-from fixfast.exchange.data_request import DISABLE, SNAPSHOT, DataRequest, Refused, Why, read_request
+from fixfast.exchange.data_request import DISABLE, SNAPSHOT, DataRequest, Refused, Why, kinds_of, read_request
 from fixfast.exchange.feed import Change, Entry, Feed, Op, Window
-from fixfast.session.wire import Message, Template
+from fixfast.exchange.views import Seen, Subscriber, View, Watcher
+from fixfast.session.wire import Message
 
 __all__ = ["MarketData", "MarketDataLimits", "Quoted"]
 
@@ -64,66 +65,6 @@ class MarketDataLimits:
                 raise ConfigError(field.name, value, f"a whole number of at least {least}")
 
 
-class _Seen(NamedTuple):
-    """What a view is made of."""
-
-    version: str
-    window: Window
-    kinds: frozenset[str]
-    incremental: bool
-
-
-class _View:
-    """What some subscribers see of one instrument. `rpt_seq`: RptSeq(83) of its latest X."""
-
-    __slots__ = ("feed", "key", "messages", "rpt_seq", "watchers")
-
-    def __init__(self, feed: Feed, key: _Seen, messages: Messages) -> None:
-        self.feed = feed
-        self.key = key
-        self.messages = messages
-        self.rpt_seq = feed.batches  # above that of all views of this instrument there were before
-        self.watchers: dict[_Watcher, None] = {}
-
-
-class _Watcher:
-    """One request's share in a view."""
-
-    __slots__ = ("request", "subscriber", "view")
-
-    def __init__(self, subscriber: _Subscriber, request: str, view: _View) -> None:
-        self.subscriber = subscriber
-        self.request = request
-        self.view = view
-
-
-class _Subscriber:
-    """One session. `behind`: what it is not told about any more until its line is free."""
-
-    __slots__ = ("behind", "line", "refreshes", "requests", "snapshots", "version", "who")
-
-    def __init__(self, who: str, version: str, line: Line) -> None:
-        self.who = who
-        self.version = version
-        self.line = line
-        self.requests: dict[str, list[_Watcher]] = {}
-        self.behind: dict[_Watcher, None] = {}
-        self.snapshots: dict[tuple[str, int, int], Template] = {}
-        self.refreshes: dict[tuple[str, int, int], Template] = {}
-
-    def snapshot(self, messages: Messages) -> Template:
-        template = self.snapshots.get(messages.key)
-        if template is None:
-            template = self.snapshots[messages.key] = messages.snapshot_template(self.line)
-        return template
-
-    def refresh(self, messages: Messages) -> Template:
-        template = self.refreshes.get(messages.key)
-        if template is None:
-            template = self.refreshes[messages.key] = messages.refresh_template(self.line)
-        return template
-
-
 def _anyone(who: str, symbol: str) -> str | None:
     return None
 
@@ -156,10 +97,10 @@ class MarketData:
         self._permit = permit
         self._session_id = session_id
         self._feeds = {item.symbol: Feed(item.symbol, item.price_scale, item.qty_scale) for item in instruments}
-        self._views: dict[str, dict[_Seen, _View]] = {symbol: {} for symbol in self._feeds}
+        self._views: dict[str, dict[Seen, View]] = {symbol: {} for symbol in self._feeds}
         self._windows: dict[str, frozenset[Window]] = {}
-        self._subscribers: dict[str, _Subscriber] = {}
-        self._behind: dict[_Subscriber, None] = {}
+        self._subscribers: dict[str, Subscriber] = {}
+        self._behind: dict[Subscriber, None] = {}
         self.conflated = 0
 
     # --- who is there -----------------------------------------------------------------------------------------
@@ -171,7 +112,7 @@ class MarketData:
             line: where its messages go.
         """
         self.leave(who)
-        self._subscribers[who] = _Subscriber(who, version, line)
+        self._subscribers[who] = Subscriber(who, version, line)
 
     def leave(self, who: str) -> None:
         """End all subscriptions of a session: it logged out, or its connection is gone (M10)."""
@@ -202,7 +143,10 @@ class MarketData:
         subscriber = self._subscribers[who]
         try:
             request = read_request(
-                message, subscriber.version, max_depth=self._limits.depth, session_id=self._session_id
+                message,
+                self._kinds(subscriber.version),
+                max_depth=self._limits.depth,
+                session_id=self._session_id,
             )
             if request.action == DISABLE:
                 if request.name not in subscriber.requests:
@@ -214,8 +158,8 @@ class MarketData:
             fields = reject(subscriber.version, message[262], no.reason, no.text)
             subscriber.line.send_nowait("Y", fields)
             return
-        key = _Seen(subscriber.version, request.window, request.kinds, request.incremental)
-        watchers = [_Watcher(subscriber, request.name, self._view(symbol, key)) for symbol in request.symbols]
+        key = Seen(subscriber.version, request.window, request.kinds, request.incremental)
+        watchers = [Watcher(subscriber, request.name, self._view(symbol, key)) for symbol in request.symbols]
         if request.action != SNAPSHOT:
             subscriber.requests[request.name] = watchers
             for watcher in watchers:
@@ -228,7 +172,7 @@ class MarketData:
             else:
                 self._send(watcher, None, now_ns)
 
-    def _check(self, subscriber: _Subscriber, request: DataRequest) -> None:
+    def _check(self, subscriber: Subscriber, request: DataRequest) -> None:
         """Raise Refused unless a session may have this."""
         if request.name in subscriber.requests:
             raise Refused(Why.DUPLICATE, f"MDReqID(262) {request.name} is subscribed to already")
@@ -249,14 +193,14 @@ class MarketData:
             if have + len(request.symbols) > limits.instruments:
                 raise Refused(Why.BANDWIDTH, f"a session has at most {limits.instruments} instruments, {have} now")
 
-    def _view(self, symbol: str, key: _Seen) -> _View:
+    def _view(self, symbol: str, key: Seen) -> View:
         view = self._views[symbol].get(key)
         if view is None:
             feed = self._feeds[symbol]
-            view = _View(feed, key, Messages(key.version, symbol, feed.price_scale, feed.qty_scale))
+            view = View(feed, key, Messages(key.version, symbol, feed.price_scale, feed.qty_scale))
         return view
 
-    def _end(self, subscriber: _Subscriber, name: str) -> None:
+    def _end(self, subscriber: Subscriber, name: str) -> None:
         for watcher in subscriber.requests.pop(name, ()):
             view = watcher.view
             view.watchers.pop(watcher, None)
@@ -268,7 +212,7 @@ class MarketData:
             self._behind.pop(subscriber, None)
 
     def _note_windows(self, symbol: str) -> None:
-        self._windows[symbol] = frozenset(key.window for key in self._views[symbol] if key.incremental)
+        self._windows[symbol] = frozenset(key.window for key in self._views[symbol])
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -310,21 +254,29 @@ class MarketData:
 
     def _tell(self, feed: Feed, ops: list[Op], changes: list[Change], now_ns: int) -> None:
         feed.batches += 1
-        seen = feed.apply(changes, self._windows.get(feed.symbol, ()))
-        touched = {op.entry.kind for op in ops} | {"0" if change[0] > 0 else "1" for change in changes}
+        seen = feed.apply(changes, self._windows.get(feed.symbol, ()))  # windows are few: most share one
         for view in list(self._views[feed.symbol].values()):
-            key = view.key
-            if not key.incremental:
-                if touched & key.kinds:
-                    view.rpt_seq += 1
-                    for watcher in list(view.watchers):
-                        self._send(watcher, None, now_ns)
-                continue
-            steps = view.messages.steps(ops + seen[key.window], key.kinds, view.rpt_seq + 1, feed.volume)
-            if steps:
+            visible = self._visible(view, ops, seen[view.key.window])
+            if visible:
+                steps = self._steps(view, visible) if view.key.incremental else None
                 view.rpt_seq += 1
                 for watcher in list(view.watchers):
                     self._send(watcher, steps, now_ns)
+
+    # --- what a recording does otherwise ----------------------------------------------------------------------
+
+    def _kinds(self, version: str) -> frozenset[str]:
+        """Return the MDEntryTypes that can be had in a version."""
+        return kinds_of(version)
+
+    def _visible(self, view: View, ops: list[Op], levels: list[Op]) -> list[Op]:
+        """Return what a view sees of what happened, to levels and else."""
+        kinds = view.key.kinds
+        return [op for op in ops + levels if op.entry.kind in kinds]
+
+    def _steps(self, view: View, ops: list[Op]) -> list[Any]:
+        """Return the entries of the next X of a view, which sees these."""
+        return view.messages.steps(ops, view.rpt_seq + 1, view.feed.volume)
 
     # --- to one of them ---------------------------------------------------------------------------------------
 
@@ -341,7 +293,7 @@ class MarketData:
             if not subscriber.behind:
                 self._behind.pop(subscriber, None)
 
-    def _send(self, watcher: _Watcher, steps: list[tuple[Any, ...]] | None, now_ns: int) -> None:
+    def _send(self, watcher: Watcher, steps: list[Any] | None, now_ns: int) -> None:
         """Send an X with these steps, or a W; unless the line is full. What goes wrong is that subscriber's trouble."""
         subscriber = watcher.subscriber
         if watcher in subscriber.behind:
@@ -354,7 +306,7 @@ class MarketData:
             if steps is None:
                 self._snapshot(watcher, now_ns)
             else:
-                line.send_template(subscriber.refresh(watcher.view.messages), watcher.request, steps)
+                self._refresh(watcher, steps)
         except Throttled:
             self._fall_behind(watcher)
         except EncodeError as error:  # above the peer's MaxMessageSize(383)
@@ -363,12 +315,16 @@ class MarketData:
         except FixfastError:  # not logged on any more, or its store broke
             self.leave(subscriber.who)
 
-    def _fall_behind(self, watcher: _Watcher) -> None:
+    def _refresh(self, watcher: Watcher, steps: list[Any]) -> None:
+        subscriber = watcher.subscriber
+        subscriber.line.send_template(subscriber.refresh(watcher.view.messages), watcher.request, steps)
+
+    def _fall_behind(self, watcher: Watcher) -> None:
         self.conflated += 1
         watcher.subscriber.behind[watcher] = None
         self._behind[watcher.subscriber] = None
 
-    def _snapshot(self, watcher: _Watcher, now_ns: int) -> None:
+    def _snapshot(self, watcher: Watcher, now_ns: int) -> None:
         view, subscriber = watcher.view, watcher.subscriber
         feed, depth = view.feed, view.key.window.depth
         rpt_seq = self._watched(subscriber, view).rpt_seq
@@ -381,7 +337,7 @@ class MarketData:
             subscriber.line.send_nowait("W", view.messages.empty(watcher.request, depth, rpt_seq, now_ns))
 
     @staticmethod
-    def _watched(subscriber: _Subscriber, view: _View) -> _View:
+    def _watched(subscriber: Subscriber, view: View) -> View:
         """Return the view whose X a W of this view is going to be in front of.
 
         A session that lost track asks for a snapshot alone: its number must be that of the X it gets.

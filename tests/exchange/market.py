@@ -11,7 +11,8 @@ import fixfast as ff
 VERSIONS = ("FIX.4.2", "FIX.4.4", "FIX.5.0SP2")
 DICTIONARIES = {version: ff.load_dictionary(version) for version in VERSIONS}
 WALL = 1_767_607_200_000_000_000
-STRICT = ff.Validation()
+#: user-defined tags are a recorded venue's own
+STRICT = ff.Validation(user_defined_tags=False)
 
 
 class Symbol(NamedTuple):
@@ -54,7 +55,7 @@ class Line:
         if self.down is not None:
             raise self.down
         message = ff.parse(raw, dictionary=DICTIONARIES[self.version])
-        fault = message.validate()
+        fault = message.validate(STRICT)
         assert fault is None, f"{fault}: {message!r}"
         self.sent.append(message)
         self.unwritten += self.stuck
