@@ -17,7 +17,7 @@ from fixfast.codec.message cimport Message, raw_of, seq_num_of
 
 from collections import deque
 
-from fixfast.errors import StoreError
+from fixfast.errors import LocalProtocolError, StoreError
 
 __all__ = ["Events", "Inflow"]
 
@@ -145,6 +145,29 @@ cdef class Inflow:
         cdef Events events = Events.__new__(Events)
         events.inflow = self
         return events
+
+    def only_message(self):
+        """Take the one event there is, if it is a message; else, and without `manual`, nothing: None.
+
+        PERF: for a message that comes alone, without an iterator (600 instructions).
+        """
+        if not self.manual or self.stale or len(self.events) != 1 or type(self.events[0]) is not Message:
+            return None
+        self.passed += 1
+        return self.popleft()
+
+    def done(self, int64_t n):
+        """Acknowledge everything up to message n (only with `manual`).
+
+        Raises: LocalProtocolError: n was not received yet, or acknowledgement is not manual. StoreError: as the store.
+        """
+        if not self.manual:
+            raise LocalProtocolError("done() needs SessionConfig(manual_done=True)")
+        if self.stale:
+            return                      # of an earlier epoch: its store is closed, and so is the question
+        if n >= self.next_in:
+            raise LocalProtocolError(f"done({n}): the next inbound message is {self.next_in}")
+        self.store.done(n)
 
     def flush(self):
         """Tell the store what was acknowledged since the last time."""

@@ -13,7 +13,7 @@ from fixfast.engine.commands import Commands
 from fixfast.engine.observing.latency import Latency
 from fixfast.engine.observing.metered import Metered
 from fixfast.engine.observing.records import about
-from fixfast.errors import BusinessReject, FixfastError
+from fixfast.errors import BusinessReject, FixfastError, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
 from fixfast.session.state import State
@@ -29,8 +29,7 @@ _log = logging.getLogger("fixfast.engine")
 class Sending(Commands):
     """The half of a live session that no transport is needed for.
 
-    A front end sets the attributes below, and has _soon() see to it that what was queued is written, _acknowledge(n)
-    that the store knows of what was dealt with.
+    A front end sets the attributes below, and has _soon() see to it that what was queued is written.
     """
 
     id: SessionID
@@ -165,9 +164,12 @@ class Sending(Commands):
         record, and on the wire, before the messages in front of the answered one are done with.
         """
         n, self._owed = self._owed, 0
-        self._acknowledge(n)
+        try:
+            self._session.done(n)
+        except StoreError as error:
+            self._store_broke(error)
 
-    def _acknowledge(self, n: int) -> None:
+    def _store_broke(self, error: StoreError) -> None:
         raise NotImplementedError
 
     def _business_reject(self, message: Message, error: BusinessReject) -> None:

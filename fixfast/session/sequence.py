@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.errors import StoreError
 from fixfast.session.wire import Inflow, Message, StreamDecoder
 from fixfast.store.base import Store, StoreState
 
@@ -26,7 +26,7 @@ class Inbox(Inflow):
     message alone took 14,900 instructions, not judged; it takes 7,900.
     """
 
-    __slots__ = ("_manual", "_store")
+    __slots__ = ("_store",)
 
     def __init__(
         self,
@@ -39,7 +39,6 @@ class Inbox(Inflow):
         """`failed` is told when the store fails in the middle of an iteration."""
         super().__init__(store, state.received, manual, failed or _raise)
         self._store = store
-        self._manual = manual
         self._redeliver(state, new_decoder)
 
     def _redeliver(self, state: StoreState, new_decoder: Callable[[int], StreamDecoder]) -> None:
@@ -60,19 +59,6 @@ class Inbox(Inflow):
         last = first if upto is None else upto
         self._store.fill(first, last)
         self.next_in = last + 1
-
-    def done(self, n: int) -> None:
-        """Acknowledge everything up to message n (only with `manual`).
-
-        Raises: LocalProtocolError: n was not received yet, or acknowledgement is not manual.
-        """
-        if not self._manual:
-            raise LocalProtocolError("done() needs SessionConfig(manual_done=True)")
-        if self.stale:
-            return  # a message of an earlier epoch: its store is closed, and so is the question
-        if n >= self.next_in:
-            raise LocalProtocolError(f"done({n}): the next inbound message is {self.next_in}")
-        self._store.done(n)
 
     def begin_epoch(self) -> None:
         """Start again at 1 after store.reset(); a SequenceReset event follows.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fixfast.errors import StoreError
+from fixfast.errors import LocalProtocolError, StoreError
 from fixfast.types import Garbled, Now
 from tests.codec.support import Codec, message
 
@@ -181,6 +181,56 @@ def test_manual_acknowledges_nothing(codec: Codec) -> None:
     assert len(line.take()) == 2
     line.flow.flush()
     assert [call[0] for call in line.store.calls] == ["in"]
+
+
+def test_a_message_alone_is_taken_without_an_iterator(codec: Codec) -> None:
+    line = Line(codec, manual=True)
+    assert line.flow.only_message() is None
+    line.give(raw(1, "a"))
+    assert line.flow.only_message()[58] == "a"
+    assert (line.flow.only_message(), line.take()) == (None, [])
+    line.give(raw(2, "b"))
+    assert line.take() == ["b"]
+
+
+def test_what_is_not_alone_or_no_message_stays(codec: Codec) -> None:
+    line = Line(codec, manual=True)
+    line.give(raw(1, "a"), raw(2, "b"))
+    assert line.flow.only_message() is None
+    assert line.take() == ["a", "b"]
+    line.flow.events.append("told")
+    assert line.flow.only_message() is None
+    assert line.take() == ["told"]
+    line.give(raw(3, "c"))
+    line.flow.stale = 1
+    assert line.flow.only_message() is None
+    by_itself = Line(codec)
+    by_itself.give(raw(1))
+    assert by_itself.flow.only_message() is None  # taking the next one has to acknowledge it
+
+
+def test_a_message_taken_alone_and_kept_outlives_its_chunk(codec: Codec) -> None:
+    line = Line(codec, manual=True)
+    line.give(raw(1, "a"))
+    kept = line.flow.only_message()
+    line.give(raw(2, "b"))
+    line.give(raw(3, "c"))
+    assert kept[58] == "a"
+    assert line.take() == ["b", "c"]
+
+
+def test_done_tells_the_store_what_was_received_and_nothing_else(codec: Codec) -> None:
+    line = Line(codec, manual=True)
+    line.give(raw(1), raw(2))
+    line.flow.done(2)
+    assert line.store.calls[-1] == ("done", 2)
+    with pytest.raises(LocalProtocolError, match="the next inbound message is 3"):
+        line.flow.done(3)
+    line.flow.stale = 1
+    line.flow.done(3)  # of an earlier epoch: nothing to say
+    assert line.store.calls[-1] == ("done", 2)
+    with pytest.raises(LocalProtocolError, match="manual_done"):
+        Line(codec).flow.done(1)
 
 
 def test_stale_events_are_not_acknowledged(codec: Codec) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fixfast.codec.reference.check import HeaderCheck, joined
 from fixfast.codec.reference.message import Message
-from fixfast.errors import StoreError
+from fixfast.errors import LocalProtocolError, StoreError
 
 if TYPE_CHECKING:
     from fixfast.codec.reference.frame import StreamDecoder
@@ -78,6 +78,24 @@ class Inflow:
                 self.flush()
             except StoreError as error:
                 self._failed(error)
+
+    def only_message(self) -> Message | None:
+        """Take the one event there is, if it is a message; else, and without `manual`, nothing: None."""
+        if not self._manual or self.stale or len(self.events) != 1 or not isinstance(self.events[0], Message):
+            return None
+        self._fresh = []
+        message: Message = self.events.popleft()
+        return message
+
+    def done(self, n: int) -> None:
+        """Acknowledge everything up to message n (only with `manual`)."""
+        if not self._manual:
+            raise LocalProtocolError("done() needs SessionConfig(manual_done=True)")
+        if self.stale:
+            return  # of an earlier epoch
+        if n >= self.next_in:
+            raise LocalProtocolError(f"done({n}): the next inbound message is {self.next_in}")
+        self.store.done(n)
 
     def flush(self) -> None:
         """Tell the store what was acknowledged since the last time."""

@@ -424,7 +424,7 @@ class Driven(Telling):
         sharpen(sock, busy_poll_us=self._busy_poll_us)
         self._line = line
         self._tls = isinstance(sock, ssl.SSLSocket)
-        self._driver.watch(sock, self, line.receive)
+        self._driver.watch(sock, self, line.read)  # who polls is never behind
         line.open()
 
     def _close_line(self, line: Line) -> None:

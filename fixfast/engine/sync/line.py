@@ -172,7 +172,7 @@ class Line:
 
         Returns: whether anything happened: bytes, or the end of the connection.
         """
-        return False if self.paused else self._read()
+        return False if self.paused else self.read()
 
     @property
     def pending(self) -> bool:
@@ -196,7 +196,8 @@ class Line:
         if not isinstance(error, _NOT_NOW) and not self.over:
             self._lose(self._reason or _lost(error))
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
+        """Do what receive() does, also while the program is behind."""
         if self.awaited:
             return False
         if self.leaving or self.over:
@@ -257,7 +258,7 @@ class Line:
         """
         if self.over:
             return
-        self._read()
+        self.read()
         now = clock.now()
         if self._limit is not None and now.mono_ns >= self._limit and not self.over:
             self._lose(self._reason if self.leaving else "slow consumer: it takes nothing of what was sent")
@@ -401,7 +402,7 @@ class Line:
             self.wake()  # whoever waits there reads it, and then the end
             return
         for _ in range(_LAST_READS):
-            if self.leaving or self.over or self._reason or not self._read():
+            if self.leaving or self.over or self._reason or not self.read():
                 break
         self._lose(self._reason or _lost(error))
 

@@ -138,7 +138,18 @@ class LiveSession(CallingBack):
             except BaseException as error:
                 self._not_sent(error)
                 raise
-            self._soon()
+            line = self._line
+            if line is None or line.unsent or line.leaving or self._turning or self._held_back:
+                self._soon()
+            else:
+                # PERF: the common case of _soon(), without its call
+                try:
+                    hurried = line.hurry()
+                except BaseException as error:
+                    self._torn(error)
+                    raise
+                if not hurried or line.unsent or line.over:
+                    self._soon()
             if not seq:
                 self.waker.wake()  # a Throttle has queued it: there is a new deadline
         if self._unsafe:

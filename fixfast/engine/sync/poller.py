@@ -122,6 +122,13 @@ class Poller:
             return self._deliver(ready)
         if self._relax is not None:
             self._relax()
+            if len(self._by_fd) == 1:
+                # PERF: one socket is read without asking first, 0.6 us; in vain that is dearer, but then there is time
+                ((session, receive),) = self._by_fd.values()
+                if not receive() or session is None:
+                    return _NOTHING
+                self._unfinished.append(session)
+                return self._deliver(ready)
             ready = self._ask(0)
         elif self._patience:
             ready = self._ask(self._wait)

@@ -359,7 +359,7 @@ class Shared(Telling):
         session, delivery = self._session, self._delivery
         delivery.large = len(data) > _LARGE
         self._turning = me
-        first: object = None
+        first: Message | None = None
         try:
             if not data or line.leaving or line.tap is not None:
                 line.came(data)
@@ -367,19 +367,16 @@ class Shared(Telling):
                 session.receive_data(data, clock.now())  # PERF: line.came() without two calls
             if taking and not (self._requests.waiting or self._judging):
                 # PERF: a message that comes alone goes past the queue
-                events = session.events()
-                first = next(events, None)
-                if type(first) is Message and first.msg_type not in REJECTS and delivery.hand(first):
-                    handed, first = first, next(events, None)
-                    if first is None:
-                        if self._gated or line.unsent or line.hurry():
-                            self._end_turn(line, True)
-                        if not (line.over or self._followers or self._would_lead):
-                            self._turning = 0
-                            return handed
+                first = session.only_message()
+                if first is not None and first.msg_type not in REJECTS and delivery.hand(first):
+                    if self._gated or line.unsent:
+                        self._end_turn(line, True)
+                    elif line.hurry():
+                        line.flush()
                     self._turning = 0
-                    self.turn(first)
-                    return handed
+                    if line.over or self._followers or self._would_lead:
+                        self.turn()
+                    return first
         except BaseException as error:
             self._turning = 0
             self._torn(error)
