@@ -133,6 +133,11 @@ cdef class StreamDecoder:
         """Bytes so far that are in no message, those of Garbled items included."""
         return self.passed + self.held
 
+    @property
+    def received(self):
+        """Bytes so far, all of them."""
+        return self.base + self.filled + (len(self.rest) - self.rest_at if self.rest is not None else 0)
+
     # --- in ---
 
     def feed(self, data):

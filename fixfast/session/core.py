@@ -194,7 +194,8 @@ class SessionCore:
         self._answer_fields: list[tuple[int, Any]] = []
         #: wall clock less monotonic clock, ns, when they were last compared; None: not yet (C11)
         self._clock_offset: int | None = None
-        self._bytes_in = 0
+        self._bytes_in = 0  # of earlier connections
+        self._decoder = self._new_decoder(self.config.max_message_size)
         self._last_in_ns = 0  # of earlier connections: wall clock when the last message came
         self._connected_at = Now(0, 0)
         self._live = Liveness(0, self._connected_at)
@@ -208,6 +209,7 @@ class SessionCore:
     def _begin_connection(self, now: Now) -> None:
         """Forget everything that belongs to one connection (G10, G11, P18)."""
         self._now = now
+        self._bytes_in += self._decoder.received
         self._decoder = self._new_decoder(self.config.max_message_size)
         self._peer_processed: int | None = None
         self._peer_version = ""  # DefaultApplVerID of the peer's Logon

@@ -97,7 +97,6 @@ class Session(Deciding):
     def buffer_updated(self, n: int, now: Now) -> None:
         """Take the `n` bytes that were received into the buffer of get_buffer()."""
         if not self._scratch:
-            self._bytes_in += n
             self._decoder.buffer_updated(n)
             if self._state is _LOGON_RECEIVED:
                 self._bound_waiting(n)
@@ -481,7 +480,7 @@ class Session(Deciding):
             next_in=inbox.next_in,
             next_out=outbox.next_out,
             messages_in=inbox.messages_in,
-            bytes_in=self._bytes_in,
+            bytes_in=self._bytes_in + self._decoder.received,
             messages_out=outbox.messages_out,
             bytes_out=outbox.bytes_out,
             held=len(hold),

@@ -17,7 +17,7 @@ class SessionStats:
         state: the main state.
         next_in, next_out: sequence numbers.
         messages_in: messages delivered to the application.
-        bytes_in: received through buffer_updated(), as engines do; whatever they were.
+        bytes_in: received while connected, whatever they were.
         messages_out, bytes_out: handed to the transport, resent ones and the session's own included.
         resent: messages resent on request.
         duplicates: inbound messages with PossDupFlag that were here already.

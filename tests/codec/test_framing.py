@@ -307,3 +307,23 @@ def test_garbled_message_can_be_pickled(codec: Codec) -> None:
         codec.parse(b"nonsense")
     copy = pickle.loads(pickle.dumps(caught.value))
     assert (copy.reason, copy.offset) == (R.NOT_FIX, 0)
+
+
+def test_what_was_received_is_counted_whatever_it_was(codec: Codec) -> None:
+    stream = b"noise" + GOOD * 3 + GOOD[:-3] + b"more noise" + GOOD * 2
+    for size in range(1, len(stream) + 1, 7):
+        decoder, given = codec.StreamDecoder(), 0
+        for at in range(0, len(stream), size):
+            part = stream[at : at + size]
+            if at // size % 2:
+                decoder.get_buffer(len(part))[: len(part)] = part
+                decoder.buffer_updated(len(part))
+            else:
+                decoder.feed(part)
+            given += len(part)
+            assert decoder.received == given
+            if at // size % 3:
+                for _ in decoder:
+                    assert decoder.received == given
+        assert list(decoder) is not None
+        assert decoder.received == len(stream)

@@ -83,6 +83,11 @@ class StreamDecoder:
         """How many bytes are not part of a message, of those that were judged."""
         return self._skipped
 
+    @property
+    def received(self) -> int:
+        """How many bytes there were so far."""
+        return self._offset + len(self._data)
+
     def feed(self, data: Buffer) -> None:
         """Add bytes of the stream."""
         self._data += bytes(buffer_of(data))

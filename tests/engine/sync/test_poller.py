@@ -231,6 +231,15 @@ def test_rejects_faults_and_durations_are_counted_where_somebody_looks() -> None
         assert b.venue.session.stats().faults == 0, "nobody looks"
 
 
+def test_bytes_are_counted_both_ways() -> None:
+    with bench() as b:
+        for i in range(10):
+            b.session.send(*news(i))
+        b.until(lambda: len(b.venue.got) == 10)
+        assert b.venue.session.stats().bytes_in == b.session.stats().bytes_out
+        assert b.session.stats().bytes_in == b.venue.session.stats().bytes_out > 0
+
+
 def test_async_callbacks_are_refused() -> None:
     class App:
         async def on_message(self, session: object, message: ff.Message) -> None: ...
