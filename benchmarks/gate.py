@@ -28,6 +28,7 @@ from pathlib import Path
 from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
+from benchmarks.matching import matching_workloads
 from benchmarks.rivals import Fixfast
 from benchmarks.session_workloads import session_workloads
 from benchmarks.workload import Entry
@@ -59,6 +60,7 @@ CASES = (
     "send NOS, session",
     "receive ER, session",
     "receive ER, session, 16 at once",
+    "match, mixed",
 )
 RENEW = "If that is meant: `make bench-gate GATE_ARGS=--renew`, and say in the commit what was bought with it."
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
@@ -72,6 +74,7 @@ def entries() -> dict[str, Entry]:
     corpus, ours = Corpus(count=160), [Fixfast()]
     made = [*codec_workloads(corpus, ours, log_size=1 << 15), *dictionary_workloads(corpus, ours)]
     made += session_workloads(corpus, ours)
+    made += matching_workloads(ours)
     return {work.name: work.entries[0] for work in made if work.name in CASES}
 
 

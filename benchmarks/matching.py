@@ -17,18 +17,21 @@ import gc
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import quantiles
 from typing import Any, NamedTuple
 
+from benchmarks.rivals import Fixfast, Rival
 from benchmarks.runner import pin
+from benchmarks.workload import Entry, Workload
 from fixfast.exchange.book_order import BookOrder
 from fixfast.exchange.instrument import Instrument
 from fixfast.exchange.matching import Matching
 
-__all__ = ["FLOWS", "Measured", "main", "measure"]
+__all__ = ["FLOWS", "Measured", "main", "matching_workloads", "measure"]
 
 MIDDLE = 100_000
+_ACME = Instrument("ACME")
 #: a command: None and the fields of a new order; or an order id, and what replace() is given; or an order id and None
 Command = tuple[int | None, Any]
 
@@ -122,12 +125,23 @@ def measure(name: str, count: int, seed: int = 1) -> Measured:
     """Run one flow once, on a new book."""
     make, prepare = FLOWS[name]
     made = make(random.Random(seed), count)
-    commands = [(BookOrder(**given), None) if number is None else (number, given) for number, given in made]
-    book = Matching(Instrument("ACME"))
+    commands = _ready(made)
+    book = Matching(_ACME)
     prepare(book)
-    events = 0
     gc.collect()
     began = time.process_time()
+    events = _run(book, commands)
+    seconds = time.process_time() - began
+    return Measured(len(commands), seconds, book.trade_count, events, len(book.open_orders()))
+
+
+def _ready(made: list[Command]) -> list[tuple[Any, Any]]:
+    return [(BookOrder(**given), None) if number is None else (number, given) for number, given in made]
+
+
+def _run(book: Matching, commands: list[tuple[Any, Any]]) -> int:
+    """Give a book commands and return how many events it said."""
+    events = 0
     for what, given in commands:
         if isinstance(what, BookOrder):
             events += len(book.submit(what, 0))
@@ -140,8 +154,19 @@ def measure(name: str, count: int, seed: int = 1) -> Measured:
                 qty, price = max(order.qty - 10, 10), order.price
             events += len(book.replace(what, qty, price, None, order.display if order else None, 0))
         book.take_changes()
-    seconds = time.process_time() - began
-    return Measured(len(commands), seconds, book.trade_count, events, len(book.open_orders()))
+    return events
+
+
+def matching_workloads(rivals: Sequence[Rival]) -> list[Workload]:
+    """Return the mixed flow as a workload: a new book, 1,000 commands, their orders made. Only fixfast takes part."""
+    if not any(isinstance(rival, Fixfast) for rival in rivals):
+        return []
+    made = mixed(random.Random(1), 1000)
+    return [
+        Workload(
+            "match, mixed", [Entry("fixfast", lambda made: _run(Matching(_ACME), _ready(made)), [made], items=1000)]
+        )
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.hostile import hostile_workloads
+from benchmarks.matching import matching_workloads
 from benchmarks.recorded import recorded_workloads
 from benchmarks.rivals import Rival
 from benchmarks.session_workloads import session_workloads
@@ -24,4 +25,5 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
         *hostile_workloads(rivals, log_size),
         *dictionary_workloads(corpus, rivals),
         *session_workloads(corpus, rivals),
+        *matching_workloads(rivals),
     ]

@@ -124,6 +124,8 @@ class Crossing(BookState):
                 if prevention is Prevention.NONE or resting.owner != order.owner:
                     whole += resting.leaves
                     ahead += resting.shown
+                    if total + ahead >= enough:
+                        return enough
                 elif prevention is not Prevention.CANCEL_OLDEST:
                     return total + ahead
             total += whole

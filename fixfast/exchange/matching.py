@@ -6,7 +6,7 @@ state, always: whoever writes down the commands can replay them. The rules in pl
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop
 from typing import Any
 
 from fixfast.errors import ConfigError
@@ -69,7 +69,7 @@ class Matching(Working):
         order.cum, order.leaves, order.shown, order.triggered = 0, order.qty, 0, False
         events.append(Accepted(order, order.qty))
         if order.expire_ns is not None:
-            heappush(self._expiries, (order.expire_ns, order.order_id))
+            self._expire_at(order, order.expire_ns)
         if order.ord_type in (STOP, STOP_LIMIT):
             self._open[order.order_id] = order
             self._wait(order)
@@ -107,7 +107,7 @@ class Matching(Working):
         if order is None or refusal is not None:
             events.append(Refused(order_id, refusal or Refusal.UNKNOWN_ORDER, order))
             return events
-        waiting = self._waits(order)
+        waiting, parked = self._waits(order), order_id in self._parked
         if not waiting:
             stop_px = order.stop_px
         filled = qty <= order.cum
@@ -127,7 +127,7 @@ class Matching(Working):
                 self._side(order).reshow(order, order.leaves)
         elif waiting:
             self._wait(order)
-        elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
+        elif parked:
             self._parked[order_id] = order
             self._seq = order.seq = self._seq + 1
         else:

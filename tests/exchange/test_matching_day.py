@@ -103,6 +103,14 @@ def test_orders_at_the_close_wait_for_the_closing_auction_and_expire_with_it() -
     assert Expired(close, 6, 4) in desk.events
 
 
+def test_an_at_the_close_order_that_is_in_the_book_stays_there_when_it_is_replaced() -> None:
+    desk = Desk(phase=CLOSING)
+    order = desk.sell(10, 101, tif="7")
+    desk.phase(OPENING)
+    desk.replace(order, qty=20)
+    assert desk.book.depth(1)[1] == [(101, 20, 1)]
+
+
 def test_immediate_orders_are_refused_while_orders_gather() -> None:
     desk = Desk(phase=OPENING)
     for options in ({"tif": "3"}, {"tif": "4"}, {"min_qty": 5}):

@@ -156,6 +156,17 @@ def test_a_good_till_date_order_expires_before_anything_else_is_done_at_its_time
     assert desk.fills == []
 
 
+def test_expire_times_of_orders_that_are_gone_do_not_pile_up() -> None:
+    desk = Desk()
+    keep = desk.sell(10, 101, tif="6", expire_ns=10**9)
+    for _ in range(500):
+        desk.cancel(desk.buy(10, 100, tif="6", expire_ns=10**15))
+    assert len(desk.book.snapshot()["expiries"]) < 100
+    desk.now = 10**9
+    desk.events = desk.book.expire(desk.now)
+    assert desk.events == [Expired(keep, 10, 0)]
+
+
 # --- self-trade prevention --------------------------------------------------------------------------------
 
 

@@ -123,9 +123,7 @@ class BookMachine(RuleBasedStateMachine):
 
 
 TestBook = BookMachine.TestCase
-TestBook.settings = settings(
-    max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestBook.settings = settings(stateful_step_count=40, suppress_health_check=list(HealthCheck))
 
 
 def test_random_days_are_the_same_on_the_engine_and_the_model() -> None:
