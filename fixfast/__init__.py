@@ -14,6 +14,7 @@ from fixfast._version import __version__
 
 if TYPE_CHECKING:
     import fixfast.engine.sync as sync
+    import fixfast.exchange
     import fixfast.testing  # noqa: F401
     from fixfast.codec.columns import decode_columns, index
     from fixfast.codec.encode import encode
@@ -329,6 +330,7 @@ __all__ = [
     "decode_columns",
     "encode",
     "encoder",
+    "exchange",
     "from_dict",
     "getter",
     "has_secrets",
@@ -346,7 +348,7 @@ __all__ = [
 
 
 #: rooms that are public as they are: ff.testing.pair, ff.sync.connect
-_ROOMS = {"sync": "fixfast.engine.sync", "testing": "fixfast.testing"}
+_ROOMS = {"exchange": "fixfast.exchange", "sync": "fixfast.engine.sync", "testing": "fixfast.testing"}
 
 
 def __getattr__(name: str) -> Any:

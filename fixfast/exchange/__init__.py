@@ -1,1 +1,58 @@
-"""See docs/architecture.md."""
+"""A simulated exchange to try bots against: in a test, in a program, or as `fixfast exchange`. See docs/exchange.md.
+
+async with ff.exchange.Exchange() as exchange:                 # 127.0.0.1:9878, FIX 4.2, 4.4 and 5.0 SP2
+    async with ff.connect(ff.SessionConfig("FIX.4.4", "BOT01", "EXCHANGE"), ...) as session:
+        session.send_nowait("D", [...])
+    exchange.halt("AAPL")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fixfast.exchange.config import (
+        AccountConfig,
+        ExchangeConfig,
+        InstrumentConfig,
+        ParticipantConfig,
+        PhaseAt,
+        load_exchange_config,
+    )
+    from fixfast.exchange.exchange import Exchange
+    from fixfast.exchange.faults import FaultConfig
+    from fixfast.exchange.outcome import Phase
+    from fixfast.exchange.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
+
+__all__ = [
+    "AccountConfig",
+    "CancelOrder",
+    "Exchange",
+    "ExchangeConfig",
+    "FaultConfig",
+    "InstrumentConfig",
+    "MassCancel",
+    "NewOrder",
+    "ParticipantConfig",
+    "Phase",
+    "PhaseAt",
+    "ReplaceOrder",
+    "load_exchange_config",
+]
+
+_HOMES = {
+    "Exchange": "exchange",
+    "FaultConfig": "faults",
+    "Phase": "outcome",
+    **dict.fromkeys(("CancelOrder", "MassCancel", "NewOrder", "ReplaceOrder"), "requests"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is used first: the books need no engine, and do not wait for one."""
+    if name not in __all__:
+        raise AttributeError(f"module 'fixfast.exchange' has no attribute {name!r}")
+    value = getattr(import_module(f"fixfast.exchange.{_HOMES.get(name, 'config')}"), name)
+    globals()[name] = value
+    return value

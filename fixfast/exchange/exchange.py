@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -250,7 +249,7 @@ class Exchange:
 
     def set_faults(self, **chances: float) -> None:
         """Change the chances of faults: `exchange.set_faults(drop=0.1)`. Raises: ConfigError."""
-        self.faults.config = replace(self.faults.config, **chances)
+        self.faults.config = self.faults.config.changed(**chances)
 
     def clear_faults(self) -> None:
         """Let nothing go wrong from now on."""
@@ -295,6 +294,7 @@ class Exchange:
             version,
             self.config.comp_id,
             comp_id,
+            max_resend_requests=1000,  # connections are cut on purpose, in the middle of a recovery, too
             offline="store",  # a report that falls into a lost connection is kept, and resent after the next logon
             default_appl_ver_id="9" if version == "FIXT.1.1" else "",
             validation=Validation("reject", unknown_tags=False, user_defined_tags=False)

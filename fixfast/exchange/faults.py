@@ -7,7 +7,7 @@ give one course of faults.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from fixfast.errors import ConfigError
@@ -43,6 +43,14 @@ class FaultConfig:
             top = 3600 if field.name == "slow_by" else 1
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= top:
                 raise ConfigError(field.name, value, "seconds, from 0 to 3600" if top > 1 else "a chance, from 0 to 1")
+
+    def changed(self, **chances: float) -> FaultConfig:
+        """Return these chances with some of them changed. Raises: ConfigError: no such fault, or no chance."""
+        known = [field.name for field in fields(self)]
+        for name in chances:
+            if name not in known:
+                raise ConfigError("fault", name, ", ".join(known))
+        return replace(self, **chances)
 
     @property
     def any(self) -> bool:

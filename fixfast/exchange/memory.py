@@ -29,6 +29,7 @@ def snapshot(venue: Venue) -> dict[str, Any]:
         "executions": telling.executions,
         "last_seq": venue.last_seq,
         "epochs": venue.epochs,
+        "pending": [[number, one.kind, to_row(one.request), one.due_ns] for number, one in venue.pending.items()],
         "orders": [_from_order(kept) for kept in telling.orders.values()],
         "books": {symbol: market.book.snapshot() for symbol, market in venue.markets.items()},
     }
@@ -52,8 +53,10 @@ def restore(venue: Venue, state: dict[str, Any]) -> None:
             telling.names[kept.owner, name] = kept
         if kept.active:
             telling.open[kept.account or kept.owner] += 1
-        if kept.pending is not None:
-            venue.pending[kept.number] = kept.pending
+    for number, kind, request, due_ns in state["pending"]:
+        pending = venue.pending[number] = Pending(kind, from_row(request), due_ns)
+        if telling.orders[number].active:
+            telling.orders[number].pending = pending
     for symbol, market in venue.markets.items():
         market.book = Matching.restore(state["books"][symbol])
     venue.waits = bool(venue.pending) or any(kept.expire_ns for kept in telling.orders.values())
@@ -62,8 +65,6 @@ def restore(venue: Venue, state: dict[str, Any]) -> None:
 def _from_order(kept: Kept) -> dict[str, Any]:
     row = {name: getattr(kept, name) for name in _PLAIN}
     row["trades"] = [list(trade) for trade in kept.trades]
-    pending = kept.pending
-    row["pending"] = None if pending is None else [pending.kind, to_row(pending.request), pending.due_ns]
     return row
 
 
@@ -72,7 +73,4 @@ def _to_order(row: dict[str, Any]) -> Kept:
     for name in _PLAIN[12:]:
         setattr(kept, name, row[name])
     kept.trades = [KeptTrade(*trade) for trade in row["trades"]]
-    if row["pending"] is not None:
-        kind, request, due_ns = row["pending"]
-        kept.pending = Pending(kind, from_row(request), due_ns)
     return kept

@@ -10,7 +10,7 @@ from typing import Any
 
 from fixfast.engine.live import LiveSession
 from fixfast.errors import EncodeError, FixfastError, NotActive
-from fixfast.exchange.faults import Faults
+from fixfast.exchange.faults import Fate, Faults
 from fixfast.exchange.reports import Outgoing, ReportWriter
 
 __all__ = ["Outlet"]
@@ -30,7 +30,7 @@ class Outlet:
         self.session = session
         self.faults = faults
         self._writer = ReportWriter(session, session.id.begin_string)
-        self._held: deque[tuple[float, Outgoing]] = deque()  # (seconds behind the one before, report)
+        self._held: deque[tuple[Outgoing, Fate]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, report: Outgoing, *, first: bool = False, poss_resend: bool = False) -> None:
@@ -41,18 +41,12 @@ class Outlet:
         fate = self.faults.report(first_answer=first)
         if fate.drop:
             return
-        if fate.delay or self._held:
-            self._held.append((fate.delay, report))
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(fate.delay, self._let_go)
-        else:
-            if fate.gap:
-                self.leave_gap()
-            self._write(report, poss_resend=poss_resend)
-        if fate.duplicate and not self._held:
-            self._write(report, poss_resend=True)
-        if fate.disconnect:
-            self.session.drop()
+        if not fate.delay and not self._held:
+            self._go(report, fate)
+            return
+        self._held.append((report, fate))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(fate.delay, self._let_go)
 
     def copy(self, report: Outgoing) -> None:
         """Send a copy of somebody else's report."""
@@ -78,15 +72,25 @@ class Outlet:
             self._timer.cancel()
             self._timer = None
         while self._held:
-            self._write(self._held.popleft()[1])
+            self._write(self._held.popleft()[0])
 
     def _let_go(self) -> None:
+        """Send the report that has waited, and those behind it that wait for nothing else."""
         self._timer = None
-        self._write(self._held.popleft()[1])
-        while self._held and not self._held[0][0]:
-            self._write(self._held.popleft()[1])
+        self._go(*self._held.popleft())
+        while self._held and not self._held[0][1].delay:
+            self._go(*self._held.popleft())
         if self._held:
-            self._timer = asyncio.get_running_loop().call_later(self._held[0][0], self._let_go)
+            self._timer = asyncio.get_running_loop().call_later(self._held[0][1].delay, self._let_go)
+
+    def _go(self, report: Outgoing, fate: Fate) -> None:
+        if fate.gap and self.session.active:
+            self.leave_gap()
+        self._write(report)
+        if fate.duplicate:
+            self._write(report, poss_resend=True)
+        if fate.disconnect:
+            self.session.drop()
 
     def _write(self, report: Outgoing, *, poss_resend: bool = False, copy: bool = False) -> None:
         try:

@@ -191,8 +191,10 @@ class Telling:
             return None  # no ExecType of FIX 4.2 and 4.4 says so
         return self.execution(kept, listing, "L", now_ns)
 
-    def _busted(self, event: Busted, listing: Listing, now_ns: int) -> Execution:
-        kept = self.orders[event.order.order_id]
+    def _busted(self, event: Busted, listing: Listing, now_ns: int) -> Execution | None:
+        kept = self.orders.get(event.order.order_id)
+        if kept is None:
+            return None  # of a day before, and forgotten
         at = next(n for n, trade in enumerate(kept.trades) if trade.trade_id == event.trade_id)
         trade = kept.trades.pop(at)
         kept.cum -= trade.qty

@@ -257,7 +257,7 @@ class Venue(Entry):
     def _new_day(self, command: NewDay, now_ns: int) -> list[Outgoing]:
         telling = self.telling
         for number, kept in list(telling.orders.items()):
-            if not kept.active:
+            if not kept.active and number not in self.pending:
                 del telling.orders[number]
                 for name in kept.names:
                     telling.names.pop((kept.owner, name), None)

@@ -110,7 +110,9 @@ class Floor(World):
             **options,
         )
         listener = _Ears()
-        where = ff.ConnectionConfig("exchange", self.exchange.port, reconnect=ff.Reconnect(initial=1, maximum=1))
+        where = ff.ConnectionConfig(
+            "exchange", self.exchange.port, reconnect=ff.Reconnect(initial=1, maximum=1, seed=1)
+        )
         session = await self._exit.enter_async_context(ff.connect(config, where, listener))
         client = Client(self, session)
         listener.client = client

@@ -1,0 +1,131 @@
+"""`fixfast exchange`: the simulated exchange as a process, for people."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fixfast.cli.exchange_console import Console, chances
+from fixfast.engine.observing.wirelog import WireLog
+from fixfast.exchange.config import ExchangeConfig, load_exchange_config
+from fixfast.exchange.exchange import Exchange
+
+__all__ = ["build"]
+
+_HELP = """Be an exchange to try bots against: FIX 4.2, 4.4 and 5.0 SP2 on one port, orders matched by price and time.
+
+Without CONFIG anybody may log on and trade a handful of instruments. Type `help` while it runs: halts, busts, faults.
+Ctrl-C ends it.
+
+\b
+  fixfast exchange                                 127.0.0.1:9878, in memory
+  fixfast exchange --port 0 --journal state        any free port; orders and sessions survive the process
+  fixfast exchange venue.toml --fault drop=0.05    instruments and accounts of your own, and some answers lost
+"""
+
+
+def _say(text: str) -> None:
+    if text:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
+def _recipe(exchange: Exchange) -> str:
+    """Return what stands on the screen at first: where it is, what it trades, how to connect."""
+    config, port = exchange.config, exchange.port
+    versions = ", ".join("FIXT.1.1 (FIX 5.0 SP2)" if one == "FIXT.1.1" else one for one in config.versions)
+    begin = "FIX.4.4" if "FIX.4.4" in config.versions else config.versions[0]
+    extra = ', default_appl_ver_id="9"' if begin == "FIXT.1.1" else ""
+    who = "BOT01" if config.open or not config.participants else config.participants[0].comp_id
+    traded = "\n".join(
+        f"  {one.symbol:<10} tick {one.tick}, lot {one.lot}" + (f", reference {one.reference}" if one.reference else "")
+        for one in config.instruments
+    )
+    state = f"state in {config.journal}" if config.journal else "state in memory only; --journal DIR keeps it"
+    return (
+        f"listening on {config.host}:{port}: {versions}\n"
+        f"{traded}\n"
+        f"connect as 49={who} ({'any name' if config.open else 'listed names only'}) to 56={config.comp_id}, "
+        "141=Y begins the numbers anew:\n"
+        f'  config = ff.SessionConfig("{begin}", "{who}", "{config.comp_id}", reset_on_logon=True{extra})\n'
+        f'  async with ff.connect(config, ff.ConnectionConfig("{config.host}", {port})) as session: ...\n'
+        f"{state}; seed {config.seed}; help lists what may be typed; Ctrl-C ends it"
+    )
+
+
+async def _run(config: ExchangeConfig, wire_log: WireLog | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+            loop.add_signal_handler(one, stop.set)
+    options: dict[str, Any] = {} if wire_log is None else {"wire_log": wire_log}
+    async with Exchange(config, **options) as exchange:
+        _say(_recipe(exchange))
+        console = Console(exchange, stop.set)
+
+        def obey(line: str) -> None:
+            _say(console.do(line))
+
+        def listen() -> None:
+            # A thread: standard input is a terminal, a pipe or a file, and only some of these can be watched.
+            for line in sys.stdin:
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(obey, line)
+
+        if sys.stdin is not None and not sys.stdin.closed:
+            threading.Thread(target=listen, name="console", daemon=True).start()
+        await stop.wait()
+        _say("closing: everybody is logged out")
+
+
+def _settings(path: Path | None, given: dict[str, Any], fault: tuple[str, ...]) -> ExchangeConfig:
+    config = ExchangeConfig(**given) if path is None else load_exchange_config(path, **given)
+    if fault:
+        config = replace(config, faults=config.faults.changed(**chances(list(fault))))
+    return config
+
+
+def build() -> click.Command:
+    """Return the command, for the `fixfast` group."""
+
+    @click.command("exchange", help=_HELP)
+    @click.argument("path", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
+    @click.option("--host", help="The address to listen on (127.0.0.1: this machine only).")
+    @click.option("--port", type=click.IntRange(0, 65535), help="The TCP port (9878); 0: any free one.")
+    @click.option("--journal", type=click.Path(path_type=Path), help="A directory that keeps orders and sessions.")
+    @click.option("--seed", type=int, help="Of everything that is drawn by lot.")
+    @click.option("--fault", multiple=True, metavar="NAME=CHANCE", help="What goes wrong on purpose, e.g. drop=0.05.")
+    @click.option("--wire-log", type=click.Path(path_type=Path), help="A file for every message.")
+    def exchange(
+        path: Path | None,
+        host: str | None,
+        port: int | None,
+        journal: Path | None,
+        seed: int | None,
+        fault: tuple[str, ...],
+        wire_log: Path | None,
+    ) -> None:
+        given = {"host": host, "port": port, "journal": journal, "seed": seed}
+        config = _settings(path, {name: value for name, value in given.items() if value is not None}, fault)
+        with ExitStack() as stack:
+            log = None if wire_log is None else stack.enter_context(WireLog(wire_log))
+            try:
+                asyncio.run(_run(config, log))
+            except KeyboardInterrupt:
+                pass
+            except OSError as error:
+                raise click.ClickException(
+                    f"{config.host}:{config.port}: {error.strerror or error}. Is another exchange running? --port 0 "
+                    "takes any free port"
+                ) from None
+
+    return exchange
