@@ -13,8 +13,9 @@ from fixfast.trading.update import Doubt
 
 __all__ = ["EXACT", "Order", "average"]
 
-#: Sums of trades are exact: no thread's decimal context, and no digit, is lost. (A hostile price has more than 60.)
+#: Sums of trades are exact whatever decimal context a program has set. (Only a hostile number has more than 60 digits.)
 EXACT = Context(prec=60, traps=[])
+_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 _ZERO = Decimal(0)
 _AVERAGE = Context(prec=28, traps=[])
 
@@ -146,18 +147,19 @@ class Order:
 
     def count(self, qty: Decimal, px: Decimal, *, times: int = 1) -> None:
         """Add an execution to the sums; `times` -1 takes it away."""
-        amount = EXACT.multiply(qty, px)
         if times > 0:
-            self.cum_qty = EXACT.add(self.cum_qty, qty)
-            self.notional = EXACT.add(self.notional, amount)
+            self.cum_qty = _add(self.cum_qty, qty)
+            self.notional = _add(self.notional, _multiply(qty, px))
         else:
-            self.cum_qty = EXACT.subtract(self.cum_qty, qty)
-            self.notional = EXACT.subtract(self.notional, amount)
+            self.cum_qty = _subtract(self.cum_qty, qty)
+            self.notional = _subtract(self.notional, _multiply(qty, px))
 
     def settle(self) -> None:
         """Work out LeavesQty: OrderQty - CumQty while it works, 0 when it ended (E4.2)."""
-        left = _ZERO if self.status in ENDED else EXACT.subtract(self.qty, self.cum_qty)
-        self.leaves_qty = left if left > 0 else _ZERO
+        if self.status in ENDED or self.cum_qty >= self.qty:
+            self.leaves_qty = _ZERO
+        else:
+            self.leaves_qty = _subtract(self.qty, self.cum_qty)
 
     def state(self) -> tuple[object, ...]:
         """Return all that makes two orders the same, for comparing a rebuilt one with the one that lived."""
