@@ -67,7 +67,10 @@ if TYPE_CHECKING:
         MessageError,
         MissingExtra,
         NotActive,
+        OrderEnded,
+        OrderRejected,
         RemoteProtocolError,
+        RequestRejected,
         RiskRejected,
         StoreCorrupt,
         StoreError,
@@ -164,6 +167,8 @@ _HOME = {
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
             "NotActive RemoteProtocolError RiskRejected StoreCorrupt StoreError StoreLocked SubscriptionRejected "
             "Throttled TradeConflict"
+            "NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected StoreCorrupt StoreError "
+            "StoreLocked Throttled"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
@@ -269,9 +274,11 @@ __all__ = [
     "Now",
     "OrdStatus",
     "Order",
+    "OrderEnded",
     "OrderLog",
     "OrderManager",
     "OrderOptions",
+    "OrderRejected",
     "OrderRequest",
     "OrderUpdate",
     "Position",
@@ -284,6 +291,7 @@ __all__ = [
     "Rejected",
     "Released",
     "RemoteProtocolError",
+    "RequestRejected",
     "RiskCheck",
     "RiskLimits",
     "RiskRejected",

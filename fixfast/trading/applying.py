@@ -236,7 +236,7 @@ class Applying:
         if request is not None and not request.over:
             request.rejection = rejection
             self._over(order, request, "rejected")
-        if not order.acknowledged and (request is None or request.msg_type == "D"):
+        if not order.is_acknowledged and (request is None or request.msg_type == "D"):
             order.rejected, order.text = rejection, rejection.text
         return request
 
@@ -265,7 +265,7 @@ class Applying:
             order.heard_qty = min(heard, order.cum_qty)
         if old:
             return
-        if effect is Effect.STATUS and not (order.uncertain or not order.acknowledged):
+        if effect is Effect.STATUS and not (order.uncertain or not order.is_acknowledged):
             if reported is not order.status:
                 text = f"the broker says {reported.name}, the reports so far {order.status.name}"
                 self._ask(Doubt.QUANTITIES, text, order, report, message)
@@ -285,13 +285,13 @@ class Applying:
         return order.status is shown or any(request.msg_type == msg_type for request in order.pending.values())
 
     def _by_quantity(self, order: Order) -> OrdStatus:
-        if order.filled:
+        if order.is_filled:
             return OrdStatus.FILLED
         return OrdStatus.PARTIALLY_FILLED if order.cum_qty else OrdStatus.NEW
 
     def _not_this_order(self, order: Order, message: Message, reported: OrdStatus, request: Request | None) -> bool:
         """Return whether a rejection is about a request, or about a copy of the order, and not about the order."""
-        if reported is not OrdStatus.REJECTED or not order.acknowledged:
+        if reported is not OrdStatus.REJECTED or not order.is_acknowledged:
             return False
         return (request is not None and request.msg_type != "D") or (
             read_terms(message).reject_reason == _DUPLICATE_ORDER

@@ -177,7 +177,7 @@ class Hearing(Reconciling):
             self._ask(Doubt.UNKNOWN, f"OrdStatus {says.ord_status} of a cancel reject", order, None, message)
         elif reported is not before:
             # "Rejected" of an order that was taken once: the peer does not know it any more (102=1)
-            gone = reported is OrdStatus.REJECTED and order.acknowledged
+            gone = reported is OrdStatus.REJECTED and order.is_acknowledged
             if gone or not allowed(before, reported, Effect.CANCEL_REJECTED):
                 text = f"a cancel reject: from {before.name} to {reported.name}"
                 self._ask(Doubt.TRANSITION, text, order, None, message)
@@ -227,7 +227,7 @@ class Hearing(Reconciling):
             text = f"a status request was refused: {rejection.text}"
             self._ask(Doubt.UNANSWERED, text, order, None, message)
         elif request.msg_type == "D" and order is not None:
-            if allowed(before, OrdStatus.REJECTED, Effect.REJECTED) and not order.acknowledged:
+            if allowed(before, OrdStatus.REJECTED, Effect.REJECTED) and not order.is_acknowledged:
                 order.status, order.rejected, order.text = OrdStatus.REJECTED, rejection, rejection.text
                 order.uncertain = False
                 order.settle()

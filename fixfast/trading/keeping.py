@@ -159,8 +159,8 @@ class Keeping:
         raise NotImplementedError
 
     def _forget_ended(self) -> None:
-        self.orders = {key: order for key, order in self.orders.items() if order.open}
-        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.open}
+        self.orders = {key: order for key, order in self.orders.items() if order.is_open}
+        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.is_open}
         self._plain_requests.clear()
         self._execs.clear()
 

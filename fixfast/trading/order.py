@@ -117,17 +117,17 @@ class Order:
         return f"<{type(self).__name__} {self.cl_ord_id} {self.symbol} {done} {self.status.name}>"
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """It works in the market, or may: nothing has ended it."""
         return self.status not in ENDED
 
     @property
-    def acknowledged(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """The broker has taken it."""
         return self.status not in (OrdStatus.SENT, OrdStatus.PENDING_NEW, OrdStatus.REJECTED)
 
     @property
-    def filled(self) -> bool:
+    def is_filled(self) -> bool:
         """All of it was executed, whatever the status shows (a pending cancel shows above Filled, E1)."""
         return self.cum_qty >= self.qty
 
@@ -140,7 +140,7 @@ class Order:
     def worst_qty(self) -> Decimal:
         """The quantity that may still be executed at worst: also what a pending replace asks for (E4.13)."""
         asked = (r.terms["qty"] for r in self.pending.values() if r.msg_type == "G")
-        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.open else self.cum_qty
+        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.is_open else self.cum_qty
         return max(worst - self.cum_qty, _ZERO)
 
     # --- for the manager ----------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class OrderManager(Hearing):
     @property
     def open_orders(self) -> list[Order]:
         """The orders that nothing has ended, oldest first."""
-        return [order for order in self.all_orders if order.open]
+        return [order for order in self.all_orders if order.is_open]
 
     @property
     def all_orders(self) -> list[Order]:
@@ -129,7 +129,7 @@ class OrderManager(Hearing):
         Raises: LocalProtocolError: the order was cancelled, rejected or expired (one that was filled may be reopened,
             E4.9), or nothing is to change. ConfigError: a number that is none. What checks and `send` raise.
         """
-        if not order.open and not order.filled:
+        if not order.is_open and not order.is_filled:
             self._still_open(order, "replace")
         if qty is None and price is None and stop_px is None:
             raise LocalProtocolError(f"replace {order.cl_ord_id}: give qty=, price= or stop_px=")
@@ -218,7 +218,7 @@ class OrderManager(Hearing):
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _still_open(self, order: Order, verb: str) -> None:
-        if not order.open:
+        if not order.is_open:
             raise LocalProtocolError(f"{verb} {order.cl_ord_id}: the order is {order.status.name}")
 
     def _new_id(self, given: str, now: Now) -> str:
