@@ -165,10 +165,8 @@ _HOME = {
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
-            "NotActive RemoteProtocolError RiskRejected StoreCorrupt StoreError StoreLocked SubscriptionRejected "
-            "Throttled TradeConflict"
-            "NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected StoreCorrupt StoreError "
-            "StoreLocked Throttled"
+            "NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected RiskRejected StoreCorrupt "
+            "StoreError StoreLocked SubscriptionRejected Throttled TradeConflict"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",

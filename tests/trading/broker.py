@@ -69,7 +69,7 @@ class Broker:
             "symbol": symbol,
             "qty": message.int(38),
         }
-        order |= {"price": price, "cum": 0, "ended": ""}
+        order |= {"qty": message.int(38), "price": price, "cum": 0, "ended": ""}
         if symbol == "J":
             raise ff.BusinessReject(3, "no such orders", cl_ord_id)
         if symbol == "SILENT":
