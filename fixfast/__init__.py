@@ -68,7 +68,10 @@ if TYPE_CHECKING:
         MessageError,
         MissingExtra,
         NotActive,
+        OrderEnded,
+        OrderRejected,
         RemoteProtocolError,
+        RequestRejected,
         RiskRejected,
         StoreCorrupt,
         StoreError,
@@ -163,8 +166,8 @@ _HOME = {
         "fixfast.errors": (
             "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
             "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
-            "NotActive RemoteProtocolError RiskRejected StoreCorrupt StoreError StoreLocked SubscriptionRejected "
-            "Throttled TradeConflict"
+            "NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected RiskRejected StoreCorrupt "
+            "StoreError StoreLocked SubscriptionRejected Throttled TradeConflict"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
@@ -270,9 +273,11 @@ __all__ = [
     "Now",
     "OrdStatus",
     "Order",
+    "OrderEnded",
     "OrderLog",
     "OrderManager",
     "OrderOptions",
+    "OrderRejected",
     "OrderRequest",
     "OrderUpdate",
     "Position",
@@ -285,6 +290,7 @@ __all__ = [
     "Rejected",
     "Released",
     "RemoteProtocolError",
+    "RequestRejected",
     "RiskCheck",
     "RiskLimits",
     "RiskRejected",

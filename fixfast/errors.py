@@ -18,6 +18,9 @@
     |   +-- GaveUp                    reconnecting ended for good; says why
     |   +-- TradeConflict             two different trades under one ExecID
     |   +-- SubscriptionRejected      the venue refused a market data request; says why
+    +-- OrderEnded                    an order ended before what was waited for came true; says how
+    |   +-- OrderRejected             ... it was refused; says why
+    +-- RequestRejected               a cancel or replace was refused; says by what, and why
     +-- BusinessReject                raised BY an application to answer with BusinessMessageReject (j)
     +-- DictionaryError               (ValueError) a dictionary file is wrong: names file, line, element
     +-- ConfigError                   (ValueError) an option is wrong: names it, the value and what is allowed
@@ -49,7 +52,10 @@ __all__ = [
     "MessageError",
     "MissingExtra",
     "NotActive",
+    "OrderEnded",
+    "OrderRejected",
     "RemoteProtocolError",
+    "RequestRejected",
     "RiskRejected",
     "StoreCorrupt",
     "StoreError",
@@ -271,6 +277,53 @@ class GaveUp(RemoteProtocolError):
 
     def __reduce__(self) -> tuple[type, tuple[str, int]]:
         return type(self), (self.reason, self.attempts)
+
+
+class OrderEnded(FixfastError):
+    """An order ended before what was waited for came true: it was cancelled, it expired, it is done for the day ...
+
+    Attributes:
+        cl_ord_id: its ClOrdID(11).
+        status: OrdStatus(39).
+        reason: OrdRejReason(103), or what else was given as a code; None where there was none.
+        text: Text(58).
+    """
+
+    def __init__(self, cl_ord_id: str, status: str, reason: str | None = None, text: str = "") -> None:
+        name = getattr(status, "name", status).replace("_", " ").lower()
+        why = "".join((f", reason {reason}" if reason else "", f": {text}" if text else ""))
+        super().__init__(f"order {cl_ord_id} is {name}{why}")
+        self.cl_ord_id = cl_ord_id
+        self.status = status
+        self.reason = reason
+        self.text = text
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str | None, str]]:
+        return type(self), (self.cl_ord_id, self.status, self.reason, self.text)
+
+
+class OrderRejected(OrderEnded):
+    """An order was refused: by the broker, by a Reject(3) or BusinessMessageReject(j), or it never left us."""
+
+
+class RequestRejected(FixfastError):
+    """A cancel or replace was refused; the order is as it was.
+
+    Attributes:
+        by: MsgType of what refused it: "9", "8", "3", "j"; "" where it never left us.
+        reason: CxlRejReason(102), or 103, 373, 380; None where none was given.
+        text: Text(58).
+    """
+
+    def __init__(self, by: str, reason: str | None = None, text: str = "") -> None:
+        what = f"refused by 35={by}" if by else "not sent"
+        super().__init__("".join((what, f", reason {reason}" if reason else "", f": {text}" if text else "")))
+        self.by = by
+        self.reason = reason
+        self.text = text
+
+    def __reduce__(self) -> tuple[type, tuple[str, str | None, str]]:
+        return type(self), (self.by, self.reason, self.text)
 
 
 class BusinessReject(FixfastError):

@@ -127,6 +127,15 @@ class HandOver:
         if not self.ended:
             self.ended, self.error = True, error
 
+    def waiting(self) -> tuple[Message, ...]:
+        """Return the messages that were delivered and are not acknowledged, in order."""
+        return tuple(self._order)
+
+    def pass_by(self, message: Message) -> None:
+        """Acknowledge, in its turn, a message that the program is not to see."""
+        self.expect(message)
+        self.dealt_with(message)
+
     # --- out -----------------------------------------------------------------------------------------------
 
     def claim(self, mode: str) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fixfast import clock
 from fixfast.engine.bound import Bound
 from fixfast.engine.delivery import Stream
+from fixfast.engine.orders import Orders
 from fixfast.engine.requests import match_by_id
-from fixfast.errors import NotActive
+from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.state import State
 from fixfast.session.wire import Message
+from fixfast.trading.log import OrderLog
+from fixfast.trading.orders import Check
+from fixfast.trading.request import OrderOptions
 
 __all__ = ["LiveSession"]
 
@@ -119,6 +123,40 @@ class LiveSession(Bound):
                 await change
             finally:
                 self._waiting.discard(change)
+
+    def orders(
+        self,
+        options: OrderOptions | None = None,
+        *,
+        log: OrderLog | None = None,
+        checks: Sequence[Check] = (),
+        consume: bool = False,
+    ) -> Orders:
+        """Return the orders of this session; the first call makes them. They hear each message before the program does.
+
+        Messages that wait for the program already are heard, too: called before the first one is taken, nothing is
+        missed. With `application.on_message`, call it in on_logon.
+
+        Args:
+            options: what the venue is like; without, the version is the session's.
+            log: where everything is written down that changes orders, to know them again after a restart.
+            checks: each is called with every order before it is sent, and raises to refuse it.
+            consume: the program does not get the messages about orders.
+
+        Raises: ConcurrencyError: they were made already, and arguments were given again. StoreError: the log.
+        """
+        if isinstance(self._ordering, Orders):
+            if options is not None or log is not None or checks or consume:
+                raise ConcurrencyError("orders() was called already: give its arguments in the first call")
+            return self._ordering
+        passed = self._delivery.pass_by if consume else None
+        orders = Orders(
+            self, options, log=log, checks=checks, turns=self._turns, woken=self._write_behind, passed=passed
+        )
+        self._ordering = orders
+        self._requests.ends.append(orders.end)
+        orders.take_up(self._delivery.waiting())
+        return orders
 
     # --- ending --------------------------------------------------------------------------------------------
 

@@ -48,10 +48,12 @@ class _Waiter(NamedTuple):
 class Requests:
     """The requests of one session that wait."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("ends", "waiting")
 
     def __init__(self) -> None:
         self.waiting: list[_Waiter] = []
+        #: called with the error that ends all waiting: for others who let programs wait
+        self.ends: list[Callable[[BaseException], None]] = []
 
     def __bool__(self) -> bool:
         return bool(self.waiting)
@@ -104,6 +106,8 @@ class Requests:
         for waiter in self.waiting:
             if not waiter.answer.done():
                 waiter.answer.set_exception(error)
+        for end in self.ends:
+            end(error)
 
 
 def match_by_id(msg_type: str, fields: list[Any]) -> Callable[[Message], object]:

@@ -12,6 +12,7 @@ from fixfast.engine.failure import Failure
 from fixfast.engine.handover import Ended
 from fixfast.engine.observing.records import about
 from fixfast.engine.observing.wirelog import WireLog
+from fixfast.engine.ordering import Ordering
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending
 from fixfast.engine.throttle import Throttle
@@ -50,6 +51,7 @@ class Telling(Sending):
 
     _delivery: Recipient
     _cancelling: Cancelling | None = None
+    _ordering: Ordering | None = None
 
     def __init__(
         self,
@@ -107,7 +109,10 @@ class Telling(Sending):
         """Take the session's events."""
         delivery, requests, watched = self._delivery, self._requests.waiting, self._witness.watches_faults
         at_once = self._at_once
-        for event in self._session.events():
+        events = self._session.events()
+        if self._ordering is not None:
+            events = self._ordering.tap(events)
+        for event in events:
             if isinstance(event, Message):
                 # PERF: to look for a fault is to validate the message, 1.2 us of an order: only where it is noted
                 if watched and event.fault is not None:

@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from fixfast.codec.message import Message
-from fixfast.trading.lifecycle import ENDED, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
+from fixfast.trading.lifecycle import ENDED, PENDING, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
 from fixfast.trading.order import EXACT, Order
 from fixfast.trading.report import Report, Terms, read_terms
 from fixfast.trading.request import Rejection, Request
-from fixfast.trading.trade import Trade
+from fixfast.trading.trade import Trade, make_trade
 from fixfast.trading.update import Doubt, OrderUpdate, UpdateKind
 
 __all__ = ["Applying", "Ask"]
@@ -26,6 +26,7 @@ __all__ = ["Applying", "Ask"]
 Ask = Callable[[Doubt, str, Order | None, Report | None, Message | None], None]
 
 _ZERO = Decimal(0)
+_new = tuple.__new__
 _KINDS: dict[Effect, UpdateKind] = {effect: UpdateKind(effect.value) for effect in Effect}
 _EXECUTIONS = frozenset({Effect.TRADE, Effect.CORRECT, Effect.BUST})
 #: CumQty may fall by these, and it is they who say how far (E4.3).
@@ -33,6 +34,7 @@ _LOWERS = frozenset({Effect.CORRECT, Effect.BUST})
 #: Statuses in which the broker has not taken the order.
 _NOT_TAKEN = frozenset({OrdStatus.PENDING_NEW, OrdStatus.REJECTED})
 _DUPLICATE_ORDER = "6"  # OrdRejReason(103)
+_PART_FILLED = PRECEDENCE[OrdStatus.PARTIALLY_FILLED]
 
 
 class _Done(NamedTuple):
@@ -62,31 +64,29 @@ class Applying:
     def apply(self, order: Order, report: Report, message: Message) -> list[OrderUpdate]:
         """Apply one report that is not a duplicate, and return what it changed, in order."""
         effect, before = report.effect, order.status
-        if report.order_id and not order.order_id and report.order_id != "NONE":
+        if not order.order_id and report.order_id and report.order_id != "NONE":
             order.order_id = report.order_id
-        done: _Done | None = None
+        kind, trade, previous = _KINDS[effect], None, None
         if effect is Effect.TRADE:
-            done = self._trade(order, report, message)
+            trade = self._trade(order, report, message)
         elif effect in _LOWERS:
-            done = self._amend(order, report, message)
+            kind, trade, previous = self._amend(order, report, message) or (kind, None, None)
         request = self._answer(order, report, message)
         self._move(order, report, message, request)
         order.settle()
-        if done is None:
-            done = _Done(_KINDS[effect])
-        updates = [
-            OrderUpdate(done.kind, order, before, order.status, report, message, done.trade, done.previous, request)
-        ]
-        if order.parked and done.trade is not None:
+        # PERF: tuple.__new__ instead of OrderUpdate(...)
+        update = _new(OrderUpdate, (kind, order, before, order.status, report, message, trade, previous, request))
+        updates = [update]
+        if order.parked and trade is not None:
             updates += self._unpark(order, report, message)
         self._compare(order, report, message)
         return updates
 
     # --- executions -----------------------------------------------------------------------------------------
 
-    def _trade(self, order: Order, report: Report, message: Message) -> _Done | None:
+    def _trade(self, order: Order, report: Report, message: Message) -> Trade | None:
         qty, px = report.last_qty, report.last_px
-        if qty is None or px is None or qty <= 0:
+        if qty is None or px is None or qty <= _ZERO:
             text = f"an execution needs LastQty above 0 and LastPx, not {qty} and {px}: it was not counted"
             self._ask(Doubt.MALFORMED, text, order, report, message)
             return None
@@ -96,7 +96,7 @@ class Applying:
             self._ask(
                 Doubt.MALFORMED, "an execution without ExecID(17) cannot be told from a copy", order, report, message
             )
-        trade = Trade(
+        trade = make_trade(
             exec_id,
             report.order_id or order.order_id,
             report.cl_ord_id or order.cl_ord_id,
@@ -111,7 +111,7 @@ class Applying:
         order.count(qty, px)
         if order.cum_qty > order.qty:
             self._ask(Doubt.OVERFILL, f"{order.cum_qty} were executed of {order.qty}", order, report, message)
-        return _Done(UpdateKind.TRADE, trade)
+        return trade
 
     def _amend(self, order: Order, report: Report, message: Message) -> _Done | None:
         """Bust or correct a trade; park the report where that is not here yet (E4.5)."""
@@ -134,7 +134,7 @@ class Applying:
             order.count(trade.qty, trade.px, times=-1)
             return _Done(UpdateKind.BUST, trade)
         qty, px = report.last_qty, report.last_px
-        if qty is None or px is None or qty <= 0:
+        if qty is None or px is None or qty <= _ZERO:
             text = f"a correction needs LastQty above 0 and LastPx, not {qty} and {px}"
             self._ask(Doubt.MALFORMED, text, order, report, message)
             return None
@@ -236,7 +236,7 @@ class Applying:
         if request is not None and not request.over:
             request.rejection = rejection
             self._over(order, request, "rejected")
-        if not order.acknowledged and (request is None or request.msg_type == "D"):
+        if not order.is_acknowledged and (request is None or request.msg_type == "D"):
             order.rejected, order.text = rejection, rejection.text
         return request
 
@@ -265,11 +265,13 @@ class Applying:
             order.heard_qty = min(heard, order.cum_qty)
         if old:
             return
-        if effect is Effect.STATUS and not (order.uncertain or not order.acknowledged):
+        if effect is Effect.STATUS and not (order.uncertain or not order.is_acknowledged):
             if reported is not order.status:
                 text = f"the broker says {reported.name}, the reports so far {order.status.name}"
                 self._ask(Doubt.QUANTITIES, text, order, report, message)
             return
+        if reported in PENDING and effect in _EXECUTIONS and not self._is_pending(order, reported):
+            reported = self._by_quantity(order)  # the request was answered since: what stands below it shows (E1)
         if reported is order.status:
             return
         if not allowed(order.status, reported, effect) or self._not_this_order(order, message, reported, request):
@@ -278,9 +280,18 @@ class Applying:
             return
         order.status = reported
 
+    def _is_pending(self, order: Order, shown: OrdStatus) -> bool:
+        msg_type = "F" if shown is OrdStatus.PENDING_CANCEL else "G"
+        return order.status is shown or any(request.msg_type == msg_type for request in order.pending.values())
+
+    def _by_quantity(self, order: Order) -> OrdStatus:
+        if order.is_filled:
+            return OrdStatus.FILLED
+        return OrdStatus.PARTIALLY_FILLED if order.cum_qty else OrdStatus.NEW
+
     def _not_this_order(self, order: Order, message: Message, reported: OrdStatus, request: Request | None) -> bool:
         """Return whether a rejection is about a request, or about a copy of the order, and not about the order."""
-        if reported is not OrdStatus.REJECTED or not order.acknowledged:
+        if reported is not OrdStatus.REJECTED or not order.is_acknowledged:
             return False
         return (request is not None and request.msg_type != "D") or (
             read_terms(message).reject_reason == _DUPLICATE_ORDER
@@ -290,8 +301,8 @@ class Applying:
         """Compare what a report says with what its trades make (E4.1, E4.2), and ask where they differ."""
         heard, ours = order.heard_qty, order.cum_qty
         order.missing_qty = EXACT.subtract(heard, ours) if heard > ours else _ZERO
-        cum = report.cum_qty
-        if cum is None or (cum < heard and report.effect not in _LOWERS):
+        cum, effect = report.cum_qty, report.effect
+        if cum is None or (cum < heard and effect not in _LOWERS):
             return
         if cum != ours:
             if cum > ours:
@@ -300,15 +311,14 @@ class Applying:
             else:
                 self._ask(Doubt.QUANTITIES, f"CumQty {cum}, the trades make {ours}", order, report, message)
             return
-        status = order.status
-        if ours and PRECEDENCE[status] < PRECEDENCE[OrdStatus.PARTIALLY_FILLED]:
-            self._ask(Doubt.QUANTITIES, f"{status.name} with {ours} executed", order, report, message)
-        leaves = report.leaves_qty
-        if leaves is not None and leaves != order.leaves_qty and report.effect is not Effect.STATUS and leaves:
+        if ours and PRECEDENCE[order.status] < _PART_FILLED:
+            self._ask(Doubt.QUANTITIES, f"{order.status.name} with {ours} executed", order, report, message)
+        leaves, avg_px = report.leaves_qty, report.avg_px
+        if leaves is not None and leaves != order.leaves_qty and leaves and effect is not Effect.STATUS:
             self._ask(Doubt.QUANTITIES, f"LeavesQty {leaves}, not {order.leaves_qty}", order, report, message)
-        reported_px = report.avg_px
-        if reported_px is not None and report.effect in _EXECUTIONS:
-            exponent = reported_px.as_tuple().exponent
+        # PERF: a product where that is exact; else two quotients
+        if avg_px is not None and effect in _EXECUTIONS and EXACT.multiply(avg_px, ours) != order.notional:
+            exponent = avg_px.as_tuple().exponent
             unit = Decimal(1).scaleb(exponent) if isinstance(exponent, int) else _ZERO
-            if abs(EXACT.subtract(order.avg_px, reported_px)) > max(unit, self._tolerance):
-                self._ask(Doubt.AVG_PX, f"AvgPx {reported_px}, the trades make {order.avg_px}", order, report, message)
+            if abs(EXACT.subtract(order.avg_px, avg_px)) > max(unit, self._tolerance):
+                self._ask(Doubt.AVG_PX, f"AvgPx {avg_px}, the trades make {order.avg_px}", order, report, message)

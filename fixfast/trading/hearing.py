@@ -36,12 +36,12 @@ class Hearing(Reconciling):
         Raises: StoreError: the log could not be written; nothing was changed. Nothing else, whatever the message says:
             what is wrong with it is in `questions`.
         """
-        if not self.concerns(message):
+        msg_type = message.msg_type
+        if msg_type != "8" and not self.concerns(message):
             return []
         self._wall_ns = now.wall_ns
         if self._log is not None:
             self._write(LogKind.RECEIVED, now.wall_ns, message.raw)
-        msg_type = message.msg_type
         if msg_type == "8":
             updates = self._on_report(message, now)
         elif msg_type == "9":
@@ -50,7 +50,7 @@ class Hearing(Reconciling):
             updates = self._on_mass_cancel(message)
         else:
             updates = self._on_refusal(message)
-        return self._tell(updates)
+        return self._tell(updates) if self._listeners else updates
 
     # --- reports --------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Hearing(Reconciling):
             self._ask(Doubt.UNKNOWN, f"OrdStatus {says.ord_status} of a cancel reject", order, None, message)
         elif reported is not before:
             # "Rejected" of an order that was taken once: the peer does not know it any more (102=1)
-            gone = reported is OrdStatus.REJECTED and order.acknowledged
+            gone = reported is OrdStatus.REJECTED and order.is_acknowledged
             if gone or not allowed(before, reported, Effect.CANCEL_REJECTED):
                 text = f"a cancel reject: from {before.name} to {reported.name}"
                 self._ask(Doubt.TRANSITION, text, order, None, message)
@@ -191,7 +191,7 @@ class Hearing(Reconciling):
 
     def _on_mass_cancel(self, message: Message) -> list[OrderUpdate]:
         """OrderMassCancelReport(r): the orders themselves end by their own reports."""
-        request = self._plain_requests.get(message.get(11, "") or "")
+        request, _ = self._plain_requests.get(message.get(11, "") or "", (None, None))
         if request is not None and not request.over:
             if message.get(531) == "0":
                 self._end(request, None, Rejection("r", message.get(532), message.get(58) or ""))
@@ -205,9 +205,7 @@ class Hearing(Reconciling):
         number = message.get(45, "") or ""
         found = self._by_seq.get(int(number)) if number.isdecimal() and len(number) < 19 else None
         if found is None and message.msg_type == "j" and not number:
-            cl_ord_id = message.get(379, "") or ""
-            request = self._asked_by(cl_ord_id)
-            found = (request, self.orders.get(cl_ord_id)) if request is not None else None
+            found = self._asked_by(message.get(379, "") or "")
         return found if found is not None and not found[0].over else None
 
     def _on_refusal(self, message: Message) -> list[OrderUpdate]:
@@ -229,7 +227,7 @@ class Hearing(Reconciling):
             text = f"a status request was refused: {rejection.text}"
             self._ask(Doubt.UNANSWERED, text, order, None, message)
         elif request.msg_type == "D" and order is not None:
-            if allowed(before, OrdStatus.REJECTED, Effect.REJECTED) and not order.acknowledged:
+            if allowed(before, OrdStatus.REJECTED, Effect.REJECTED) and not order.is_acknowledged:
                 order.status, order.rejected, order.text = OrdStatus.REJECTED, rejection, rejection.text
                 order.uncertain = False
                 order.settle()

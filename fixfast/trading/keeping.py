@@ -26,6 +26,10 @@ __all__ = ["Keeping", "Orphan"]
 _NUMBERS = 4096
 
 
+#: a request, and the order it is about
+_Asked = tuple[Request, Order | None]
+
+
 class Orphan(NamedTuple):
     """A report of an order that nobody here knows, and the message it came in."""
 
@@ -48,8 +52,8 @@ class Keeping:
         self.questions: deque[Question] = deque(maxlen=options.keep)
         self.orphans: deque[Orphan] = deque(maxlen=options.keep)
         self._by_order_id: dict[str, Order] = {}
-        self._by_seq: dict[int, tuple[Request, Order | None]] = {}
-        self._plain_requests: dict[str, Request] = {}  # those that are not one order's: H, q, AF
+        self._by_seq: dict[int, _Asked] = {}
+        self._plain_requests: dict[str, _Asked] = {}  # those that are in no order's chain: H, q, AF
         self._execs: dict[str, tuple[object, ...]] = {}  # ExecID -> what it said (E4.4)
         self._wording = Wording(options)
         self._ids = ClOrdIDs(options.id_prefix)
@@ -97,7 +101,7 @@ class Keeping:
         self._requests_made += 1
         request = Request(msg_type, cl_ord_id, self._requests_made, terms)
         if order is None or msg_type == "H":
-            self._plain_requests[cl_ord_id] = request
+            self._plain_requests[cl_ord_id] = request, order
         else:
             order.requests[cl_ord_id] = order.pending[cl_ord_id] = request
             self.orders[cl_ord_id] = order
@@ -110,9 +114,11 @@ class Keeping:
             order.pending.pop(request.cl_ord_id, None)
             self.orders.pop(request.cl_ord_id, None)
 
-    def _asked_by(self, cl_ord_id: str) -> Request | None:
+    def _asked_by(self, cl_ord_id: str) -> _Asked | None:
+        """Return the request with an id, and the order it is about."""
         order = self.orders.get(cl_ord_id)
-        return order.requests.get(cl_ord_id) if order is not None else self._plain_requests.get(cl_ord_id)
+        request = order.requests.get(cl_ord_id) if order is not None else None
+        return (request, order) if request is not None else self._plain_requests.get(cl_ord_id)
 
     def _transmit(
         self, request: Request, order: Order | None, fields: Fields, values: dict[str, Any], now: Now
@@ -153,8 +159,8 @@ class Keeping:
         raise NotImplementedError
 
     def _forget_ended(self) -> None:
-        self.orders = {key: order for key, order in self.orders.items() if order.open}
-        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.open}
+        self.orders = {key: order for key, order in self.orders.items() if order.is_open}
+        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.is_open}
         self._plain_requests.clear()
         self._execs.clear()
 
@@ -186,16 +192,16 @@ class Keeping:
             self._request_again(unpack(data))
         elif kind == LogKind.NUMBERED:
             seq, _, cl_ord_id = data.decode().partition(" ")
-            request = self._asked_by(cl_ord_id)
-            if request is not None:
-                self._number(request, self.orders.get(cl_ord_id), int(seq), wall_ns)
+            found = self._asked_by(cl_ord_id)
+            if found is not None:
+                self._number(*found, int(seq), wall_ns)
         elif kind == LogKind.VOID:
             values = unpack(data)
-            request = self._asked_by(values["id"])
-            if request is not None and "why" in values:
-                self._refuse(request, self.orders.get(values["id"]), Rejection("", None, values["why"]), None)
-            elif request is not None:
-                self._remove(request, self.orders.get(values["id"]))
+            found = self._asked_by(values["id"])
+            if found is not None and "why" in values:
+                self._refuse(*found, Rejection("", None, values["why"]), None)
+            elif found is not None:
+                self._remove(*found)
         elif kind == LogKind.EVENT:
             self._event_again(unpack(data))
         else:

@@ -13,8 +13,9 @@ from fixfast.trading.update import Doubt
 
 __all__ = ["EXACT", "Order", "average"]
 
-#: Sums of trades are exact: no thread's decimal context, and no digit, is lost. (A hostile price has more than 60.)
+#: Sums of trades are exact whatever decimal context a program has set. (Only a hostile number has more than 60 digits.)
 EXACT = Context(prec=60, traps=[])
+_add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 _ZERO = Decimal(0)
 _AVERAGE = Context(prec=28, traps=[])
 
@@ -116,17 +117,17 @@ class Order:
         return f"<{type(self).__name__} {self.cl_ord_id} {self.symbol} {done} {self.status.name}>"
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """It works in the market, or may: nothing has ended it."""
         return self.status not in ENDED
 
     @property
-    def acknowledged(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """The broker has taken it."""
         return self.status not in (OrdStatus.SENT, OrdStatus.PENDING_NEW, OrdStatus.REJECTED)
 
     @property
-    def filled(self) -> bool:
+    def is_filled(self) -> bool:
         """All of it was executed, whatever the status shows (a pending cancel shows above Filled, E1)."""
         return self.cum_qty >= self.qty
 
@@ -139,25 +140,26 @@ class Order:
     def worst_qty(self) -> Decimal:
         """The quantity that may still be executed at worst: also what a pending replace asks for (E4.13)."""
         asked = (r.terms["qty"] for r in self.pending.values() if r.msg_type == "G")
-        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.open else self.cum_qty
+        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.is_open else self.cum_qty
         return max(worst - self.cum_qty, _ZERO)
 
     # --- for the manager ----------------------------------------------------------------------------------------
 
     def count(self, qty: Decimal, px: Decimal, *, times: int = 1) -> None:
         """Add an execution to the sums; `times` -1 takes it away."""
-        amount = EXACT.multiply(qty, px)
         if times > 0:
-            self.cum_qty = EXACT.add(self.cum_qty, qty)
-            self.notional = EXACT.add(self.notional, amount)
+            self.cum_qty = _add(self.cum_qty, qty)
+            self.notional = _add(self.notional, _multiply(qty, px))
         else:
-            self.cum_qty = EXACT.subtract(self.cum_qty, qty)
-            self.notional = EXACT.subtract(self.notional, amount)
+            self.cum_qty = _subtract(self.cum_qty, qty)
+            self.notional = _subtract(self.notional, _multiply(qty, px))
 
     def settle(self) -> None:
         """Work out LeavesQty: OrderQty - CumQty while it works, 0 when it ended (E4.2)."""
-        left = _ZERO if self.status in ENDED else EXACT.subtract(self.qty, self.cum_qty)
-        self.leaves_qty = left if left > 0 else _ZERO
+        if self.status in ENDED or self.cum_qty >= self.qty:
+            self.leaves_qty = _ZERO
+        else:
+            self.leaves_qty = _subtract(self.qty, self.cum_qty)
 
     def state(self) -> tuple[object, ...]:
         """Return all that makes two orders the same, for comparing a rebuilt one with the one that lived."""

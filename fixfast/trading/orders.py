@@ -62,7 +62,7 @@ class OrderManager(Hearing):
     @property
     def open_orders(self) -> list[Order]:
         """The orders that nothing has ended, oldest first."""
-        return [order for order in self.all_orders if order.open]
+        return [order for order in self.all_orders if order.is_open]
 
     @property
     def all_orders(self) -> list[Order]:
@@ -129,7 +129,7 @@ class OrderManager(Hearing):
         Raises: LocalProtocolError: the order was cancelled, rejected or expired (one that was filled may be reopened,
             E4.9), or nothing is to change. ConfigError: a number that is none. What checks and `send` raise.
         """
-        if not order.open and not order.filled:
+        if not order.is_open and not order.is_filled:
             self._still_open(order, "replace")
         if qty is None and price is None and stop_px is None:
             raise LocalProtocolError(f"replace {order.cl_ord_id}: give qty=, price= or stop_px=")
@@ -198,16 +198,17 @@ class OrderManager(Hearing):
     def on_sent(self, cl_ord_id: str, msg_seq_num: int, now: Now) -> None:
         """Know the number of a request that had waited for a Throttle (`Released`)."""
         found = self._asked_by(cl_ord_id)
-        if found is not None and not found.over:
-            self._number(found, self.orders.get(cl_ord_id), msg_seq_num, now.wall_ns)
+        if found is not None and not found[0].over:
+            self._number(*found, msg_seq_num, now.wall_ns)
 
     def on_unsent(self, cl_ord_id: str, why: str, now: Now) -> list[OrderUpdate]:
         """End a request that had waited for a Throttle and will not be sent (`Unsent`)."""
-        request = self._asked_by(cl_ord_id)
-        if request is None or request.over:
+        found = self._asked_by(cl_ord_id)
+        if found is None or found[0].over:
             return []
+        self._wall_ns = now.wall_ns
         self._write(LogKind.VOID, now.wall_ns, pack({"id": cl_ord_id, "why": why}))
-        return self._tell(self._refuse(request, self.orders.get(cl_ord_id), Rejection("", None, why), None))
+        return self._tell(self._refuse(*found, Rejection("", None, why), None))
 
     def new_day(self, now: Now) -> None:
         """Begin a new day: orders that have ended are forgotten, and all ExecIDs: they may be used again (E4.4)."""
@@ -217,7 +218,7 @@ class OrderManager(Hearing):
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _still_open(self, order: Order, verb: str) -> None:
-        if not order.open:
+        if not order.is_open:
             raise LocalProtocolError(f"{verb} {order.cl_ord_id}: the order is {order.status.name}")
 
     def _new_id(self, given: str, now: Now) -> str:

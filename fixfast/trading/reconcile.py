@@ -56,6 +56,13 @@ class Reconciling(Keeping):
         self._write(LogKind.EVENT, now.wall_ns, pack({"event": name}))
         return self._tell(self._event(name))
 
+    def take_up(self, now: Now, *, recovering: bool = False) -> None:
+        """Know that the session is logged on already; `recovering`: messages of it are missing."""
+        self._wall_ns = now.wall_ns
+        for name in ("logged on", "gap") if recovering else ("logged on",):
+            self._write(LogKind.EVENT, now.wall_ns, pack({"event": name}))
+            self._event(name)
+
     def settle(self, now: Now) -> int:
         """Ask about uncertain orders, where the session is up and no message is missing; else do nothing.
 
@@ -143,7 +150,7 @@ class Reconciling(Keeping):
         """What happens to the open orders now, nobody here will know until the broker is asked."""
         updates = []
         for order in dict.fromkeys(self.orders.values()):
-            if order.open and not order.uncertain:
+            if order.is_open and not order.uncertain:
                 order.uncertain = True
                 updates.append(OrderUpdate(UpdateKind.UNCERTAIN, order, order.status, order.status))
         return updates
@@ -159,7 +166,7 @@ class Reconciling(Keeping):
         if not order.uncertain:
             return False
         fresh = self.logged_on and not self._gap and not message.poss_dup and not message.poss_resend
-        if not order.open or (
+        if not order.is_open or (
             fresh and report.ord_status == order.status and report.cum_qty in (None, order.cum_qty + order.missing_qty)
         ):
             order.uncertain = False

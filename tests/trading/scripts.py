@@ -92,8 +92,8 @@ _SHOWN: dict[str, Callable[[ff.Order], str]] = {
     "pending": lambda order: str(len(order.pending)),
     "uncertain": lambda order: "yes" if order.uncertain else "no",
     "missing": lambda order: f"{order.missing_qty.normalize():f}",
-    "open": lambda order: "yes" if order.open else "no",
-    "filled": lambda order: "yes" if order.filled else "no",
+    "open": lambda order: "yes" if order.is_open else "no",
+    "filled": lambda order: "yes" if order.is_filled else "no",
     "rejected": lambda order: (order.rejected.reason or "none") if order.rejected else "no",
     "worst": lambda order: f"{order.worst_qty.normalize():f}",
 }

@@ -233,7 +233,7 @@ def test_a_new_day_forgets_what_has_ended_and_the_exec_ids() -> None:
     ended, kept = manager.submit(LIMIT, NOW), manager.submit(LIMIT, NOW)
     manager.on_message(report("3", (45, 1), (58, "no")), NOW)
     manager.on_message(accepted(kept), NOW)
-    assert not ended.open
+    assert not ended.is_open
     manager.new_day(NOW)
     assert manager.all_orders == [kept]
     (update,) = manager.on_message(accepted(kept), NOW)

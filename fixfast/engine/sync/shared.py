@@ -123,6 +123,8 @@ class Shared(Telling):
         only_messages = True
         requests, deliver = self._requests, self._delivery.message
         events = self._session.events()
+        if self._ordering is not None:
+            events = self._ordering.tap(events)
         event = first if first is not None else next(events, None)
         while event is not None:
             if type(event) is Message:
@@ -365,7 +367,7 @@ class Shared(Telling):
                 line.came(data)
             else:
                 session.receive_data(data, clock.now())  # PERF: line.came() without two calls
-            if taking and not (self._requests.waiting or self._judging):
+            if taking and not (self._requests.waiting or self._judging or self._ordering is not None):
                 # PERF: a message that comes alone goes past the queue
                 first = session.only_message()
                 if first is not None and first.msg_type not in REJECTS and delivery.hand(first):

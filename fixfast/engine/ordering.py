@@ -1,0 +1,192 @@
+"""Ordering: an OrderManager on a live session, which hears everything before the program does. For every front end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from fixfast import clock
+from fixfast.engine.observing.records import about
+from fixfast.engine.throttled import Released, Unsent
+from fixfast.errors import ConfigError, NotActive
+from fixfast.session.config import SessionConfig
+from fixfast.session.state import State
+from fixfast.session.wire import Message
+from fixfast.trading.log import OrderLog
+from fixfast.trading.order import Order
+from fixfast.trading.orders import Check, OrderManager
+from fixfast.trading.request import OrderOptions, OrderRequest
+from fixfast.trading.update import OrderUpdate, Question
+from fixfast.types import Now, SessionID
+
+__all__ = ["Ordering", "request_of"]
+
+_log = logging.getLogger("fixfast.engine")
+
+#: ApplVerID(1128, 1137) -> what OrderOptions calls it
+_VERSIONS = {
+    "2": "FIX.4.0",
+    "3": "FIX.4.1",
+    "4": "FIX.4.2",
+    "5": "FIX.4.3",
+    "6": "FIX.4.4",
+    "7": "FIX.5.0",
+    "8": "FIX.5.0SP1",
+    "9": "FIX.5.0SP2",
+    "10": "FIX.5.0SP2",
+}
+
+
+class _Session(Protocol):
+    """What is needed of a live session."""
+
+    @property
+    def id(self) -> SessionID: ...
+    @property
+    def config(self) -> SessionConfig: ...
+    @property
+    def state(self) -> State: ...
+
+
+def request_of(request: OrderRequest | None, fields: dict[str, Any]) -> OrderRequest:
+    """Return what submit() was given as one value.
+
+    Raises: ConfigError: both were given, or a field is not allowed.
+    """
+    if request is None:
+        return OrderRequest(**fields)
+    if fields:
+        raise ConfigError("submit", sorted(fields), "an OrderRequest, or its fields, not both")
+    return request
+
+
+class Ordering:
+    """The orders of one live session.
+
+    Args:
+        session: whose they are.
+        send: sends a message at once: send(msg_type, fields) -> MsgSeqNum.
+        options, log, checks, make: as for OrderManager; without options, the version is the session's.
+        passed: acknowledges a message that the program is not to see; None: it sees all of them.
+
+    Attributes:
+        manager: the OrderManager.
+        error: why nothing more will come; None while it may.
+    """
+
+    def __init__(
+        self,
+        session: _Session,
+        send: Callable[[str, list[tuple[Any, Any]]], int],
+        options: OrderOptions | None,
+        *,
+        log: OrderLog | None = None,
+        checks: Sequence[Check] = (),
+        make: Callable[[str, OrderRequest], Order] = Order,
+        passed: Callable[[Message], None] | None = None,
+    ) -> None:
+        if options is None:
+            config = session.config
+            options = OrderOptions(
+                _VERSIONS.get(config.default_appl_ver_id, "") if _is_fixt(config) else _version(config)
+            )
+        self._session = session
+        self._passed = passed
+        self.error: BaseException | None = None
+        self.manager = OrderManager(send, options, log=log, checks=checks, make=make)
+
+    @property
+    def open_orders(self) -> list[Order]:
+        """The orders that nothing has ended, oldest first."""
+        return self.manager.open_orders
+
+    @property
+    def questions(self) -> list[Question]:
+        """What a person should look at, the oldest first."""
+        return list(self.manager.questions)
+
+    def __getitem__(self, cl_ord_id: str) -> Order:
+        """Return an order by any ClOrdID of its chain. KeyError: there is none."""
+        return self.manager.orders[cl_ord_id]
+
+    def subscribe(self, callback: Callable[[OrderUpdate], object]) -> Callable[[], None]:
+        """Have a callback called with every update; returns what ends that. It must not wait for anything."""
+        return self.manager.subscribe(callback)
+
+    # --- for the front end ----------------------------------------------------------------------------------
+
+    def take_up(self, waiting: Sequence[Message]) -> None:
+        """Begin: with the session as it is, and the messages that came already and wait for the program."""
+        now = clock.now()
+        state = self._session.state
+        for message in waiting:
+            self._hear(message, now)
+        if state.active:
+            self.manager.take_up(now, recovering=state is State.RECOVERING)
+            self._safely(self.manager.settle, now)
+
+    def tap(self, events: Iterator[Any]) -> Iterator[Any]:
+        """Pass on what a session tells, having heard it."""
+        now = clock.now()
+        for event in events:
+            mine = self._hear(event, now)
+            if mine and self._passed is not None:
+                self._passed(event)
+            else:
+                yield event
+        if self.error is None:
+            self._safely(self.manager.settle, now)
+
+    def end(self, error: BaseException) -> None:
+        """Know that nothing more will come; waiting ends with this error."""
+        if self.error is None:
+            self.error = error
+
+    def check(self) -> None:
+        """Raise why nothing can be asked for any more."""
+        if self.error is not None:
+            raise self.error
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _hear(self, event: object, now: Now) -> bool:
+        """Tell the manager. Return whether it is a message about orders."""
+        manager = self.manager
+        if self.error is not None and not isinstance(self.error, NotActive):
+            return False
+        if isinstance(event, Message):
+            mine = manager.concerns(event)
+            return mine and self._safely(manager.on_message, event, now)
+        if isinstance(event, Released):
+            cl_ord_id = event.message.get(11)
+            if cl_ord_id is not None:
+                self._safely(manager.on_sent, cl_ord_id, event.msg_seq_num, now)
+        elif isinstance(event, Unsent):
+            for message in event.messages:
+                cl_ord_id = message.get(11)
+                if cl_ord_id is not None:
+                    self._safely(manager.on_unsent, cl_ord_id, event.why, now)
+        else:
+            self._safely(manager.on_event, event, now)
+        return False
+
+    def _safely(self, function: Callable[..., object], *arguments: object) -> bool:
+        """Call the manager. If its log fails it knows no more what is so: all that waits ends with that error."""
+        try:
+            function(*arguments)
+        except Exception as error:
+            _log.exception(
+                "%s: the order manager failed", self._session.id, extra=about("orders_failed", self._session.id)
+            )
+            self.end(error)
+            return False
+        return True
+
+
+def _is_fixt(config: SessionConfig) -> bool:
+    return config.begin_string == "FIXT.1.1"
+
+
+def _version(config: SessionConfig) -> str:
+    return config.begin_string.partition("+")[0]
