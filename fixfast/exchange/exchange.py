@@ -37,7 +37,7 @@ from fixfast.exchange.order_gateway import Handler, OrderGateway
 from fixfast.exchange.outcome import Event, Phase, PhaseChanged
 from fixfast.exchange.reports import CancelReject, Execution, MassCancelReport, Outgoing
 from fixfast.exchange.requests import MassStatus, OrderStatus, Request
-from fixfast.exchange.venue import Changes, Venue
+from fixfast.exchange.venue import Changes, Market, Venue
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.store.journal import JournalStore
@@ -259,6 +259,9 @@ class Exchange:
 
     def subscribe(self, listener: object) -> Callable[[], None]:
         """Tell a Listener of everything from now on. Returns: a function that ends it."""
+        if not self._listeners:
+            for market in self.venue.markets.values():
+                market.book.take_changes()  # what was before is no news
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -415,9 +418,12 @@ class Exchange:
 
     # --- inside --------------------------------------------------------------------------------------------
 
-    def _published(self, symbol: str, events: list[Event], changes: Changes, now_ns: int) -> None:
-        if self._listeners or any(type(event) is PhaseChanged for event in events):
-            self._batches.append((symbol, events, changes, now_ns))
+    def _published(self, market: Market, events: list[Event], now_ns: int) -> None:
+        # PERF: with nobody to hear of them the changes stay in the book, which keeps one for each level.
+        if self._listeners:
+            self._batches.append((market.listing.symbol, events, market.book.take_changes(), now_ns))
+        elif any(type(event) is PhaseChanged for event in events):
+            self._batches.append((market.listing.symbol, events, [], now_ns))
 
     def _tell_batches(self) -> None:
         batches, self._batches = self._batches, []

@@ -163,8 +163,7 @@ class OrderGateway:
             return  # it took effect before the exchange died, and what it led to was sent when it came back
         if request.__class__ is NewOrder:
             self._check(request)
-        faults = exchange.faults
-        if faults.config.reject:
+        if exchange.faults.on:
             request = self._perhaps_refuse(request)
         exchange.do(request)
 
