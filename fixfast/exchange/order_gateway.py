@@ -204,6 +204,11 @@ class OrderGateway:
             if self._copies and type(report) is Execution:
                 self.copy(report)
 
+    @property
+    def holding(self) -> bool:
+        """Whether reports are held back, and in no store yet."""
+        return any(outlet.holding for outlet in self.outlets.values())
+
     def copy(self, report: Execution) -> None:
         """Send copies of a report to those who get them."""
         if report.exec_type == "I":

@@ -48,6 +48,11 @@ class Outlet:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(fate.delay, self._let_go)
 
+    @property
+    def holding(self) -> bool:
+        """Whether reports are held back."""
+        return bool(self._held)
+
     def copy(self, report: Outgoing) -> None:
         """Send a copy of somebody else's report."""
         self._write(report, copy=True)
