@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from fixfast.exchange.reasons import Reason
 
@@ -20,13 +20,8 @@ class Pending(NamedTuple):
     due_ns: int
 
 
-class KeptTrade(NamedTuple):
-    """One side of a trade."""
-
-    exec_id: str
-    trade_id: int
-    qty: int
-    px: int
+#: One side of a trade: ExecID, trade id, quantity, price.
+KeptTrade: TypeAlias = tuple[str, int, int, int]
 
 
 class Kept:
@@ -76,8 +71,9 @@ class Kept:
         self.min_qty: int | None = None
         self.post_only = False
         self.expire_ns: int | None = None
-        self.trades: list[KeptTrade] = []
-        self.names: list[str] = [cl_ord_id]
+        # PERF: tuples of texts and numbers, which the garbage collector forgets; lists it would visit again and again
+        self.trades: tuple[KeptTrade, ...] = ()
+        self.names: tuple[str, ...] = (cl_ord_id,)
         self.pending: Pending | None = None
         self.reason: Reason | None = None
         self.text: str | None = None
@@ -97,13 +93,6 @@ class Kept:
     def shown_status(self) -> str:
         """OrdStatus(39): the highest of those that hold (E1)."""
         return self.pending.kind if self.pending is not None and self.status in ACTIVE else self.status
-
-    def filled(self, trade: KeptTrade) -> None:
-        """Count a trade."""
-        self.trades.append(trade)
-        self.cum += trade.qty
-        self.notional += trade.qty * trade.px
-        self.status = "2" if self.cum >= self.qty else "1"
 
     def settle(self) -> None:
         """Derive the status of an active order from what is filled."""

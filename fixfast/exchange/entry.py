@@ -23,6 +23,7 @@ __all__ = ["Entry"]
 
 _BUY = frozenset("1")
 _SELL = frozenset(("2", "5"))  # Sell, Sell Short
+_SIDES = _BUY | _SELL
 _TYPES = frozenset("1234")
 _SECOND = 1_000_000_000
 
@@ -60,7 +61,7 @@ class Entry:
         self,
         config: ExchangeConfig,
         markets: dict[str, Market],
-        publish: Callable[[str, list[Event], Any, int], object] | None,
+        publish: Callable[[Market, list[Event], int], object] | None,
     ) -> None:
         self.config = config
         self.markets = markets
@@ -75,6 +76,7 @@ class Entry:
         self.epochs: dict[str, int] = {}  # owner -> epoch of its numbers
         self._pending_ns = int(config.pending_time * _SECOND)
         self._stale_ns = None if config.stale_after is None else int(config.stale_after * _SECOND)
+        self._owners: dict[str, str] = {}  # owner -> its CompID
         self._accounts: dict[str, dict[str, AccountConfig]] = {}
         for account in config.accounts:
             self._accounts.setdefault(account.owner, {})[account.name] = account
@@ -92,6 +94,9 @@ class Entry:
                 return [self.status_of(known, now_ns, request.cl_ord_id)]
             return self.refuse(request, "duplicate", now_ns)
         market = self.markets.get(request.symbol)
+        owner = self._owners.get(request.owner)
+        if owner is None:
+            owner = self._owners[request.owner] = comp_id_of(request.owner)
         try:
             if market is None:
                 raise Refusal(ORDER_REASONS["unknown_symbol"])
@@ -101,7 +106,7 @@ class Entry:
         self.numbers = kept.number
         side = 1 if kept.side in _BUY else -1
         book = BookOrder(
-            kept.number, comp_id_of(kept.owner), kept.account or "", side, kept.ord_type, kept.time_in_force, kept.qty,
+            kept.number, owner, kept.account or "", side, kept.ord_type, kept.time_in_force, kept.qty,
             kept.price, kept.stop_px, kept.display, kept.post_only, kept.min_qty, kept.expire_ns,
         )  # fmt: skip
         telling.orders[kept.number] = kept
@@ -124,43 +129,43 @@ class Entry:
 
         Raises: Refusal: it cannot be one.
         """
+        # PERF: all fields at once: one by one their names cost more than all that is done with them
+        (
+            owner, _, cl_ord_id, account, symbol, side, asked_qty, ord_type, asked_price, asked_stop, tif, post_only,
+            min_qty, display, expire_ns, sent, _, bad,
+        ) = request  # fmt: skip
         listing = market.listing
-        comp_id = comp_id_of(request.owner)
-        if comp_id in self._silent:
+        if self._silent and comp_id_of(owner) in self._silent:
             raise Refusal(ORDER_REASONS["option"], "A drop copy session sends no orders")
-        if request.bad:
-            tag, _, value = request.bad.partition("=")
+        if bad:
+            tag, _, value = bad.partition("=")
             name = "quantity" if tag in ("38", "110", "111", "1138") else "price"
             raise Refusal(
                 ORDER_REASONS[name], f"{value} has more decimals or digits than this exchange has (tag {tag})"
             )
-        if request.side not in _BUY and request.side not in _SELL:
+        if side not in _SIDES:
             raise Refusal(ORDER_REASONS["unsupported"], "Side is not supported")
-        if request.ord_type not in _TYPES:
+        if ord_type not in _TYPES:
             raise Refusal(ORDER_REASONS["unsupported"], "OrdType is not supported")
-        if request.qty is None:
+        if asked_qty is None:
             raise Refusal(ORDER_REASONS["quantity"], "OrderQty is missing")
-        sent = request.transact_time_ns
         if self._stale_ns is not None and sent is not None and now_ns - sent > self._stale_ns:
             raise Refusal(ORDER_REASONS["stale"])
-        qty = listing.qty(request.qty)
-        price = None if request.price is None else listing.price(request.price)
-        stop_px = None if request.stop_px is None else listing.price(request.stop_px, "StopPx")
-        account = request.account
+        qty = listing.qty(asked_qty)
+        price = None if asked_price is None else listing.price(asked_price)
+        stop_px = None if asked_stop is None else listing.price(asked_stop, "StopPx")
         if self._accounts:
-            account = self._account(comp_id, request.account, request.qty, price, qty, market)
+            account = self._account(comp_id_of(owner), account, asked_qty, price, qty, market)
         number = self.numbers + 1
-        kept = Kept(
-            number, f"{self.telling.prefix}O{number}", request.owner, request.cl_ord_id, account, request.symbol,
-            request.side, qty, request.ord_type, price, stop_px, request.time_in_force,
-        )  # fmt: skip
-        if request.display is not None:
-            kept.display = listing.qty(request.display, "the shown quantity")
-        if request.min_qty:
-            kept.min_qty = listing.qty(request.min_qty, "MinQty")
-        kept.post_only = request.post_only
-        kept.expire_ns = request.expire_ns
-        self.waits = self.waits or kept.expire_ns is not None
+        order_id = f"{self.telling.prefix}O{number}"
+        kept = Kept(number, order_id, owner, cl_ord_id, account, symbol, side, qty, ord_type, price, stop_px, tif)
+        if display is not None:
+            kept.display = listing.qty(display, "the shown quantity")
+        if min_qty:
+            kept.min_qty = listing.qty(min_qty, "MinQty")
+        kept.post_only = post_only
+        kept.expire_ns = expire_ns
+        self.waits = self.waits or expire_ns is not None
         return kept
 
     def _account(
@@ -225,7 +230,7 @@ class Entry:
     def _begin(self, kept: Kept, request: CancelOrder | ReplaceOrder, status: str, now_ns: int) -> list[Outgoing]:
         telling = self.telling
         telling.names[request.owner, request.cl_ord_id] = kept
-        kept.names.append(request.cl_ord_id)
+        kept.names += (request.cl_ord_id,)
         if not self._pending_ns and not self.config.pending_replies:
             return self._do(kept, request, now_ns)
         pending = kept.pending = Pending(status, request, now_ns + self._pending_ns)
@@ -321,7 +326,7 @@ class Entry:
         if not events:
             return []
         if self.publish is not None:
-            self.publish(market.listing.symbol, events, market.book.take_changes(), now_ns)
+            self.publish(market, events, now_ns)
         return self.telling.tell(events, market.listing, now_ns)
 
     def must(self, events: Iterable[Event], ref: int) -> None:

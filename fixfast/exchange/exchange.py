@@ -12,10 +12,9 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from fixfast import clock
-from fixfast.codec.parse import parse
 from fixfast.dictionary.validation import Validation
 from fixfast.engine.acceptor import Server, serve
-from fixfast.errors import LocalProtocolError, StoreError
+from fixfast.errors import StoreError
 from fixfast.exchange.commands import (
     BustTrade,
     CancelOrders,
@@ -33,11 +32,12 @@ from fixfast.exchange.hours import Hours
 from fixfast.exchange.journal import CommandJournal
 from fixfast.exchange.listing import Listing
 from fixfast.exchange.memory import restore, snapshot
-from fixfast.exchange.order_gateway import Handler, OrderGateway
+from fixfast.exchange.order_gateway import Handler, OrderGateway, owner_of
 from fixfast.exchange.outcome import Event, Phase, PhaseChanged
-from fixfast.exchange.reports import CancelReject, Execution, MassCancelReport, Outgoing
+from fixfast.exchange.recovery import Recovery, marks_in
+from fixfast.exchange.reports import Outgoing
 from fixfast.exchange.requests import MassStatus, OrderStatus, Request
-from fixfast.exchange.venue import Changes, Venue
+from fixfast.exchange.venue import Changes, Market, Venue
 from fixfast.session.config import SessionConfig
 from fixfast.store.base import Store
 from fixfast.store.journal import JournalStore
@@ -96,7 +96,8 @@ class Exchange:
         self._stores: dict[str, Store] = {}
         self._listeners: list[Any] = []
         self._batches: list[tuple[str, list[Event], Changes, int]] = []
-        self._unsent: list[Outgoing] = []  # of the last command before the process died
+        self.behind = True  # reports of the time before may not have been sent yet
+        self._recovery = Recovery()
         self._timer: asyncio.TimerHandle | None = None
         self._hours = Hours(self.config.phases, ZoneInfo(self.config.timezone))
         self._hours_at = 0
@@ -189,7 +190,7 @@ class Exchange:
             self._tell_batches()
         if venue.waits:
             self._schedule()
-        if journal is not None and journal.commands >= self.config.snapshot_every:
+        if journal is not None and journal.commands >= self.config.snapshot_every and not self.gateway.holding:
             journal.snapshot(snapshot(venue))
         return reports
 
@@ -259,6 +260,9 @@ class Exchange:
 
     def subscribe(self, listener: object) -> Callable[[], None]:
         """Tell a Listener of everything from now on. Returns: a function that ends it."""
+        if not self._listeners:
+            for market in self.venue.markets.values():
+                market.book.take_changes()  # what was before is no news
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -334,51 +338,32 @@ class Exchange:
             except ValueError as error:
                 raise StoreError(f"{journal.path}: {error}") from None
         publish, venue.publish = venue.publish, None
-        for now_ns, command in journal.replay():
-            try:
-                self._unsent = venue.apply(command, now_ns)
-            except LocalProtocolError:
-                self._unsent = []  # an operator's mistake, then as now
+        self._recovery.replay(journal, venue)
         venue.publish = publish
         for market in venue.markets.values():
             market.book.take_changes()
         known = {kept.owner for kept in venue.telling.orders.values()} | set(venue.epochs)
         return sorted({owner for owner in known if ":" in owner} | set(listed))
 
-    @property
-    def behind(self) -> bool:
-        """Whether reports of the time before may not have been sent yet."""
-        return bool(self._unsent)
-
     def catch_up(self) -> None:
-        """Send what the last command before the end of the process led to, and did not reach a session's store."""
+        """Send what had not reached the sessions' stores when the process ended."""
         server = self._server
-        if server is None:
+        if server is None or not self.behind:
             return
-        unsent, self._unsent = self._unsent, []
-        for session in server.sessions.values():
-            self.gateway.take_up(session)
-        if not unsent:
+        self.behind = False
+        epochs = {owner: store.load().epoch for owner, store in self._stores.items()}
+        same = {owner for owner, epoch in epochs.items() if epoch == self.venue.epochs.get(owner)}
+        outlets = {owner_of(session): self.gateway.take_up(session) for session in server.sessions.values()}
+        if self._journal is None:
             return
-        sent = {owner: self._sent(owner, len(unsent)) for owner in self._stores}
-        for report in unsent:
-            outlet, mark = self.gateway.outlets.get(report.owner), _mark(report)
-            if outlet is not None and mark and mark not in sent.get(report.owner, ()):
+        sent = {owner: marks_in(self._stores[owner]) for owner in outlets}
+        for owner, outlet in outlets.items():
+            for report in self._recovery.unsent(owner, sent[owner], same_epoch=owner in same):
                 outlet.send(report, poss_resend=True)
-            if isinstance(report, Execution):
-                for copy in self.gateway.copies_of(report.owner):
-                    if mark not in sent.get(f"{copy.session.id.begin_string}:{copy.session.id.target_comp_id}", ()):
-                        copy.copy(report)
-
-    def _sent(self, owner: str, count: int) -> set[str]:
-        """Return the marks of what a session's store has of the last messages that were sent."""
-        store = self._stores[owner]
-        end = store.load().next_out
-        found = set()
-        for _, _, raw in store.read_out(max(1, end - count - 64), end - 1):
-            message = parse(raw)
-            found.add(_marked(message.msg_type, *message.many(17, 11, 37)))
-        return found
+        for owner, outlet in outlets.items():
+            for report in self._recovery.missing(sent[owner]):
+                if outlet in self.gateway.copies_of(report.owner):
+                    outlet.copy(report)
 
     # --- time ----------------------------------------------------------------------------------------------
 
@@ -415,9 +400,12 @@ class Exchange:
 
     # --- inside --------------------------------------------------------------------------------------------
 
-    def _published(self, symbol: str, events: list[Event], changes: Changes, now_ns: int) -> None:
-        if self._listeners or any(type(event) is PhaseChanged for event in events):
-            self._batches.append((symbol, events, changes, now_ns))
+    def _published(self, market: Market, events: list[Event], now_ns: int) -> None:
+        # PERF: with nobody to hear of them the changes stay in the book, which keeps one for each level.
+        if self._listeners:
+            self._batches.append((market.listing.symbol, events, market.book.take_changes(), now_ns))
+        elif any(type(event) is PhaseChanged for event in events):
+            self._batches.append((market.listing.symbol, events, [], now_ns))
 
     def _tell_batches(self) -> None:
         batches, self._batches = self._batches, []
@@ -433,18 +421,3 @@ class Exchange:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
-
-
-def _mark(report: Outgoing) -> str:
-    """Return what tells a report from others; "" for one that changes nothing."""
-    if isinstance(report, Execution):
-        return _marked("8", report.exec_id, None, None) if report.exec_id != "0" else ""
-    if isinstance(report, CancelReject):
-        return _marked("9", None, report.cl_ord_id, None)
-    if isinstance(report, MassCancelReport):
-        return _marked("r", None, None, report.report_id)
-    return ""
-
-
-def _marked(msg_type: str, exec_id: str | None, cl_ord_id: str | None, order_id: str | None) -> str:
-    return {"8": f"8 {exec_id}", "9": f"9 {cl_ord_id}", "r": f"r {order_id}"}.get(msg_type, "")

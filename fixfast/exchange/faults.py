@@ -69,11 +69,26 @@ class Fate(NamedTuple):
 
 
 class Faults:
-    """Draws them. Args: config: the chances; seed: one seed, one course."""
+    """Draws them.
+
+    Args: config: the chances; seed: one seed, one course.
+
+    Attributes: on: whether anything goes wrong at all.
+    """
 
     def __init__(self, config: FaultConfig, seed: int) -> None:
-        self.config = config
         self._random = random.Random(f"faults:{seed}")
+        self.config = config
+
+    @property
+    def config(self) -> FaultConfig:
+        """The chances, which may be changed at any time."""
+        return self._config
+
+    @config.setter
+    def config(self, config: FaultConfig) -> None:
+        self._config = config
+        self.on = config.any
 
     def report(self, *, first_answer: bool) -> Fate:
         """Draw what becomes of a report. Args: first_answer: it is the first one to a request."""

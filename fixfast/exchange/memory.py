@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fixfast.exchange.book_keeping import Kept, KeptTrade, Pending
+from fixfast.exchange.book_keeping import Kept, Pending
 from fixfast.exchange.commands import from_row, to_row
 from fixfast.exchange.matching import Matching
 from fixfast.exchange.venue import Venue
@@ -72,5 +72,6 @@ def _to_order(row: dict[str, Any]) -> Kept:
     kept = Kept(*(row[name] for name in _PLAIN[:12]))
     for name in _PLAIN[12:]:
         setattr(kept, name, row[name])
-    kept.trades = [KeptTrade(*trade) for trade in row["trades"]]
+    kept.names = tuple(row["names"])
+    kept.trades = tuple((exec_id, trade_id, qty, px) for exec_id, trade_id, qty, px in row["trades"])
     return kept

@@ -163,8 +163,7 @@ class OrderGateway:
             return  # it took effect before the exchange died, and what it led to was sent when it came back
         if request.__class__ is NewOrder:
             self._check(request)
-        faults = exchange.faults
-        if faults.config.reject:
+        if exchange.faults.on:
             request = self._perhaps_refuse(request)
         exchange.do(request)
 
@@ -204,6 +203,11 @@ class OrderGateway:
                 first = False
             if self._copies and type(report) is Execution:
                 self.copy(report)
+
+    @property
+    def holding(self) -> bool:
+        """Whether reports are held back, and in no store yet."""
+        return any(outlet.holding for outlet in self.outlets.values())
 
     def copy(self, report: Execution) -> None:
         """Send copies of a report to those who get them."""

@@ -35,7 +35,7 @@ class Outlet:
 
     def send(self, report: Outgoing, *, first: bool = False, poss_resend: bool = False) -> None:
         """Send a report, with the faults that meet it. Args: first: it is the first answer to a request."""
-        if not self.faults.config.any:
+        if not self.faults.on and not self._held:
             self._write(report, poss_resend=poss_resend)
             return
         fate = self.faults.report(first_answer=first)
@@ -47,6 +47,11 @@ class Outlet:
         self._held.append((report, fate))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(fate.delay, self._let_go)
+
+    @property
+    def holding(self) -> bool:
+        """Whether reports are held back."""
+        return bool(self._held)
 
     def copy(self, report: Outgoing) -> None:
         """Send a copy of somebody else's report."""

@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 AVG_PX_DIGITS = 8
+_new = tuple.__new__
 
 
 class Execution(NamedTuple):
@@ -139,7 +140,7 @@ def average(notional: int, qty: int, price_scale: int) -> Scaled:
         return Scaled(0, 0)
     whole, rest = divmod(notional, qty)
     if not rest:
-        return Scaled(whole, -price_scale)
+        return _new(Scaled, (whole, -price_scale))
     mantissa, rest = divmod(notional * 10 ** (AVG_PX_DIGITS - price_scale), qty)
     if 2 * rest > qty or (2 * rest == qty and mantissa % 2):
         mantissa += 1
@@ -166,48 +167,59 @@ def _slots(version: str, price: int, qty: int) -> list[Slot]:
 _TRANS_TYPES = {"H": "1", "G": "2", "I": "3"}
 
 
+# PERF: all fields of a report at once, three times over: one by one, their names take longer than the encoding (1.9 us
+# of 4.1 for each report).
+
+
 def _values_42(r: Execution) -> tuple[Any, ...]:
-    exec_type, status = r.exec_type, r.ord_status
+    (
+        _, exec_id, exec_type, status, order_id, cl_ord_id, orig, symbol, side, scale, _, qty, ord_type, price, stop_px,
+        tif, leaves, cum, notional, time_ns, account, last_qty, last_px, ref, reason, restated, text, display, _, _,
+        again, _,
+    ) = r  # fmt: skip
+    shown = exec_type
     if exec_type == "F":
-        exec_type = "1" if r.leaves_qty else "2"
+        shown = "1" if leaves else "2"
     elif exec_type in _TRANS_TYPES:
-        exec_type = status
+        shown = status
     return (
-        r.poss_resend or None, r.order_id, r.cl_ord_id, r.orig_cl_ord_id, r.exec_id,
-        _TRANS_TYPES.get(r.exec_type, "0"), r.exec_ref_id, exec_type, status,
-        None if r.reason is None else r.reason.fix42, r.restated if r.restated is None or r.restated < 6 else None,
-        *_common(r), r.display,
+        again or None, order_id, cl_ord_id, orig, exec_id, _TRANS_TYPES.get(exec_type, "0"), ref, shown, status,
+        None if reason is None else reason.fix42, restated if restated is None or restated < 6 else None,
+        account, symbol, side, qty, ord_type, price, stop_px, tif, last_qty, last_px, leaves, cum,
+        average(notional, cum, scale) if cum else 0, time_ns, text, display,
     )  # fmt: skip
 
 
 def _values_44(r: Execution) -> tuple[Any, ...]:
+    (
+        _, exec_id, exec_type, status, order_id, cl_ord_id, orig, symbol, side, scale, _, qty, ord_type, price, stop_px,
+        tif, leaves, cum, notional, time_ns, account, last_qty, last_px, ref, reason, restated, text, display, took, _,
+        again, _,
+    ) = r  # fmt: skip
     return (
-        r.poss_resend or None, r.order_id, r.cl_ord_id, r.orig_cl_ord_id, r.exec_id, r.exec_ref_id,
-        r.exec_type, r.ord_status,
-        None if r.reason is None else r.reason.fix44, r.restated if r.restated is None or r.restated < 11 else None,
-        *_common(r), r.display, _LIQUIDITY[r.aggressor],
+        again or None, order_id, cl_ord_id, orig, exec_id, ref, exec_type, status,
+        None if reason is None else reason.fix44, restated if restated is None or restated < 11 else None,
+        account, symbol, side, qty, ord_type, price, stop_px, tif, last_qty, last_px, leaves, cum,
+        average(notional, cum, scale) if cum else 0, time_ns, text, display, _LIQUIDITY[took],
     )  # fmt: skip
 
 
 def _values_50(r: Execution) -> tuple[Any, ...]:
+    (
+        _, exec_id, exec_type, status, order_id, cl_ord_id, orig, symbol, side, scale, _, qty, ord_type, price, stop_px,
+        tif, leaves, cum, notional, time_ns, account, last_qty, last_px, ref, reason, restated, text, display, took,
+        trade_id, again, _,
+    ) = r  # fmt: skip
     return (
-        r.poss_resend or None, r.order_id, r.cl_ord_id, r.orig_cl_ord_id, r.exec_id, r.exec_ref_id,
-        r.exec_type, r.ord_status,
-        None if r.reason is None else r.reason.fix50, r.restated,
-        *_common(r), r.display, _LIQUIDITY[r.aggressor], r.aggressor, r.trade_id,
+        again or None, order_id, cl_ord_id, orig, exec_id, ref, exec_type, status,
+        None if reason is None else reason.fix50, restated,
+        account, symbol, side, qty, ord_type, price, stop_px, tif, last_qty, last_px, leaves, cum,
+        average(notional, cum, scale) if cum else 0, time_ns, text, display, _LIQUIDITY[took], took, trade_id,
     )  # fmt: skip
 
 
 #: LastLiquidityInd(851): 1 added liquidity, 2 removed it
 _LIQUIDITY = {None: None, False: 1, True: 2}
-
-
-def _common(r: Execution) -> tuple[Any, ...]:
-    return (
-        r.account, r.symbol, r.side, r.qty, r.ord_type, r.price, r.stop_px, r.time_in_force, r.last_qty, r.last_px,
-        r.leaves_qty, r.cum_qty, average(r.notional, r.cum_qty, r.price_scale) if r.cum_qty else 0, r.time_ns, r.text,
-    )  # fmt: skip
-
 
 _VALUES: dict[str, Callable[[Execution], tuple[Any, ...]]] = {
     "FIX.4.2": _values_42,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fixfast.exchange.book_keeping import Kept, KeptTrade
+from fixfast.exchange.book_keeping import Kept
 from fixfast.exchange.listing import Listing
 from fixfast.exchange.outcome import (
     Accepted,
@@ -26,6 +26,8 @@ from fixfast.exchange.reasons import Reason
 from fixfast.exchange.reports import Execution, Outgoing
 
 __all__ = ["Telling"]
+
+_new = tuple.__new__
 
 #: ExecRestatementReason(378) of what happens unasked
 _SELF_TRADE, _BUSTED = 17, 99
@@ -119,29 +121,42 @@ class Telling:
         kept = self.orders[event.order.order_id]
         kept.status = "0"
         self.open[kept.account or kept.owner] += 1
-        return self.execution(kept, listing, "0", now_ns)
+        self.executions += 1
+        qty = kept.qty
+        # PERF: the two most frequent reports by hand, as plain tuples: 0.9 us instead of 2.6 with keywords and defaults
+        return _new(
+            Execution,
+            (
+                kept.owner, f"{self.prefix}E{self.executions}", "0", "0", kept.order_id, kept.cl_ord_id, None,
+                kept.symbol, kept.side, listing.price_scale, listing.qty_scale, qty, kept.ord_type, kept.price,
+                kept.stop_px, kept.time_in_force, qty, 0, 0, now_ns, kept.account, None, None, None, None, None, None,
+                kept.display, None, None, False, (),
+            ),
+        )  # fmt: skip
 
     def _filled(self, event: Filled, listing: Listing, now_ns: int) -> Execution:
         kept = self.orders[event.order.order_id]
-        # PERF: the report by hand: four in ten of all that are made, and keywords cost 0.4 us each time
         self.executions += 1
         exec_id = f"{self.prefix}E{self.executions}"
-        qty, px = event.qty, event.px
-        kept.trades.append(KeptTrade(exec_id, event.trade_id, qty, px))
+        _, trade_id, qty, px, _, aggressor, _, leaves = event
+        kept.trades += ((exec_id, trade_id, qty, px),)
         kept.cum += qty
         kept.notional += qty * px
-        if event.leaves:
+        if leaves:
             kept.status = "1"
             status = "1" if kept.pending is None else kept.pending.kind
         else:
             status = kept.status = "2"
             kept.pending = None
             self.open[kept.account or kept.owner] -= 1
-        return Execution(
-            kept.owner, exec_id, "F", status, kept.order_id, kept.cl_ord_id, None, kept.symbol, kept.side,
-            listing.price_scale, listing.qty_scale, kept.qty, kept.ord_type, kept.price, kept.stop_px,
-            kept.time_in_force, event.leaves, kept.cum, kept.notional, now_ns, kept.account, qty, px, None, None, None,
-            None, kept.display, event.aggressor, f"{self.prefix}T{listing.index}.{event.trade_id}",
+        return _new(
+            Execution,
+            (
+                kept.owner, exec_id, "F", status, kept.order_id, kept.cl_ord_id, None, kept.symbol, kept.side,
+                listing.price_scale, listing.qty_scale, kept.qty, kept.ord_type, kept.price, kept.stop_px,
+                kept.time_in_force, leaves, kept.cum, kept.notional, now_ns, kept.account, qty, px, None, None, None,
+                None, kept.display, aggressor, f"{self.prefix}T{listing.index}.{trade_id}", False, (),
+            ),
         )  # fmt: skip
 
     def _cancelled(self, event: Cancelled, listing: Listing, now_ns: int) -> Execution:
@@ -195,17 +210,17 @@ class Telling:
         kept = self.orders.get(event.order.order_id)
         if kept is None:
             return None  # of a day before, and forgotten
-        at = next(n for n, trade in enumerate(kept.trades) if trade.trade_id == event.trade_id)
-        trade = kept.trades.pop(at)
-        kept.cum -= trade.qty
-        kept.notional -= trade.qty * trade.px
+        exec_id, _, qty, px = next(trade for trade in kept.trades if trade[1] == event.trade_id)
+        kept.trades = tuple(trade for trade in kept.trades if trade[1] != event.trade_id)
+        kept.cum -= qty
+        kept.notional -= qty * px
         if event.leaves:
             kept.qty = kept.cum + event.leaves  # the book gets nothing back: a restatement says so next
             kept.settle()
         elif kept.status == "2":
             kept.status = "4"
         return self.execution(
-            kept, listing, "H", now_ns, last=(trade.qty, trade.px), ref=trade.exec_id,
+            kept, listing, "H", now_ns, last=(qty, px), ref=exec_id,
             trade_id=f"{self.prefix}T{listing.index}.{event.trade_id}",
         )  # fmt: skip
 

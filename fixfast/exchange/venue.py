@@ -43,9 +43,8 @@ __all__ = ["Changes", "Market", "Publish", "Venue"]
 
 #: what changes something; a question needs no record
 _FROM_CLIENTS = frozenset((NewOrder, CancelOrder, ReplaceOrder, MassCancel))
-#: (symbol, events, level changes, now_ns)
+#: levels that changed: (side, price, shown quantity, orders)
 Changes = list[tuple[int, int, int, int]]
-Publish = Callable[[str, list[Event], Changes, int], object]
 
 
 class Market:
@@ -58,6 +57,9 @@ class Market:
         self.book = book
 
 
+Publish = Callable[[Market, list[Event], int], object]
+
+
 class Venue(Entry):
     """Takes commands, one at a time.
 
@@ -65,8 +67,8 @@ class Venue(Entry):
 
     Attributes:
         markets: Symbol(55) -> Market.
-        publish: called with the symbol, the events, the changed levels and the time of every command that had an
-            effect on a book, before the reports are returned.
+        publish: called with the market, the events and the time of every command that had an effect on a book, before
+            the reports are returned.
     """
 
     def __init__(self, config: ExchangeConfig, publish: Publish | None = None) -> None:
@@ -227,14 +229,15 @@ class Venue(Entry):
         for kept in self.telling.orders.values():
             if kept.symbol != command.symbol:
                 continue
-            for n, trade in enumerate(kept.trades):
-                if trade.trade_id == command.trade_id:
-                    kept.notional += trade.qty * (price - trade.px)
+            for n, (exec_id, trade_id, qty, px) in enumerate(kept.trades):
+                if trade_id == command.trade_id:
+                    kept.notional += qty * (price - px)
                     report = self.telling.execution(
-                        kept, listing, "G", now_ns, last=(trade.qty, price), ref=trade.exec_id,
-                        text=command.text or None, trade_id=f"{self.telling.prefix}T{listing.index}.{trade.trade_id}",
+                        kept, listing, "G", now_ns, last=(qty, price), ref=exec_id,
+                        text=command.text or None, trade_id=f"{self.telling.prefix}T{listing.index}.{trade_id}",
                     )  # fmt: skip
-                    kept.trades[n] = trade._replace(px=price, exec_id=report.exec_id)
+                    corrected = (report.exec_id, trade_id, qty, price)
+                    kept.trades = (*kept.trades[:n], corrected, *kept.trades[n + 1 :])
                     reports.append(report)
                     break
         if not reports:

@@ -8,14 +8,16 @@ Places: "before append" and "after append" of a command to the journal, "before 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-from fixfast.exchange.config import ExchangeConfig
+from fixfast.exchange.config import ExchangeConfig, ParticipantConfig
 from fixfast.exchange.exchange import Exchange
+from fixfast.exchange.faults import FaultConfig
 from fixfast.exchange.journal import CommandJournal
 from fixfast.exchange.reports import ReportWriter
 
@@ -52,8 +54,13 @@ async def main(directory: str, port: str, *place: str) -> None:
     """Be an exchange until standard input ends."""
     if place:
         doom(place[0], int(place[1]))
+    chances = json.loads(os.environ.get("FAULTS", "{}"))
     config = ExchangeConfig(
-        port=int(port), journal=Path(directory), snapshot_every=int(os.environ.get("SNAPSHOT", "999999"))
+        port=int(port),
+        journal=Path(directory),
+        snapshot_every=int(os.environ.get("SNAPSHOT", "999999")),
+        faults=FaultConfig(**chances),
+        participants=(ParticipantConfig("DROP", versions=("FIX.4.4",), drop_copy_of=("A",)),),
     )
     async with Exchange(config) as exchange:
         sys.stdout.write(f"{exchange.port}\n")

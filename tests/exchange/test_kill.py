@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import socket
@@ -36,10 +37,12 @@ class Process:
         self.port = 0
         self._running: asyncio.subprocess.Process | None = None
         self.snapshot_every = 999_999
+        self.faults: dict[str, float] = {}
 
     async def start(self, *place: str) -> None:
         command = [sys.executable, "-m", "tests.exchange.doomed", str(self.directory), str(self.port), *place]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "SNAPSHOT": str(self.snapshot_every)}
+        environment["FAULTS"] = json.dumps(self.faults)
         pipe = asyncio.subprocess.PIPE
         self._running = await asyncio.create_subprocess_exec(
             *command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe
@@ -214,5 +217,37 @@ def test_a_snapshot_in_between_changes_nothing(tmp_path: Path) -> None:
             filled = Counter(name for _, name, kind in bot.reports if kind == "F")
             orders = [kept for kept in venue.telling.orders.values() if kept.owner == f"FIX.4.4:{name}"]
             assert {kept.names[0]: len(kept.trades) for kept in orders if kept.trades} == filled
+
+    run(main(), limit=60)
+
+
+def test_reports_that_were_held_back_come_after_all(tmp_path: Path) -> None:
+    async def main() -> None:
+        process = Process(tmp_path / "exchange")
+        process.faults = {"slow": 0.2, "slow_by": 0.05}
+        agree(tmp_path / "exchange", await trade(process, tmp_path, "slow", [(), ("after append", "25"), ()]))
+
+    run(main(), limit=60)
+
+
+@pytest.mark.parametrize("place", ["after append", "before send"])
+def test_drop_copies_are_complete(place: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        process = Process(tmp_path / "exchange")
+        bots = await trade(process, tmp_path, place, [(place, "9"), (place, "14")])
+        await process.start()
+        copies: list[str] = []
+
+        class Drop:
+            def on_message(self, session: ff.LiveSession, message: ff.Message) -> None:
+                copies.append(message[17])
+
+        where = ff.ConnectionConfig("127.0.0.1", process.port)
+        wanted = [key for key, _, kind in bots[0].reports if kind != "9"]
+        async with ff.connect(config_for("DROP"), where, Drop()):
+            while len(copies) < len(wanted):
+                await asyncio.sleep(0.01)
+        await process.stop()
+        assert sorted(copies) == sorted(wanted)
 
     run(main(), limit=60)
