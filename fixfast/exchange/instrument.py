@@ -45,7 +45,7 @@ class Instrument:
         negative_prices: Prices may be zero and below (spreads).
         fill_on_replace_below: A replace to a quantity not above what is filled makes the order filled (E4.9);
             False: it is refused.
-        trades_kept: So many of the last trades can be busted: a bound on what a busy day makes grow.
+        trades_kept: So many of the last trades can be busted: they and their orders stay in memory and in snapshots.
 
     Raises:
         ConfigError: A value cannot be.
@@ -62,7 +62,7 @@ class Instrument:
     max_qty: int | None = None
     negative_prices: bool = False
     fill_on_replace_below: bool = True
-    trades_kept: int = 100_000
+    trades_kept: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.symbol or not isinstance(self.symbol, str):
