@@ -110,7 +110,7 @@ class Working(Crossing):
         refusal = (
             bad_qty(qty, self.instrument)
             or bad_price(kind, price, stop_px, self.instrument)
-            or bad_display(display, kind, self.instrument)
+            or bad_display(display, qty, kind, self.instrument)
         )
         if refusal is not None:
             return refusal
