@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 from fixfast.exchange.book_order import ORDER_FIELDS, BookOrder
@@ -13,6 +14,7 @@ from fixfast.exchange.stops import Stops
 
 __all__ = ["SNAPSHOT_VERSION", "BookState"]
 
+_row = attrgetter(*ORDER_FIELDS)
 #: of what snapshot() returns
 SNAPSHOT_VERSION = 1
 
@@ -75,7 +77,7 @@ class BookState:
             "last_px": self.last_px,
             "seq": self._seq,
             "trade_id": self._trade_id,
-            "orders": [[getattr(order, name) for name in ORDER_FIELDS] for order in orders],
+            "orders": [list(_row(order)) for order in orders],
             "open": len(self._open),
             "bids": self.bids.snapshot(),
             "offers": self.offers.snapshot(),

@@ -31,7 +31,7 @@ def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal 
     return (
         bad_qty(order.qty, instrument)
         or bad_price(kind, order.price, order.stop_px, instrument)
-        or bad_display(order.display, kind, instrument)
+        or bad_display(order.display, order.qty, kind, instrument)
         or _bad_extras(order, now_ns)
     )
 
@@ -67,11 +67,11 @@ def bad_price(kind: str, price: int | None, stop_px: int | None, instrument: Ins
     return None
 
 
-def bad_display(display: int | None, kind: str, instrument: Instrument) -> Refusal | None:
+def bad_display(display: int | None, qty: int, kind: str, instrument: Instrument) -> Refusal | None:
     """Return what is wrong with a display quantity. (That of a replaced order may be above its new quantity.)"""
     if display is None:
         return None
-    if kind in (MARKET, STOP) or display <= 0 or display % instrument.lot:
+    if kind in (MARKET, STOP) or display <= 0 or display % instrument.lot or qty > display * instrument.max_slices:
         return Refusal.BAD_DISPLAY
     return None
 

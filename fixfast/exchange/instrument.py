@@ -42,10 +42,12 @@ class Instrument:
             is the last trade's price whenever continuous trading begins or the market closes.
         band_action: "refuse" or "halt".
         max_qty: Orders above are refused; None: no limit.
+        max_slices: An iceberg shows its quantity in at most so many parts, or is refused: every part is a trade, so
+            this bounds what one order can cost.
         negative_prices: Prices may be zero and below (spreads).
         fill_on_replace_below: A replace to a quantity not above what is filled makes the order filled (E4.9);
             False: it is refused.
-        trades_kept: So many of the last trades can be busted: a bound on what a busy day makes grow.
+        trades_kept: So many of the last trades can be busted: they and their orders stay in memory and in snapshots.
 
     Raises:
         ConfigError: A value cannot be.
@@ -60,15 +62,17 @@ class Instrument:
     band: int | None = None
     band_action: BandAction | str = BandAction.REFUSE
     max_qty: int | None = None
+    max_slices: int = 1000
     negative_prices: bool = False
     fill_on_replace_below: bool = True
-    trades_kept: int = 100_000
+    trades_kept: int = 10_000
 
     def __post_init__(self) -> None:
         if not self.symbol or not isinstance(self.symbol, str):
             raise ConfigError("symbol", self.symbol, "a text that is not empty")
         for name, lowest in (("tick", 1), ("lot", 1), ("price_scale", 0), ("qty_scale", 0), ("trades_kept", 0)):
             _whole(name, getattr(self, name), lowest)
+        _whole("max_slices", self.max_slices, 1)
         for name in ("price_scale", "qty_scale"):
             if getattr(self, name) > 18:
                 raise ConfigError(name, getattr(self, name), "at most 18 digits")
@@ -79,6 +83,9 @@ class Instrument:
             _whole("reference", self.reference, None if self.negative_prices else 1)
             if self.reference % self.tick:
                 raise ConfigError("reference", self.reference, f"a multiple of the tick, {self.tick}")
+        for name in ("negative_prices", "fill_on_replace_below"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(name, getattr(self, name), "True or False")
         if self.band_action not in tuple(BandAction):
             raise ConfigError("band_action", self.band_action, "'refuse' or 'halt'")
 

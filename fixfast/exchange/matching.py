@@ -49,7 +49,7 @@ class Matching(Working):
     ) -> None:
         if stp not in tuple(Prevention):
             raise ConfigError("stp", stp, " or ".join(repr(str(mode)) for mode in Prevention))
-        super().__init__(instrument, Prevention(stp), phase)
+        super().__init__(instrument, Prevention(stp), Phase(phase))
 
     # --- commands -------------------------------------------------------------------------------------
 
@@ -74,8 +74,8 @@ class Matching(Working):
             self._open[order.order_id] = order
             self._wait(order)
         elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
-            self._open[order.order_id] = self._parked[order.order_id] = order
-            self._seq = order.seq = self._seq + 1
+            self._open[order.order_id] = order
+            self._park(order)
         else:
             self._enter(order, events)
         if self._range is not None:
@@ -128,8 +128,7 @@ class Matching(Working):
         elif waiting:
             self._wait(order)
         elif parked:
-            self._parked[order_id] = order
-            self._seq = order.seq = self._seq + 1
+            self._park(order)
         else:
             self._enter(order, events, new=False)
         if self._range is not None:
@@ -169,7 +168,7 @@ class Matching(Working):
     def set_phase(self, phase: Phase, now_ns: int) -> list[Event]:
         """Go to another phase; entering continuous trading, or closing after the closing auction, uncrosses first."""
         events = self.expire(now_ns)
-        before = self.phase
+        before, phase = self.phase, Phase(phase)
         if phase is before:
             return events
         auction = None
@@ -229,10 +228,9 @@ class Matching(Working):
         Raises:
             ValueError: The data is of another version of fixfast.
         """
-        if data.get("version") != SNAPSHOT_VERSION:
-            raise ValueError(
-                f"a book's snapshot of version {data.get('version')}: this fixfast reads {SNAPSHOT_VERSION}"
-            )
+        version = data.get("version")
+        if version != SNAPSHOT_VERSION:
+            raise ValueError(f"a book's snapshot of version {version}: this fixfast reads {SNAPSHOT_VERSION}")
         book = cls(Instrument(**data["instrument"]), data["stp"], Phase(data["phase"]))
         book._fill(data)
         return book

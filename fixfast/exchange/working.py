@@ -56,6 +56,11 @@ class Working(Crossing):
         if self.phase is _CONTINUOUS and self.last_px is not None:
             self._range = (self.last_px, self.last_px)
 
+    def _park(self, order: BookOrder) -> None:
+        """Let an at-the-close order wait for the closing auction."""
+        self._parked[order.order_id] = order
+        self._seq = order.seq = self._seq + 1
+
     def _trigger(self, events: list[Event]) -> None:
         """Let stop orders go off, oldest first, one after the other; whom their trades reach, goes behind those."""
         due: deque[BookOrder] = deque()
@@ -105,7 +110,7 @@ class Working(Crossing):
         refusal = (
             bad_qty(qty, self.instrument)
             or bad_price(kind, price, stop_px, self.instrument)
-            or bad_display(display, kind, self.instrument)
+            or bad_display(display, qty, kind, self.instrument)
         )
         if refusal is not None:
             return refusal

@@ -53,6 +53,7 @@ class Day:
             band=band,
             band_halts=rng.random() < 0.5,
             max_qty=rng.choice((None, 15 * self.lot)),
+            max_slices=rng.choice((3, 1000, 1000)),
             negative_prices=rng.random() < 0.2,
             fill_on_replace_below=rng.random() < 0.7,
             trades_kept=rng.choice((3, 100_000)),

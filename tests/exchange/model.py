@@ -26,6 +26,7 @@ class Terms:
     band: int | None = None
     band_halts: bool = False
     max_qty: int | None = None
+    max_slices: int = 1000
     negative_prices: bool = False
     fill_on_replace_below: bool = True
     trades_kept: int = 100_000
@@ -441,6 +442,7 @@ class Model:
             (stop_px is not None and not lowest < stop_px < highest, "BAD_STOP"),
             (stop_px is not None and stop_px % t.tick != 0, "OFF_TICK"),
             (display is not None and (kind in "13" or display <= 0 or display % t.lot != 0), "BAD_DISPLAY"),
+            (display is not None and qty > display * t.max_slices, "BAD_DISPLAY"),
         ]
 
     def wrong_now(self, price: int | None, side: int, post_only: bool) -> str | None:

@@ -222,6 +222,7 @@ def test_decrement_restates_the_larger_and_cancels_the_smaller() -> None:
         ({"stop_px": 100, "ord_type": "2"}, Refusal.BAD_STOP),
         ({"stop_px": 101}, Refusal.OFF_TICK),
         ({"display": 20}, Refusal.BAD_DISPLAY),
+        ({"display": 10, "qty": 50}, Refusal.BAD_DISPLAY),
         ({"display": 10, "tif": "3"}, Refusal.BAD_DISPLAY),
         ({"min_qty": 20}, Refusal.BAD_MIN_QTY),
         ({"post_only": True, "tif": "3"}, Refusal.BAD_POST_ONLY),
@@ -232,7 +233,7 @@ def test_decrement_restates_the_larger_and_cancels_the_smaller() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_changes(order: dict[str, object], reason: Refusal) -> None:
-    desk = Desk(tick=5, lot=10, max_qty=5000)
+    desk = Desk(tick=5, lot=10, max_qty=5000, max_slices=4)
     before = desk.book.snapshot()
     given: dict[str, object] = {"side": 1, "qty": 10, "price": 100} | order
     desk.order(**given)  # type: ignore[arg-type]

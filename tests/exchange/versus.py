@@ -33,6 +33,7 @@ def engine_for(terms: Terms, phase: str) -> Matching:
         band=terms.band,
         band_action=BandAction.HALT if terms.band_halts else BandAction.REFUSE,
         max_qty=terms.max_qty,
+        max_slices=terms.max_slices,
         negative_prices=terms.negative_prices,
         fill_on_replace_below=terms.fill_on_replace_below,
         trades_kept=terms.trades_kept,
