@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from fixfast.store.base import Store
     from fixfast.store.journal import JournalStore
     from fixfast.store.memory import MemoryStore
+    from fixfast.store.orderlog import FileOrderLog
     from fixfast.store.secrets import blank_secrets, has_secrets
     from fixfast.store.sqlite import SqliteStore
     from fixfast.store.sqlitedb import SqliteDatabase
@@ -178,6 +179,7 @@ _HOME = {
         "fixfast.store.base": "Store",
         "fixfast.store.journal": "JournalStore",
         "fixfast.store.memory": "MemoryStore",
+        "fixfast.store.orderlog": "FileOrderLog",
         "fixfast.store.secrets": "blank_secrets has_secrets",
         "fixfast.store.sqlite": "SqliteStore",
         "fixfast.store.sqlitedb": "SqliteDatabase",
@@ -241,6 +243,7 @@ __all__ = [
     "Feed",
     "FieldFormatError",
     "FieldMissing",
+    "FileOrderLog",
     "FixfastError",
     "Garbled",
     "GarbledMessage",

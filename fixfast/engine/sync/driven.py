@@ -297,6 +297,8 @@ class Driven(Telling):
             if type(event) is not Message:
                 self.hear(event)
         self._beside.close()
+        if self._ordering is not None:
+            self._ordering.end(self.error or NotActive("closed"))
 
     # --- inside --------------------------------------------------------------------------------------------
 

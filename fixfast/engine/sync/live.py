@@ -11,8 +11,8 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.requests import match_by_id
-from fixfast.engine.sync.calling_back import CallingBack
 from fixfast.engine.sync.line import READ, Line
+from fixfast.engine.sync.ordered import Ordered
 from fixfast.errors import ConcurrencyError, NotActive, StoreError
 from fixfast.session.wire import Message, Template
 
@@ -25,7 +25,7 @@ _SECOND = 1_000_000_000
 _GRACE = 3.0
 
 
-class LiveSession(CallingBack):
+class LiveSession(Ordered):
     """A FIX session that is, or will be again, connected. Any thread may call it.
 
     Made by `fixfast.sync.connect` and `fixfast.sync.serve`, not by hand.
@@ -70,15 +70,7 @@ class LiveSession(CallingBack):
             fields = fields if changed is None else changed
         elif not isinstance(fields, (list, tuple)):
             fields = list(fields)  # the program's own code does not run under the lock
-        with self._lock:
-            try:
-                seq = self._session.send(msg_type, fields, clock.now())
-            except BaseException as error:
-                self._not_sent(error)
-                raise
-            self._soon()
-            if not seq:
-                self.waker.wake()  # a Throttle has queued it: there is a new deadline
+        seq = self._put(msg_type, fields)
         if self._unsafe:
             self.mind_store()
         return seq
@@ -443,12 +435,6 @@ class LiveSession(CallingBack):
         error, self._delivery.error = self._delivery.error, None
         if error is not None:
             raise error
-
-    def _not_sent(self, error: BaseException) -> None:
-        if isinstance(error, Exception):
-            self._soon()  # a store that failed ends the connection
-        else:
-            self._torn(error)
 
     def _drain(self) -> None:
         """Wait while the line has something that the kernel did not take; slow consumers are dropped in the end."""

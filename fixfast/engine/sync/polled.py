@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import get_ident
@@ -11,9 +11,13 @@ from typing import Any
 from fixfast import clock
 from fixfast.engine.requests import match_by_id
 from fixfast.engine.sync.driven import Answer, Driven
-from fixfast.errors import NotActive
+from fixfast.engine.sync.orders import PolledOrders
+from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message, Template, parse
+from fixfast.trading.log import OrderLog
+from fixfast.trading.orders import Check
+from fixfast.trading.request import OrderOptions
 
 __all__ = ["PolledSession"]
 
@@ -199,6 +203,27 @@ class PolledSession(Driven):
             parse(raw).get(35)
             if line is not None:
                 line.flush()
+
+    def orders(
+        self,
+        options: OrderOptions | None = None,
+        *,
+        log: OrderLog | None = None,
+        checks: Sequence[Check] = (),
+    ) -> PolledOrders:
+        """Return the orders of this session; the first call makes them. They hear each message before the program does.
+
+        To be called before the first poll(), or in on_logon. Args, Raises: as for the asyncio LiveSession.
+        """
+        if isinstance(self._ordering, PolledOrders):
+            if options is not None or log is not None or checks:
+                raise ConcurrencyError("orders() was called already: give its arguments in the first call")
+            return self._ordering
+        orders = PolledOrders(self, self.send, options, log=log, checks=checks)
+        self._ordering = orders
+        self.events = lambda: orders.tap(self._session.events())
+        orders.take_up(())
+        return orders
 
     def logout(self, text: str = "", *, status: int | None = None) -> None:
         """Log out, and close this connection when the peer has answered. An initiator will come back.

@@ -1,0 +1,85 @@
+"""Ordered: a session that threads share, and its orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from threading import get_ident
+from typing import Any
+
+from fixfast import clock
+from fixfast.engine.sync.calling_back import CallingBack
+from fixfast.engine.sync.orders import Orders
+from fixfast.errors import ConcurrencyError
+from fixfast.trading.log import OrderLog
+from fixfast.trading.orders import Check
+from fixfast.trading.request import OrderOptions
+
+__all__ = ["Ordered"]
+
+
+class Ordered(CallingBack):
+    """The part of a LiveSession that has orders, and numbers what they send."""
+
+    def orders(
+        self,
+        options: OrderOptions | None = None,
+        *,
+        log: OrderLog | None = None,
+        checks: Sequence[Check] = (),
+        consume: bool = False,
+    ) -> Orders:
+        """Return the orders of this session; the first call makes them. They hear each message before the program does.
+
+        Messages that wait for the program already are heard, too. Args, Raises: as for the asyncio LiveSession.
+        """
+        with self._lock:
+            if isinstance(self._ordering, Orders):
+                if options is not None or log is not None or checks or consume:
+                    raise ConcurrencyError("orders() was called already: give its arguments in the first call")
+                return self._ordering
+            passed = self._delivery.pass_by if consume else None
+            orders = Orders(self, options, log=log, checks=checks, passed=passed)
+            self._ordering = orders
+            self._requests.ends.append(orders.end)
+            orders.take_up(self._delivery.waiting())
+            return orders
+
+    # --- for them -------------------------------------------------------------------------------------------
+
+    def _put(self, msg_type: str, fields: Iterable[Any]) -> int:
+        with self._lock:
+            try:
+                seq = self._session.send(msg_type, fields, clock.now())
+            except BaseException as error:
+                self._not_sent(error)
+                raise
+            self._soon()
+            if not seq:
+                self.waker.wake()  # a Throttle has queued it: there is a new deadline
+        return seq
+
+    def put(self, msg_type: str, fields: Iterable[Any]) -> int:
+        """Do what send_nowait() does but look after the store: for who holds the lock, and calls act()."""
+        if self._hooks.to_send is not None:
+            fields = list(fields)
+            changed = self._hooks.to_send(self, msg_type, fields)
+            fields = fields if changed is None else changed
+        return self._put(msg_type, fields)
+
+    def act(self, send: Callable[[str, Any], int], msg_type: str, fields: Any) -> None:
+        """Call send(msg_type, fields) under the lock, when a Throttle allows such a message."""
+        if self._pacing is not None:
+            if self._turning == get_ident():
+                raise ConcurrencyError("a hook that the session calls cannot wait for that session")
+            self._pacing.send(send, msg_type, fields)
+        else:
+            with self._lock:
+                send(msg_type, fields)
+        if self._unsafe and self._turning != get_ident():
+            self.mind_store()
+
+    def _not_sent(self, error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self._soon()  # a store that failed ends the connection
+        else:
+            self._torn(error)

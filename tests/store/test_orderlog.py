@@ -1,0 +1,144 @@
+"""FileOrderLog: what was written is there after a kill, what a crash cut is cut, and damage is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fixfast as ff
+
+RECORDS = [("<", 5, b"8=FIX.4.4\x01"), (">", 6, b""), ("#", -7, b"\0" * 100), ("!", 2**62, os.urandom(3000))]
+
+
+def written(path: Path) -> bytes:
+    with ff.FileOrderLog(path) as log:
+        for record in RECORDS:
+            log.append(*record)
+        assert list(log.read()) == RECORDS
+    return path.read_bytes()
+
+
+def test_records_come_back_after_a_restart_and_more_are_appended(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    written(path)
+    with ff.FileOrderLog(path, sync="always") as log:
+        assert list(log.read()) == RECORDS
+        log.append("<", 1, b"one more")
+        assert list(log.read()) == [*RECORDS, ("<", 1, b"one more")]
+        log.append("<", 2, b"and more")
+    with ff.FileOrderLog(path) as log:
+        assert [data for _, _, data in log.read()][-2:] == [b"one more", b"and more"]
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+
+
+def test_whatever_a_crash_leaves_of_the_last_record_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    whole = written(path)
+    with ff.FileOrderLog(path) as log:
+        log.append("<", 9, b"the last one")
+    longer = path.read_bytes()
+    for end in range(len(whole), len(longer)):
+        for tail in (b"", b"\0" * 5000):
+            path.write_bytes(longer[:end] + tail)
+            with ff.FileOrderLog(path) as log:
+                assert list(log.read()) == RECORDS, f"cut at {end}"
+                log.append("<", 1, b"goes on")
+            with ff.FileOrderLog(path) as log:
+                assert list(log.read()) == [*RECORDS, ("<", 1, b"goes on")]
+
+
+def test_a_file_that_was_cut_in_its_first_bytes_is_a_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    for size in range(8):
+        path.write_bytes(b"FFORDER1"[:size])
+        with ff.FileOrderLog(path) as log:
+            assert list(log.read()) == []
+
+
+def test_damage_in_front_of_other_records_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    whole = written(path)
+    last = len(whole) - 3000 - 9
+    for at in range(8, last):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0x10
+        path.write_bytes(damaged)
+        with pytest.raises(ff.StoreCorrupt):
+            ff.FileOrderLog(path)
+        assert path.read_bytes() == damaged
+
+
+def test_what_is_no_order_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"my own notes")
+    with pytest.raises(ff.StoreCorrupt, match="not an order log"):
+        ff.FileOrderLog(path)
+    with pytest.raises(ff.ConfigError, match="sync"):
+        ff.FileOrderLog(path, sync="sometimes")
+    with pytest.raises(ff.StoreError):
+        ff.FileOrderLog(tmp_path)
+
+
+def test_one_process_has_it_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    with ff.FileOrderLog(path):
+        code = f"import fixfast as ff; ff.FileOrderLog({str(path)!r})"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert "StoreLocked" in result.stderr
+    ff.FileOrderLog(path).close()
+
+
+def test_a_closed_log_and_a_full_disk_say_so(tmp_path: Path) -> None:
+    log = ff.FileOrderLog(tmp_path / "orders.log")
+    log.close()
+    log.close()
+    with pytest.raises(ff.StoreError, match="closed"):
+        log.append("<", 1, b"")
+    if os.path.exists("/dev/full"):
+        with ff.FileOrderLog(tmp_path / "orders.log") as log:
+            full = os.open("/dev/full", os.O_WRONLY)
+            os.dup2(full, log._fd)
+            os.close(full)
+            for _ in range(2):
+                with pytest.raises(ff.StoreError, match="cannot be written"):
+                    log.append("<", 1, b"x")
+
+
+def test_a_killed_process_loses_no_order(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    code = f"""
+import os, decimal, fixfast as ff
+log = ff.FileOrderLog({str(path)!r})
+numbers = iter(range(1, 1000))
+manager = ff.OrderManager(lambda msg_type, fields: next(numbers), log=log)
+now = ff.Now(0, 1767614400000000000)
+for n in range(50):
+    party = [[(448, "A"), (447, "D"), (452, 1)]]
+    extra = ((453, party), (58, "caf\\u00e9"))
+    manager.submit(ff.OrderRequest("X", "1", decimal.Decimal("1.50"), decimal.Decimal(7), extra=extra), now)
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    with ff.FileOrderLog(path) as log:
+        manager = ff.OrderManager(lambda msg_type, fields: 1, log=log)
+        assert len(manager.all_orders) == 50
+        order = manager.all_orders[0]
+        assert order.uncertain
+        assert order.request is not None
+        assert order.request.extra == ((453, [[(448, "A"), (447, "D"), (452, 1)]]), (58, "café"))
+        assert str(order.qty) == "1.50"
+        assert manager.submit(ff.OrderRequest("X", "1", order.qty), ff.Now(0, 0)).cl_ord_id not in [
+            one.cl_ord_id for one in manager.all_orders[:50]
+        ]
+
+
+def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
+    for record in (("?", 1, b""), (">", 1, b"no json"), ("<", 1, b"no message"), (">", 1, b"{}")):
+        log = ff.MemoryOrderLog()
+        log.append(*record)
+        with pytest.raises(ff.StoreCorrupt, match="record 0"):
+            ff.OrderManager(lambda msg_type, fields: 1, log=log)
