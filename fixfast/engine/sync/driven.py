@@ -62,6 +62,7 @@ class Driver(Protocol):
     def forget(self, sock: socket.socket) -> None: ...
     def call(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]: ...
     def quietly(self, sessions: Any) -> None: ...
+    def expect_disk(self) -> None: ...
 
 
 class Driven(Telling):
@@ -348,6 +349,8 @@ class Driven(Telling):
                 line.abort("the store could not be synced")
             else:
                 line.flush()
+        if beside.busy and self._driver is not None and self._session.sync_needed:
+            self._driver.expect_disk()
 
     def _advance(self, now: Now) -> bool:
         """Take the next step towards a connection."""
