@@ -9,6 +9,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.hostile import hostile_workloads
 from benchmarks.matching import matching_workloads
+from benchmarks.order_reports import order_report_workloads
 from benchmarks.recorded import recorded_workloads
 from benchmarks.rivals import Rival
 from benchmarks.session_workloads import session_workloads
@@ -26,4 +27,5 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
         *dictionary_workloads(corpus, rivals),
         *session_workloads(corpus, rivals),
         *matching_workloads(rivals),
+        *order_report_workloads(rivals),
     ]

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from fixfast.codec.message import Message
-from fixfast.trading.lifecycle import ENDED, PENDING, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
+from fixfast.trading.lifecycle import ENDED, EXECUTIONS, PENDING, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
 from fixfast.trading.order import EXACT, Order
 from fixfast.trading.report import Report, Terms, read_terms
 from fixfast.trading.request import Rejection, Request
@@ -28,7 +28,6 @@ Ask = Callable[[Doubt, str, Order | None, Report | None, Message | None], None]
 _ZERO = Decimal(0)
 _new = tuple.__new__
 _KINDS: dict[Effect, UpdateKind] = {effect: UpdateKind(effect.value) for effect in Effect}
-_EXECUTIONS = frozenset({Effect.TRADE, Effect.CORRECT, Effect.BUST})
 #: CumQty may fall by these, and it is they who say how far (E4.3).
 _LOWERS = frozenset({Effect.CORRECT, Effect.BUST})
 #: Statuses in which the broker has not taken the order.
@@ -177,7 +176,7 @@ class Applying:
     def _answer(self, order: Order, report: Report, message: Message) -> Request | None:
         """Settle the request of ours that a report answers; take the terms it puts in force. Return the request."""
         pending, effect = order.pending, report.effect
-        if not pending and effect in _EXECUTIONS:
+        if not pending and effect in EXECUTIONS:
             return None  # PERF: nearly all
         request = order.requests.get(report.cl_ord_id or "")
         if effect is Effect.PENDING_CANCEL or effect is Effect.PENDING_REPLACE:
@@ -270,7 +269,7 @@ class Applying:
                 text = f"the broker says {reported.name}, the reports so far {order.status.name}"
                 self._ask(Doubt.QUANTITIES, text, order, report, message)
             return
-        if reported in PENDING and effect in _EXECUTIONS and not self._is_pending(order, reported):
+        if reported in PENDING and effect in EXECUTIONS and not self._is_pending(order, reported):
             reported = self._by_quantity(order)  # the request was answered since: what stands below it shows (E1)
         if reported is order.status:
             return
@@ -279,6 +278,10 @@ class Applying:
             self._ask(Doubt.TRANSITION, text, order, report, message)
             return
         order.status = reported
+        if reported is OrdStatus.REJECTED and order.rejected is None:
+            terms = read_terms(message)
+            order.rejected = Rejection("8", terms.reject_reason, terms.text or "")
+            order.text = order.rejected.text
 
     def _is_pending(self, order: Order, shown: OrdStatus) -> bool:
         msg_type = "F" if shown is OrdStatus.PENDING_CANCEL else "G"
@@ -317,7 +320,7 @@ class Applying:
         if leaves is not None and leaves != order.leaves_qty and leaves and effect is not Effect.STATUS:
             self._ask(Doubt.QUANTITIES, f"LeavesQty {leaves}, not {order.leaves_qty}", order, report, message)
         # PERF: a product where that is exact; else two quotients
-        if avg_px is not None and effect in _EXECUTIONS and EXACT.multiply(avg_px, ours) != order.notional:
+        if avg_px is not None and effect in EXECUTIONS and EXACT.multiply(avg_px, ours) != order.notional:
             exponent = avg_px.as_tuple().exponent
             unit = Decimal(1).scaleb(exponent) if isinstance(exponent, int) else _ZERO
             if abs(EXACT.subtract(order.avg_px, avg_px)) > max(unit, self._tolerance):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fixfast.codec.message import Message
 from fixfast.errors import FixfastError
 from fixfast.trading.keeping import Orphan
-from fixfast.trading.lifecycle import STATUSES, Effect, OrdStatus, allowed
+from fixfast.trading.lifecycle import EXECUTIONS, PENDING, STATUSES, Effect, OrdStatus, allowed
 from fixfast.trading.log import LogKind
 from fixfast.trading.order import Order
 from fixfast.trading.reconcile import Reconciling
@@ -73,8 +73,26 @@ class Hearing(Reconciling):
             self._by_order_id[order.order_id] = order
         if report.cl_ord_id is not None and report.cl_ord_id not in self.orders:
             self.orders[report.cl_ord_id] = order  # a name the broker gave it
+        if report.effect is Effect.STATUS:
+            self._inquired(order)
         if (order.uncertain or self._mass is not None) and self._reassured(order, report, message):
             updates.append(OrderUpdate(UpdateKind.CERTAIN, order, order.status, order.status, report, message))
+            if report.effect is Effect.STATUS:
+                updates += self._lost_requests(order, message)
+        return updates
+
+    def _lost_requests(self, order: Order, message: Message) -> list[OrderUpdate]:
+        """End cancels and replaces from before the logon that the broker does not know of: they were lost with it.
+
+        If it does know, and only takes its time, the answer counts all the same.
+        """
+        if order.status in PENDING:
+            return []
+        lost = Rejection("", None, "not answered before the connection was lost")
+        updates: list[OrderUpdate] = []
+        for request in list(order.pending.values()):
+            if request.msg_type in "FG" and request.number <= self._before_logon:
+                updates += self._refuse(request, order, lost, message)
         return updates
 
     def _order_of(self, report: Report) -> Order | None:
@@ -86,8 +104,8 @@ class Hearing(Reconciling):
     def _is_new(self, order: Order, report: Report, message: Message) -> bool:
         """Return whether an execution was not here yet, by its ExecID (E4.4)."""
         exec_id = report.exec_id
-        if not exec_id:
-            return True
+        if not exec_id or (exec_id == "0" and report.effect not in EXECUTIONS):
+            return True  # 0 is no identity: some venues have it in all that are no executions
         says = (
             order,
             report.effect,
@@ -134,15 +152,17 @@ class Hearing(Reconciling):
 
     def _orphan(self, report: Report, message: Message, now: Now) -> list[OrderUpdate]:
         """Keep a report of an order that nobody here knows, and ask about it, once (E4.10)."""
-        known = any(
-            o.report.order_id == report.order_id and o.report.cl_ord_id == report.cl_ord_id for o in self.orphans
-        )
+        name = report.order_id, report.cl_ord_id
+        known = name in self._orphaned
+        if len(self._orphaned) == self.options.keep:
+            self._orphaned.clear()  # then they are asked about again
+        self._orphaned.add(name)
         if len(self.orphans) == self.options.keep:
             self._ask(Doubt.BOUND, "too many reports of unknown orders: the oldest was given up", None, report, message)
         self.orphans.append(Orphan(report, message.raw))
         if not known:
-            name = report.cl_ord_id or report.order_id
-            self._ask(Doubt.ORPHAN, f"nobody here knows the order {name}", None, report, message)
+            text = f"nobody here knows the order {report.cl_ord_id or report.order_id}"
+            self._ask(Doubt.ORPHAN, text, None, report, message)
         if not self._replaying and report.effect is not Effect.STATUS:
             try:
                 if self.options.dont_know and report.effect is Effect.TRADE:

@@ -51,6 +51,7 @@ class Keeping:
         self.orders: dict[str, Order] = {}
         self.questions: deque[Question] = deque(maxlen=options.keep)
         self.orphans: deque[Orphan] = deque(maxlen=options.keep)
+        self._orphaned: set[tuple[str | None, str | None]] = set()  # what they are called
         self._by_order_id: dict[str, Order] = {}
         self._by_seq: dict[int, _Asked] = {}
         self._plain_requests: dict[str, _Asked] = {}  # those that are in no order's chain: H, q, AF
@@ -102,10 +103,20 @@ class Keeping:
         request = Request(msg_type, cl_ord_id, self._requests_made, terms)
         if order is None or msg_type == "H":
             self._plain_requests[cl_ord_id] = request, order
+            if order is not None:
+                self._inquired(order)
+                order.inquiry = request
         else:
             order.requests[cl_ord_id] = order.pending[cl_ord_id] = request
             self.orders[cl_ord_id] = order
         return request
+
+    def _inquired(self, order: Order) -> None:
+        """A status request was answered, or another one takes its place."""
+        if order.inquiry is not None:
+            order.inquiry.state = "accepted"
+            self._plain_requests.pop(order.inquiry.cl_ord_id, None)
+            order.inquiry = None
 
     def _remove(self, request: Request, order: Order | None) -> None:
         """Undo _enter(): nothing was sent."""
@@ -146,7 +157,7 @@ class Keeping:
         return request
 
     def _number(self, request: Request, order: Order | None, seq: int, wall_ns: int) -> None:
-        self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode()))
+        self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode("utf-8", "surrogateescape")))
         request.seq = seq
         by_seq = self._by_seq
         by_seq[seq] = request, order
@@ -191,7 +202,7 @@ class Keeping:
         elif kind == LogKind.REQUESTED:
             self._request_again(unpack(data))
         elif kind == LogKind.NUMBERED:
-            seq, _, cl_ord_id = data.decode().partition(" ")
+            seq, _, cl_ord_id = data.decode("utf-8", "surrogateescape").partition(" ")
             found = self._asked_by(cl_ord_id)
             if found is not None:
                 self._number(*found, int(seq), wall_ns)

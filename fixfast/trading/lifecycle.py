@@ -12,6 +12,7 @@ from enum import StrEnum
 
 __all__ = [
     "ENDED",
+    "EXECUTIONS",
     "EXEC_TRANS_TYPES",
     "EXEC_TYPES",
     "GUARDS",
@@ -75,6 +76,9 @@ class Effect(StrEnum):
     #: an ExecType that is not known here: its OrdStatus counts, and a question is asked
     UNKNOWN = "unknown"
 
+
+#: What makes trades, or changes them: the only reports that change CumQty (E3).
+EXECUTIONS = frozenset({Effect.TRADE, Effect.CORRECT, Effect.BUST})
 
 #: OrdStatus(39) by its value, without an exception for one that is not known
 STATUSES: dict[str, OrdStatus] = {status.value: status for status in OrdStatus}

@@ -9,9 +9,11 @@ through it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
+
+from fixfast.types import Scaled
 
 __all__ = ["LogKind", "MemoryOrderLog", "OrderLog", "Record", "pack", "unpack"]
 
@@ -68,6 +70,8 @@ class MemoryOrderLog:
 
 def pack(values: dict[str, Any]) -> bytes:
     """Return what a request is, as JSON; exact numbers as text."""
+    if values.get("extra"):
+        values = {**values, "extra": _written(values["extra"])}
     return json.dumps(values, default=_plain, separators=(",", ":")).encode()
 
 
@@ -84,6 +88,18 @@ def _plain(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     return str(value)
+
+
+def _written(pairs: Iterable[Any]) -> list[Any]:
+    """Return fields for JSON: only groups are lists."""
+    written: list[Any] = []
+    for tag, value in pairs:
+        if isinstance(value, Scaled):
+            value = Decimal(value.mantissa).scaleb(value.exponent)
+        elif isinstance(value, (list, tuple)):
+            value = [_written(entry) for entry in value]
+        written.append((tag, value))
+    return written
 
 
 def _fields(pairs: list[Any]) -> tuple[tuple[Any, Any], ...]:

@@ -54,6 +54,7 @@ class Order:
         "cum_qty",
         "flags",
         "heard_qty",
+        "inquiry",
         "leaves_qty",
         "missing_qty",
         "notional",
@@ -105,6 +106,8 @@ class Order:
         self.text = ""
         #: the highest CumQty heard of: who says less is telling an old story
         self.heard_qty = _ZERO
+        #: the status request that was sent last
+        self.inquiry: Request | None = None
         #: busts and corrections that wait for their trade, by the ExecID they refer to (E4.5)
         self.parked: dict[str, list[Report]] = {}
         #: ExecID of a correction -> that of its trade
@@ -139,9 +142,12 @@ class Order:
     @property
     def worst_qty(self) -> Decimal:
         """The quantity that may still be executed at worst: also what a pending replace asks for (E4.13)."""
-        asked = (r.terms["qty"] for r in self.pending.values() if r.msg_type == "G")
-        worst = max((self.qty, *(qty for qty in asked if qty is not None))) if self.is_open else self.cum_qty
-        return max(worst - self.cum_qty, _ZERO)
+        worst = self.qty if self.is_open else self.cum_qty
+        for request in self.pending.values():
+            asked = request.terms.get("qty")
+            if asked is not None and asked > worst:
+                worst = asked  # of a filled order, too: it may be reopened
+        return max(_subtract(worst, self.cum_qty), _ZERO)
 
     # --- for the manager ----------------------------------------------------------------------------------------
 

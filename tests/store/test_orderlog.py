@@ -118,7 +118,7 @@ manager = ff.OrderManager(lambda msg_type, fields: next(numbers), log=log)
 now = ff.Now(0, 1767614400000000000)
 for n in range(50):
     party = [[(448, "A"), (447, "D"), (452, 1)]]
-    extra = ((453, party), (58, "caf\\u00e9"))
+    extra = ((453, party), (58, "caf\\u00e9"), (110, ff.Scaled(15, -1)), (114, True))
     manager.submit(ff.OrderRequest("X", "1", decimal.Decimal("1.50"), decimal.Decimal(7), extra=extra), now)
 os.kill(os.getpid(), 9)
 """
@@ -129,7 +129,12 @@ os.kill(os.getpid(), 9)
         order = manager.all_orders[0]
         assert order.uncertain
         assert order.request is not None
-        assert order.request.extra == ((453, [[(448, "A"), (447, "D"), (452, 1)]]), (58, "café"))
+        assert order.request.extra == (
+            (453, [[(448, "A"), (447, "D"), (452, 1)]]),
+            (58, "café"),
+            (110, "1.5"),
+            (114, True),
+        )
         assert str(order.qty) == "1.50"
         assert manager.submit(ff.OrderRequest("X", "1", order.qty), ff.Now(0, 0)).cl_ord_id not in [
             one.cl_ord_id for one in manager.all_orders[:50]

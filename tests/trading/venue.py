@@ -158,7 +158,7 @@ class ScriptedVenue:
         if "exec" in words:  # the ExecID of an earlier report: a copy of it
             return self.execs[words["exec"]]
         self._exec_ids += 1
-        exec_id = f"E{self._exec_ids}"
+        exec_id = words.get("id", f"E{self._exec_ids}")
         if "as" in words:
             self.execs[words["as"]] = exec_id
         return exec_id
