@@ -30,7 +30,7 @@ class Outlet:
         self.session = session
         self.faults = faults
         self._writer = ReportWriter(session, session.id.begin_string)
-        self._held: deque[tuple[Outgoing, Fate]] = deque()
+        self._held: deque[tuple[float, Outgoing, Fate]] = deque()  # until when, by the loop's clock
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, report: Outgoing, *, first: bool = False, poss_resend: bool = False) -> None:
@@ -44,9 +44,11 @@ class Outlet:
         if not fate.delay and not self._held:
             self._go(report, fate)
             return
-        self._held.append((report, fate))
+        loop = asyncio.get_running_loop()
+        due = loop.time() + fate.delay
+        self._held.append((max(due, self._held[-1][0]) if self._held else due, report, fate))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(fate.delay, self._let_go)
+            self._timer = loop.call_at(due, self._let_go)
 
     @property
     def holding(self) -> bool:
@@ -77,16 +79,18 @@ class Outlet:
             self._timer.cancel()
             self._timer = None
         while self._held:
-            self._write(self._held.popleft()[0])
+            self._write(self._held.popleft()[1])
 
     def _let_go(self) -> None:
         """Send the report that has waited, and those behind it that wait for nothing else."""
         self._timer = None
-        self._go(*self._held.popleft())
-        while self._held and not self._held[0][1].delay:
-            self._go(*self._held.popleft())
+        loop = asyncio.get_running_loop()
+        due = self._held[0][0]
+        while self._held and self._held[0][0] <= due:
+            _, report, fate = self._held.popleft()
+            self._go(report, fate)
         if self._held:
-            self._timer = asyncio.get_running_loop().call_later(self._held[0][1].delay, self._let_go)
+            self._timer = loop.call_at(self._held[0][0], self._let_go)
 
     def _go(self, report: Outgoing, fate: Fate) -> None:
         if fate.gap and self.session.active:

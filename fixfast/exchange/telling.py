@@ -215,8 +215,7 @@ class Telling:
         kept.cum -= qty
         kept.notional -= qty * px
         if event.leaves:
-            kept.qty = kept.cum + event.leaves  # the book gets nothing back: a restatement says so next
-            kept.settle()
+            kept.settle()  # the book gets nothing back: a restatement says so next
         elif kept.status == "2":
             kept.status = "4"
         return self.execution(

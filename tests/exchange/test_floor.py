@@ -10,7 +10,6 @@ import pytest
 
 import fixfast as ff
 from fixfast.exchange import (
-    Exchange,
     ExchangeConfig,
     FaultConfig,
     NewOrder,
@@ -315,7 +314,7 @@ def test_an_exchange_that_comes_back_has_its_orders_and_its_sessions(tmp_path: P
             bot, other = await floor.client("FIXT.1.1"), await floor.client(name="OTHER")
             (new,) = await bot.buys("1", f59="1")
             await floor.exchange.close()
-            async with Exchange(config) as floor.exchange:
+            async with ff.exchange.Exchange(config) as floor.exchange:
                 await floor.advance(5)
                 assert bot.session.active
                 (fill, *_) = (await other.sells("1", 40), await bot.hears())[1]
