@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["BUY", "LIMIT", "MARKET", "ORDER_FIELDS", "SELL", "STOP", "STOP_LIMIT", "BookOrder"]
+__all__ = ["BUY", "LIMIT", "MARKET", "ORDER_FIELDS", "SELL", "STOP", "STOPS", "STOP_LIMIT", "BookOrder"]
 
 BUY, SELL = 1, -1
 #: OrdType(40)
 MARKET, LIMIT, STOP, STOP_LIMIT = "1", "2", "3", "4"
+STOPS = (STOP, STOP_LIMIT)
 
 
 @dataclass(slots=True, eq=False)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from fixfast.exchange.book_order import BUY, LIMIT, MARKET, SELL, STOP, STOP_LIMIT, BookOrder
+from fixfast.exchange.book_order import BUY, LIMIT, MARKET, SELL, STOP, STOP_LIMIT, STOPS, BookOrder
 from fixfast.exchange.instrument import Instrument
 from fixfast.exchange.outcome import Phase, Refusal
 
 __all__ = ["bad_display", "bad_order", "bad_phase", "bad_price", "bad_qty"]
 
 _DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE = "0", "1", "2", "3", "4", "6", "7"
+_SIDES = (BUY, SELL)
+_KINDS = (MARKET, LIMIT, STOP, STOP_LIMIT)
+_WITHOUT_PRICE = (MARKET, STOP)
+_AT_ONCE = (_IOC, _FOK)
+_FOR_AUCTIONS = (_OPENING, _CLOSE)
 _TIFS = (_DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE)
 #: stop orders wait for continuous trading: no auction has them
 _STOP_TIFS = (_DAY, _GTC, _IOC, _FOK, _GTD)
@@ -22,11 +27,11 @@ _HIGHEST = 10**18
 def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal | None:
     """Return what is wrong with an order in itself."""
     kind = order.ord_type
-    if order.side not in (BUY, SELL):
+    if order.side not in _SIDES:
         return Refusal.BAD_SIDE
-    if kind not in (MARKET, LIMIT, STOP, STOP_LIMIT):
+    if kind not in _KINDS:
         return Refusal.BAD_TYPE
-    if order.tif not in (_TIFS if kind in (MARKET, LIMIT) else _STOP_TIFS):
+    if order.tif not in (_STOP_TIFS if kind in STOPS else _TIFS):
         return Refusal.BAD_TIF
     return (
         bad_qty(order.qty, instrument)
@@ -49,9 +54,9 @@ def bad_qty(qty: int, instrument: Instrument) -> Refusal | None:
 
 def bad_price(kind: str, price: int | None, stop_px: int | None, instrument: Instrument) -> Refusal | None:
     """Return what is wrong with the prices of an order of this type."""
-    if (price is not None) != (kind in (LIMIT, STOP_LIMIT)):
+    if (price is None) != (kind in _WITHOUT_PRICE):
         return Refusal.BAD_PRICE
-    if (stop_px is not None) != (kind in (STOP, STOP_LIMIT)):
+    if (stop_px is not None) != (kind in STOPS):
         return Refusal.BAD_STOP
     lowest = -_HIGHEST if instrument.negative_prices else 0
     if price is not None:
@@ -71,16 +76,16 @@ def bad_display(display: int | None, qty: int, kind: str, instrument: Instrument
     """Return what is wrong with a display quantity. (That of a replaced order may be above its new quantity.)"""
     if display is None:
         return None
-    if kind in (MARKET, STOP) or display <= 0 or display % instrument.lot or qty > display * instrument.max_slices:
+    if kind in _WITHOUT_PRICE or display <= 0 or display % instrument.lot or qty > display * instrument.max_slices:
         return Refusal.BAD_DISPLAY
     return None
 
 
 def _bad_extras(order: BookOrder, now_ns: int) -> Refusal | None:
-    at_once = order.tif in (_IOC, _FOK)
+    at_once = order.tif in _AT_ONCE
     if order.display is not None and (at_once or order.display > order.qty):
         return Refusal.BAD_DISPLAY
-    for_auction = order.tif in (_OPENING, _CLOSE)
+    for_auction = order.tif in _FOR_AUCTIONS
     if order.post_only and (at_once or for_auction or order.price is None or order.min_qty is not None):
         return Refusal.BAD_POST_ONLY
     if order.min_qty is not None and (for_auction or not 0 < order.min_qty <= order.qty):
@@ -100,7 +105,7 @@ def bad_phase(order: BookOrder, phase: Phase) -> Refusal | None:
         return Refusal.HALTED
     if phase is Phase.CLOSED:
         return Refusal.CLOSED
-    if order.ord_type in (MARKET, LIMIT) and (order.tif in (_IOC, _FOK) or order.min_qty is not None):
+    if order.ord_type not in STOPS and (order.tif in _AT_ONCE or order.min_qty is not None):
         return Refusal.NOT_CONTINUOUS
     if order.tif == _OPENING and phase not in _GATHERING:
         return Refusal.TOO_LATE

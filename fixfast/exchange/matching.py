@@ -10,7 +10,7 @@ from heapq import heappop
 from typing import Any
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.book_order import LIMIT, STOP, STOP_LIMIT, BookOrder
+from fixfast.exchange.book_order import LIMIT, STOPS, BookOrder
 from fixfast.exchange.book_state import SNAPSHOT_VERSION
 from fixfast.exchange.checks import bad_order, bad_phase
 from fixfast.exchange.instrument import Instrument, Prevention
@@ -70,7 +70,7 @@ class Matching(Working):
         events.append(Accepted(order, order.qty))
         if order.expire_ns is not None:
             self._expire_at(order, order.expire_ns)
-        if order.ord_type in (STOP, STOP_LIMIT):
+        if order.ord_type in STOPS:
             self._open[order.order_id] = order
             self._wait(order)
         elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from heapq import heapify, heappush
 
-from fixfast.exchange.book_order import LIMIT, MARKET, STOP, STOP_LIMIT, BookOrder
+from fixfast.exchange.book_order import LIMIT, MARKET, STOP, STOPS, BookOrder
 from fixfast.exchange.checks import bad_display, bad_price, bad_qty
 from fixfast.exchange.crossing import Crossing
 from fixfast.exchange.instrument import BandAction
@@ -121,7 +121,7 @@ class Working(Crossing):
         return self._bad_now(kind == LIMIT, order.side, price, order.post_only)
 
     def _waits(self, order: BookOrder) -> bool:
-        return order.ord_type in (STOP, STOP_LIMIT) and not order.triggered
+        return order.ord_type in STOPS and not order.triggered
 
     def _side(self, order: BookOrder) -> BookSide:
         return self.bids if order.side > 0 else self.offers

@@ -50,6 +50,7 @@ class Audit:
                 account.cum += event.qty
                 account.leaves -= event.qty
                 assert event.qty > 0
+                assert not (event.aggressor and event.order.post_only), "a post-only order took"
                 assert (account.cum, account.leaves) == (event.cum, event.leaves), event
                 assert account.leaves >= 0, event
                 price = event.order.price
@@ -60,6 +61,7 @@ class Audit:
             elif isinstance(event, Cancelled | Expired):
                 account = self.orders[event.order.order_id]
                 assert (account.cum, account.leaves) == (event.cum, event.qty), event
+                assert event.order.tif != "4" or not event.cum, "fill or kill was filled in part"
                 account.leaves = 0
             elif isinstance(event, Replaced):
                 account = self.orders[event.order.order_id]
@@ -86,6 +88,7 @@ class Audit:
             assert order.leaves > 0
             assert (order.qty, order.cum, order.leaves) == (account.qty, account.cum, account.leaves)
             assert order.qty == order.cum + order.leaves
+            assert not order.shown or order.tif not in ("3", "4"), "an immediate order rests"
         bids, offers = book.depth(1)
         if book.phase is Phase.CONTINUOUS and bids and offers:
             assert bids[0][0] < offers[0][0], "crossed in continuous trading"
