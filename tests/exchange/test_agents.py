@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.agents import Agents, AgentsConfig, Place, Withdraw
+from fixfast.exchange.agents import Agents, Place, Withdraw
+from fixfast.exchange.agents_config import AgentsConfig
 from fixfast.exchange.book_order import LIMIT, BookOrder
 from fixfast.exchange.instrument import Instrument
 from fixfast.exchange.market_data import MarketData

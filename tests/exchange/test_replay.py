@@ -11,7 +11,7 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError
-from fixfast.exchange.agents import AgentsConfig
+from fixfast.exchange.agents_config import AgentsConfig
 from fixfast.exchange.market_data import MarketData, MarketDataLimits
 from fixfast.exchange.recording import Recording
 from fixfast.exchange.replay import Replay, ReplayMarket
@@ -106,7 +106,7 @@ def test_a_number_of_levels_of_a_recorded_day(tmp_path: Path, version: str, dept
 
 # --- the venue's own entries --------------------------------------------------------------------------------------
 
-BY_ID = [
+BY_ID: list[tuple[str, int, list[Any]]] = [
     ("W", 0, [(262, "V"), (55, "ABC"), (268, [[(269, "0"), (270, "99.5"), (271, "10")]])]),
     ("W", 0, [(262, "V"), (55, "ABC"), (268, 0)]),
     ("X", 10, [(262, "V"), (268, [[(279, "0"), (269, "0"), (278, "b1"), (55, "ABC"), (270, "99"), (271, "10")]])]),
@@ -155,7 +155,7 @@ def by_level(*steps: tuple[str, int, str]) -> list[Any]:
 
 def test_levels_shift_as_they_shifted(tmp_path: Path) -> None:
     version = "FIX.5.0SP2"
-    log = [
+    log: list[Any] = [
         ("X", 0, [(268, by_level(("0", 1, "99"), ("0", 2, "98"), ("0", 1, "100")))]),
         ("X", 1, [(268, by_level(("2", 2, "99"), ("0", 3, "97")))]),
         ("X", 2, [(268, by_level(("1", 1, "100"), ("0", 4, "96"), ("0", 5, "95")))]),
@@ -189,7 +189,7 @@ def test_levels_shift_as_they_shifted(tmp_path: Path) -> None:
 def test_of_two_subscriptions_in_one_log_the_later_is_played(tmp_path: Path) -> None:
     level = [(269, "0"), (270, "99"), (271, "1")]
     step = [(279, "1"), (269, "0"), (55, "ABC"), (270, "99")]
-    log = [
+    log: list[Any] = [
         recorded("FIX.4.4", "W", 0, [(262, "ONE"), (55, "ABC"), (268, [level])]),
         recorded("FIX.4.4", "W", 1, [(262, "TWO"), (55, "ABC"), (268, [level])]),
         recorded("FIX.4.4", "X", 2, [(262, "ONE"), (268, [[*step, (271, "5")]])]),
@@ -202,7 +202,7 @@ def test_of_two_subscriptions_in_one_log_the_later_is_played(tmp_path: Path) -> 
 def test_resent_messages_that_came_before_are_not_played_twice(tmp_path: Path) -> None:
     step = [(279, "0"), (269, "2"), (55, "ABC"), (270, "99"), (271, "1"), (278, "T1")]
     fields = [(268, [step])]
-    log = [
+    log: list[Any] = [
         recorded("FIX.4.4", "X", 0, fields, 2),
         recorded("FIX.4.4", "X", 1, fields, 2, [(43, "Y"), (122, WALL)]),
         recorded("FIX.4.4", "X", 2, fields, 3, [(43, "Y"), (122, WALL)]),  # this one was missed
