@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fixfast.exchange.agents_config import AgentsConfig
     from fixfast.exchange.config import (
         AccountConfig,
         ExchangeConfig,
@@ -22,26 +23,34 @@ if TYPE_CHECKING:
     )
     from fixfast.exchange.exchange import Exchange
     from fixfast.exchange.faults import FaultConfig
+    from fixfast.exchange.market_data_limits import MarketDataLimits
     from fixfast.exchange.outcome import Phase
+    from fixfast.exchange.replaying import ReplayExchange
     from fixfast.exchange.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
 
 __all__ = [
     "AccountConfig",
+    "AgentsConfig",
     "CancelOrder",
     "Exchange",
     "ExchangeConfig",
     "FaultConfig",
     "InstrumentConfig",
+    "MarketDataLimits",
     "MassCancel",
     "NewOrder",
     "ParticipantConfig",
     "Phase",
     "PhaseAt",
     "ReplaceOrder",
+    "ReplayExchange",
     "load_exchange_config",
 ]
 
 _HOMES = {
+    "AgentsConfig": "agents_config",
+    "MarketDataLimits": "market_data_limits",
+    "ReplayExchange": "replaying",
     "Exchange": "exchange",
     "FaultConfig": "faults",
     "Phase": "outcome",

@@ -17,8 +17,10 @@ from fixfast.engine.settings.nodes import read_toml
 from fixfast.engine.settings.read import Reader
 from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
 from fixfast.errors import ConfigError
+from fixfast.exchange.agents_config import AgentsConfig
 from fixfast.exchange.faults import FaultConfig
 from fixfast.exchange.instrument import BandAction, Prevention
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.outcome import Phase
 
 __all__ = [
@@ -265,6 +267,8 @@ class ExchangeConfig:
         sync: of the journals: "lease" survives a killed process; "group" a power loss, too.
         snapshot_every: commands after which the journal begins anew with a snapshot.
         faults: what goes wrong on purpose.
+        market_data: what one session may have of market data.
+        agents: who makes a market; None: nobody but the clients trades.
     """
 
     comp_id: str = "EXCHANGE"
@@ -290,6 +294,8 @@ class ExchangeConfig:
     sync: Literal["lease", "group"] = "lease"
     snapshot_every: int = 100_000
     faults: FaultConfig = field(default_factory=FaultConfig)
+    market_data: MarketDataLimits = field(default_factory=MarketDataLimits)
+    agents: AgentsConfig | None = None
 
     def __post_init__(self) -> None:
         _names("comp_id", [self.comp_id])
@@ -304,10 +310,11 @@ class ExchangeConfig:
         _unique("accounts", (one.name for one in self.accounts))
         _unique("participants", (one.comp_id for one in self.participants))
         known = {one.symbol for one in self.instruments}
-        for phase in self.phases:
-            for symbol in phase.symbols:
+        traded = () if self.agents is None else self.agents.symbols
+        for name, symbols in (*(("phases", phase.symbols) for phase in self.phases), ("agents", traded)):
+            for symbol in symbols:
                 if symbol not in known:
-                    raise ConfigError("phases", symbol, f"an instrument: {', '.join(sorted(known))}")
+                    raise ConfigError(name, symbol, f"an instrument: {', '.join(sorted(known))}")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -34,11 +34,15 @@ from fixfast.exchange.listing import Listing
 from fixfast.exchange.memory import restore, snapshot
 from fixfast.exchange.order_gateway import Handler, OrderGateway, owner_of
 from fixfast.exchange.outcome import Event, Phase, PhaseChanged
+from fixfast.exchange.publishing import Publishing
 from fixfast.exchange.recovery import Recovery, marks_in
 from fixfast.exchange.reports import Outgoing
 from fixfast.exchange.requests import MassStatus, OrderStatus, Request
+from fixfast.exchange.trading_agents import TradingAgents
 from fixfast.exchange.venue import Changes, Market, Venue
 from fixfast.session.config import SessionConfig
+from fixfast.session.session import Session
+from fixfast.session.wire import Message
 from fixfast.store.base import Store
 from fixfast.store.journal import JournalStore
 from fixfast.store.memory import MemoryStore
@@ -81,6 +85,7 @@ class Exchange:
         venue: the exchange without FIX: its orders, its markets.
         gateway: its FIX side; `gateway.handlers` says who deals with which MsgType.
         faults: what goes wrong on purpose; see set_faults().
+        market_data: what it says about its markets.
     """
 
     def __init__(self, config: ExchangeConfig | None = None, **serve_options: Any) -> None:
@@ -101,6 +106,9 @@ class Exchange:
         self._timer: asyncio.TimerHandle | None = None
         self._hours = Hours(self.config.phases, ZoneInfo(self.config.timezone))
         self._hours_at = 0
+        self._publishing = Publishing(self, self.config.market_data)
+        self.market_data = self._publishing.data
+        self._agents = None if self.config.agents is None else TradingAgents(self, self.config.agents)
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -128,6 +136,9 @@ class Exchange:
             for symbol in change.symbols or (None,):
                 self._set_phase(change.phase, symbol)
         self._hours_at = now_ns
+        self._publishing.open()
+        if self._agents is not None:
+            self._agents.open()
         self._schedule()
         return self
 
@@ -143,6 +154,9 @@ class Exchange:
         self.closing = True
         if self._timer is not None:
             self._timer.cancel()
+        self._publishing.close()
+        if self._agents is not None:
+            self._agents.close()
         for outlet in self.gateway.outlets.values():
             outlet.close()
         try:
@@ -299,6 +313,7 @@ class Exchange:
             self.config.comp_id,
             comp_id,
             max_resend_requests=1000,  # connections are cut on purpose, in the middle of a recovery, too
+            on_resend=_worth_resending,
             offline="store",  # a report that falls into a lost connection is kept, and resent after the next logon
             default_appl_ver_id="9" if version == "FIXT.1.1" else "",
             validation=Validation("reject", unknown_tags=False, user_defined_tags=False)
@@ -421,3 +436,8 @@ class Exchange:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+
+
+def _worth_resending(session: Session, message: Message, age_ns: int) -> bool:
+    """Tell whether an old message is sent again: market data is not, its reader asks for new (M11)."""
+    return message.msg_type not in ("W", "X", "Y")

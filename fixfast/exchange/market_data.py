@@ -11,17 +11,17 @@ instrument, at no cost; once the line is free again it gets a fresh W, and X fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from fixfast.errors import ConfigError, EncodeError, FixfastError, Throttled
+from fixfast.errors import EncodeError, FixfastError, Throttled
 from fixfast.exchange.data_messages import Line, Messages, reject, time_only
 from fixfast.exchange.data_request import DISABLE, SNAPSHOT, DataRequest, Refused, Why, kinds_of, read_request
 from fixfast.exchange.feed import Change, Entry, Feed, Op, Window
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.views import Seen, Subscriber, View, Watcher
 from fixfast.session.wire import Message
 
-__all__ = ["MarketData", "MarketDataLimits", "Quoted"]
+__all__ = ["MarketData", "Quoted"]
 
 #: a trade, or one taken back: (its id, price, quantity)
 Print = tuple[str, int, int]
@@ -38,31 +38,6 @@ class Quoted(Protocol):
 
     @property
     def qty_scale(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class MarketDataLimits:
-    """What one session may ask for (M13), and how far it may fall behind.
-
-    Args:
-        requests: MDReqIDs with updates at a time.
-        instruments: instruments with updates at a time, of all its requests together.
-        depth: the largest MarketDepth(264); 0: any, and the full book.
-        pending: messages that wait for its connection, from which on it is conflated.
-
-    Raises: ConfigError: names the option.
-    """
-
-    requests: int = 100
-    instruments: int = 10_000
-    depth: int = 0
-    pending: int = 1000
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value, least = getattr(self, field.name), int(field.name != "depth")
-            if type(value) is not int or value < least:
-                raise ConfigError(field.name, value, f"a whole number of at least {least}")
 
 
 def _anyone(who: str, symbol: str) -> str | None:

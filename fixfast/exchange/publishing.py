@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from fixfast import clock
 from fixfast.engine.live import LiveSession
 from fixfast.exchange.feed import Change
-from fixfast.exchange.market_data import MarketData, MarketDataLimits
+from fixfast.exchange.market_data import MarketData
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.outcome import Busted, Event, Phase, PhaseChanged, TradePrinted
 from fixfast.session.wire import Message
 

@@ -31,10 +31,11 @@ class Traded(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """One message. `request`: MDReqID(262), "" for none; `entries`: of each symbol in it."""
+    """One message. `session`: who sent it to whom; `request`: MDReqID(262), "" for none; `entries`: of each symbol."""
 
     at_ns: int
     snapshot: bool
+    session: tuple[str | None, ...]
     request: str
     entries: dict[str, list[Original]]
 
@@ -88,7 +89,8 @@ class Recording:
             px, qty = _scaled(fields, 270, there.price_scale), _scaled(fields, 271, there.qty_scale)
             action = fields.pop(279, "0")
             found.setdefault(symbol, []).append(Original(action, fields[269], px, qty, fields))
-        return Recorded(message.sending_time_ns, message.msg_type == "W", message.get(262, ""), found)
+        snapshot = message.msg_type == "W"
+        return Recorded(message.sending_time_ns, snapshot, message.many(49, 56), message.get(262, ""), found)
 
     def _read(self) -> Iterator[Message]:
         """Yield every W and X, but for resent ones that came before (M11)."""

@@ -15,7 +15,8 @@ from fixfast.dictionary.load import load_dictionary
 from fixfast.errors import ConfigError
 from fixfast.exchange.data_request import kinds_of
 from fixfast.exchange.feed import BID, OFFER, Entry, Op
-from fixfast.exchange.market_data import MarketData, MarketDataLimits, Quoted
+from fixfast.exchange.market_data import MarketData, Quoted
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.originals import Original, Originals
 from fixfast.exchange.recording import Recorded
 from fixfast.exchange.views import View, Watcher
@@ -47,16 +48,18 @@ class ReplayMarket(MarketData):
         self.other = 0
         self._recorded_kinds = frozenset(kinds)
         self._originals = {item.symbol: Originals() for item in instruments}
-        self._follows: dict[str, str] = {}  # symbol -> MDReqID of the recorded session
+        self._follows: dict[str, tuple[tuple[str | None, ...], str]] = {}  # symbol -> session and MDReqID in the log
         self._orders: dict[tuple[str, str], Mapping[int, int]] = {}
 
     def play(self, recorded: Recorded, now_ns: int) -> None:
         """Let a recorded W or X happen now. Args: now_ns: wall clock, ns since 1970."""
         for symbol, entries in recorded.entries.items():
             # A log may hold two subscriptions to one instrument: the one that had the latest snapshot is played.
+            session, request = recorded.session, recorded.request
             if recorded.snapshot:
-                self._follows[symbol] = recorded.request
-            elif recorded.request != self._follows.setdefault(symbol, recorded.request):
+                self._follows[symbol] = session, request
+            followed, name = self._follows.setdefault(symbol, (session, request))
+            if session != followed or (request and name and request != name):
                 self.other += 1
                 continue
             feed, originals = self._feeds[symbol], self._originals[symbol]

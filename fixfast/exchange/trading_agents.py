@@ -47,7 +47,7 @@ class TradingAgents:
 
     def open(self) -> None:
         """Begin. What agents of an earlier run left in the books is cancelled: these know nothing of it."""
-        now_ns = clock.now().wall_ns
+        now_ns = max(clock.now().wall_ns, self._exchange.venue.now_ns)
         instruments = [market.listing.instrument for market in self._markets.values()]
         seed = self._exchange.config.seed
         run = f"{now_ns // 1_000_000:x}-"  # ClOrdIDs are used once, also across restarts
@@ -86,7 +86,7 @@ class TradingAgents:
                 _LIMIT,
                 order.price * price_unit,
                 time_in_force=tif,
-            )  # fmt: skip
+            )
         )
 
     def withdraw(self, request: Withdraw) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 import fixfast as ff
 from fixfast.exchange.data_messages import Line
-from fixfast.exchange.market_data import MarketData, MarketDataLimits
+from fixfast.exchange.market_data import MarketData
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from tests.exchange.market import VERSIONS, WALL, PlainBook, Symbol, begin_string, request
 
 

@@ -12,7 +12,8 @@ import pytest
 import fixfast as ff
 from fixfast.errors import ConfigError
 from fixfast.exchange.agents_config import AgentsConfig
-from fixfast.exchange.market_data import MarketData, MarketDataLimits
+from fixfast.exchange.market_data import MarketData
+from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.recording import Recording
 from fixfast.exchange.replay import Replay, ReplayMarket
 from fixfast.trading.book import Book
@@ -197,6 +198,10 @@ def test_of_two_subscriptions_in_one_log_the_later_is_played(tmp_path: Path) -> 
     ]
     got = play(log_of(tmp_path / "two.log", log), "FIX.4.4", request("FIX.4.4"))
     assert [m.msg_type for m in got] == ["W", "W", "W", "X"]
+    other = [(49, "SIM"), (56, "OTHER"), (34, 1), (52, WALL)]
+    of_another = ff.encode("FIX.4.4", "W", [*other, (262, "TWO"), (55, "ABC"), (268, [level])])
+    got = play(log_of(tmp_path / "two.log", [*log[:2], of_another, *log[2:]]), "FIX.4.4", request("FIX.4.4"))
+    assert [m.msg_type for m in got] == ["W"] * 4, "the same MDReqID of another client is another subscription"
 
 
 def test_resent_messages_that_came_before_are_not_played_twice(tmp_path: Path) -> None:

@@ -1,0 +1,187 @@
+"""The whole exchange with agents in it: clients subscribe, trade with them, and see what the books have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import fixfast as ff
+from fixfast.errors import ConfigError
+from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.config import ExchangeConfig, load_exchange_config
+from fixfast.exchange.market_data_limits import MarketDataLimits
+from fixfast.exchange.requests import NewOrder
+from fixfast.trading.book import Book
+from tests.exchange.floor import VERSIONS, Client, Floor, run
+from tests.exchange.market import PlainBook, request
+
+WHO = AgentsConfig(symbols=("AAPL", "EUR/USD"))
+
+
+def asking(client: Client, name: str = "R1", **asked: Any) -> list[Any]:
+    version = "FIX.5.0SP2" if client.version == "FIXT.1.1" else client.version
+    asked.setdefault("symbols", ("AAPL",))
+    return request(version, name, **asked).body()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_sees_what_the_books_have(version: str) -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(agents=WHO)) as floor:
+            await floor.advance(5)
+            client = await floor.client(version)
+            symbols = ("AAPL", "EUR/USD")
+            told = await client.sends("V", *asking(client, kinds="012", depth=10, symbols=symbols))
+            books = {symbol: PlainBook(by_level=version == "FIXT.1.1", depth=10) for symbol in symbols}
+            client_books = {symbol: Book(symbol) for symbol in symbols}
+            await floor.advance(60)
+            told += await client.hears()
+            assert {message.msg_type for message in told} == {"W", "X"}
+            for message in told:
+                symbol = message.get(55) or message.group(268)[0][55]
+                books[symbol].apply(message)
+                client_books[symbol].apply(message)
+            for symbol, book in books.items():
+                market = floor.exchange.venue.markets[symbol]
+                for side, levels in zip("01", market.book.depth(10), strict=True):
+                    scale = market.listing.price_scale
+                    shown = [(int(px.scaleb(scale)), int(qty), n) for px, qty, n in book.sides[side]]
+                    assert shown == levels
+                assert client_books[symbol].bids()[0].price == book.sides["0"][0][0]
+                assert len(book.tape) > 10, "they trade"
+
+    run(main())
+
+
+def test_a_clients_order_trades_with_an_agent_and_is_printed_by_the_same_name() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(agents=WHO)) as floor:
+            await floor.advance(5)
+            client = await floor.client()
+            await client.sends("V", *asking(client, kinds="2"))
+            told = await client.buys("C1", 1, "240.00", f59="3")
+            fill = next(message for message in told if message.get(150) == "F")
+            printed = next(message for message in told if message.msg_type == "X").group(268)[0]
+            assert (printed[270], printed[271]) == (fill[31], fill[32])
+            assert printed[278] == fill.get(880, printed[278])
+            index = told.index(fill)
+            assert told[index + 1].msg_type == "X", "its own report comes first"
+
+    run(main())
+
+
+def test_one_seed_is_one_market() -> None:
+    async def main() -> None:
+        seen = []
+        for seed in (1, 1, 2):
+            async with Floor(ExchangeConfig(agents=WHO, seed=seed)) as floor:
+                await floor.advance(20)
+                seen.append([floor.book(symbol) for symbol in ("AAPL", "EUR/USD")])
+        assert seen[0] == seen[1]
+        assert seen[0] != seen[2]
+
+    run(main())
+
+
+def test_a_bust_reaches_the_tape_once() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig()) as floor:
+            client, other = await floor.client(), await floor.client(name="OTHER")
+            await client.sends("V", *asking(client, kinds="27"))
+            await client.buys("C1", 100)
+            await other.sells("O1", 100)
+            book = PlainBook()
+            book.values = {}
+            for message in await client.hears():
+                if message.msg_type == "X":
+                    book.apply(message)
+            assert len(book.tape) == 1
+            assert floor.exchange.bust("AAPL", 1)
+            (busted,) = (message for message in await client.hears() if message.msg_type == "X")
+            book.apply(busted)
+            assert (book.tape, book.values) == ([], {})
+
+    run(main())
+
+
+def test_a_market_that_closes_has_a_closing_price_and_a_new_day_begins_empty() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig()) as floor:
+            client, other = await floor.client(), await floor.client(name="OTHER")
+            await client.buys("C1", 100, "230.50")
+            await other.sells("O1", 100, "230.50")
+            floor.exchange.set_phase("closed")
+            told = await client.sends("V", *asking(client, kinds="0257B", action="0"))
+            values = {entry[269]: entry.get(270) for entry in told[-1].group(268)}
+            assert values == {"2": "230.50", "5": "230.50", "7": "230.50", "B": None}
+            floor.exchange.set_phase("continuous")
+            told = await client.sends("V", *asking(client, kinds="0257B", action="0"))
+            assert told[-1][268] == "0"
+
+    run(main())
+
+
+def test_who_logs_out_and_in_subscribes_anew() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(market_data=MarketDataLimits(requests=1))) as floor:
+            client = await floor.client()
+            await client.sends("V", *asking(client))
+            refused = await client.sends("V", *asking(client, "R2"))
+            assert refused[0][281] == "2"
+            client.session.drop()
+            await floor.advance(0.1)
+            floor.exchange.submit(NewOrder("us", 0, "1", None, "AAPL", "1", 10**10, "2", 200 * 10**8))
+            assert floor.exchange.market_data.watching == 0
+            await floor.advance(5)
+            assert await client.hears() == [], "old market data is not resent (M11)"
+            told = await client.sends("V", *asking(client))
+            assert [message.msg_type for message in told if message.msg_type in "WY"] == ["W"]
+
+    run(main())
+
+
+def test_without_an_id_a_request_is_a_business_reject() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(validation="observe")) as floor:
+            client = await floor.client()
+            (told,) = await client.sends("V", (263, "1"), (264, 0))
+            assert (told.msg_type, told[380]) == ("j", "5")
+
+    run(main())
+
+
+def test_agents_know_of_their_fills_and_leave_nothing_behind_after_a_restart(tmp_path: Any) -> None:
+    config = ExchangeConfig(agents=WHO, journal=tmp_path)
+
+    async def main() -> None:
+        for _ in range(2):
+            async with Floor(config) as floor:
+                exchange = floor.exchange
+                assert exchange._agents is not None
+                agents = exchange._agents.agents
+                await floor.advance(20)
+                open_orders = {
+                    (order.owner, order.order_id)
+                    for market in exchange.venue.markets.values()
+                    for order in market.book.open_orders()
+                }
+                theirs = [name for agent in agents._agents.values() for name in agent.open]
+                assert open_orders
+                assert len(theirs) == len(open_orders), "none that its agent does not know"
+
+    run(main())
+
+
+def test_agents_stand_in_a_file(tmp_path: Any) -> None:
+    path = tmp_path / "venue.toml"
+    path.write_text(
+        '[[instruments]]\nsymbol = "X"\n[agents]\nmakers = 3\nlatency = [0.001, 0.01]\nsymbols = ["X"]\n'
+        "[market_data]\ndepth = 5\n"
+    )
+    config = load_exchange_config(path)
+    assert config.agents == AgentsConfig(makers=3, latency=(0.001, 0.01), symbols=("X",))
+    assert config.market_data.depth == 5
+    with pytest.raises(ConfigError, match="agents"):
+        ExchangeConfig(agents=AgentsConfig(symbols=("NONE",)))
+    assert isinstance(ff.exchange.Exchange, type)
