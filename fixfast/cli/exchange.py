@@ -15,7 +15,9 @@ from typing import Any
 import click
 
 from fixfast.cli.exchange_console import Console, chances
+from fixfast.cli.exchange_replay import replay as play
 from fixfast.engine.observing.wirelog import WireLog
+from fixfast.exchange.agents_config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig, load_exchange_config
 from fixfast.exchange.exchange import Exchange
 
@@ -30,6 +32,8 @@ Ctrl-C ends it.
   fixfast exchange                                 127.0.0.1:9878, in memory
   fixfast exchange --port 0 --journal state        any free port; orders and sessions survive the process
   fixfast exchange venue.toml --fault drop=0.05    instruments and accounts of your own, and some answers lost
+  fixfast exchange --agents                        somebody to trade with: a market that lives
+  fixfast exchange --replay day.log --speed 10     the market data of a captured log, to subscribe to
 """
 
 
@@ -116,6 +120,11 @@ def build() -> click.Command:
     @click.option("--journal", type=click.Path(path_type=Path), help="A directory that keeps orders and sessions.")
     @click.option("--seed", type=int, help="Of everything that is drawn by lot.")
     @click.option("--fault", multiple=True, metavar="NAME=CHANCE", help="What goes wrong on purpose, e.g. drop=0.05.")
+    @click.option("--agents", is_flag=True, help="Traders that make a market, by the seed.")
+    @click.option("--replay", type=click.Path(path_type=Path), help="A log whose market data is played; no trading.")
+    @click.option(
+        "--speed", type=click.FloatRange(0, 1e6), default=1.0, help="Of --replay: 0 is as fast as it is read."
+    )
     @click.option("--wire-log", type=click.Path(path_type=Path), help="A file for every message.")
     def exchange(
         path: Path | None,
@@ -124,14 +133,19 @@ def build() -> click.Command:
         journal: Path | None,
         seed: int | None,
         fault: tuple[str, ...],
+        agents: bool,
+        replay: Path | None,
+        speed: float,
         wire_log: Path | None,
     ) -> None:
         given = {"host": host, "port": port, "journal": journal, "seed": seed}
         config = _settings(path, {name: value for name, value in given.items() if value is not None}, fault)
+        if agents and config.agents is None:
+            config = replace(config, agents=AgentsConfig())
         with ExitStack() as stack:
             log = None if wire_log is None else stack.enter_context(WireLog(wire_log))
             try:
-                asyncio.run(_run(config, log))
+                asyncio.run(_run(config, log) if replay is None else play(config, replay, speed, log, _say))
             except KeyboardInterrupt:
                 pass
             except OSError as error:

@@ -132,6 +132,8 @@ def test_what_an_operator_types_is_done_or_explained() -> None:
         (["missing.toml"], ["missing.toml", "No such file"]),
         (["--fault", "drop=lots"], ["drop=lots", "NAME=CHANCE"]),
         (["--fault", "slow=2"], ["slow=2.0", "a chance"]),
+        (["--replay", "missing.log"], ["missing.log", "No such file"]),
+        (["--replay", __file__], ["no W or X"]),
     ],
 )
 def test_a_wrong_start_is_one_clear_line(
@@ -147,3 +149,34 @@ def test_a_port_that_is_taken_is_said_with_the_way_out(capsys: pytest.CaptureFix
     with exchange() as (_, port):
         assert main(["exchange", "--port", str(port)]) == 1
     assert "--port 0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child here")
+def test_a_day_with_agents_is_recorded_and_played_again(tmp_path: Path) -> None:
+    async def follow(port: int, least: int) -> int:
+        config = ff.SessionConfig("FIX.4.4", "BOT01", "EXCHANGE")
+        kinds = [[(269, "0")], [(269, "1")], [(269, "2")]]
+        asked = [(262, "1"), (263, "1"), (264, 5), (265, 1), (267, kinds), (146, [[(55, "AAPL")]])]
+        async with ff.connect(config, ff.ConnectionConfig("127.0.0.1", port)) as session, asyncio.timeout(30):
+            session.send_nowait("V", asked)
+            count = 0
+            async for message in session:
+                assert message.msg_type in ("W", "X")
+                count += 1
+                if count >= least:
+                    break
+            return count
+
+    wire = tmp_path / "wire.log"
+    with exchange("--agents", "--wire-log", str(wire)) as (running, port):
+        asyncio.run(follow(port, 10))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 0
+    with exchange("--replay", str(wire), "--speed", "0") as (running, port):
+        assert running.stdout is not None
+        said = "".join(running.stdout.readline() for _ in range(4))
+        assert "instruments: AAPL\nentry types (269): 0 1" in said
+        asyncio.run(follow(port, 10))
+        assert "messages were played" in running.stdout.readline() + running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 0
