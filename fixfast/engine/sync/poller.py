@@ -104,9 +104,9 @@ class Poller:
     def poll(self) -> Iterable[tuple[PolledSession, Message]]:
         """Do all there is to do at this moment, and return the messages it brought, to be iterated over at once.
 
-        Read what came, do what is due (heartbeats, reconnecting), call what other threads posted. With idle="spin" it
-        never waits for anything but, when there is nothing else to do, 20 us at a time for a disk that a message of ours
-        waits for. Taking the next message of a session, or polling again, acknowledges its last one; a
+        Read what came, do what is due (heartbeats, reconnecting), call what other threads posted. With idle="spin"
+        it never waits for anything but, when there is nothing else to do, 20 us at a time for a disk that a message
+        of ours waits for. Taking the next message of a session, or polling again, acknowledges its last one; a
         loop that is left early finds the rest in the next poll(). A message that is kept is to be detached.
 
         Returns: (session, message) pairs: application messages, Rejects and BusinessMessageRejects of sessions without
