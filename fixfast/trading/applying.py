@@ -70,6 +70,8 @@ class Applying:
             trade = self._trade(order, report, message)
         elif effect in _LOWERS:
             kind, trade, previous = self._amend(order, report, message) or (kind, None, None)
+            if trade is not None:
+                self._take_qty(order, report, message)
         request = self._answer(order, report, message)
         self._move(order, report, message, request)
         order.settle()
@@ -226,6 +228,12 @@ class Applying:
                 setattr(order, name, value)
         order.ord_type = terms.ord_type or order.ord_type
         order.time_in_force = terms.time_in_force or order.time_in_force
+
+    def _take_qty(self, order: Order, report: Report, message: Message) -> None:
+        """Take the OrderQty of a bust or correction: there are venues where what is busted does not work again."""
+        qty = read_terms(message).qty
+        if qty is not None and report.cum_qty is not None and report.leaves_qty == EXACT.subtract(qty, report.cum_qty):
+            order.qty = qty
 
     def _rejected(self, order: Order, message: Message, request: Request | None) -> Request | None:
         terms = read_terms(message)
