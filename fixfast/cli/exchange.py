@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from fixfast import clock
 from fixfast.cli.exchange_console import Console, chances
 from fixfast.cli.exchange_replay import replay as play
 from fixfast.engine.observing.wirelog import WireLog
@@ -107,6 +108,9 @@ def _settings(path: Path | None, given: dict[str, Any], fault: tuple[str, ...]) 
     config = ExchangeConfig(**given) if path is None else load_exchange_config(path, **given)
     if fault:
         config = replace(config, faults=config.faults.changed(**chances(list(fault))))
+    if config.journal is None and not config.order_id_prefix:
+        # A client may remember more than an exchange that keeps nothing: it must not see the ids of another run again.
+        config = replace(config, order_id_prefix=f"{clock.now().wall_ns // 1_000_000_000:X}.")
     return config
 
 

@@ -27,14 +27,17 @@ KeptTrade: TypeAlias = tuple[str, int, int, int]
 class Kept:
     """An order. Quantities and prices are in the units of its instrument.
 
-    Attributes: cl_ord_id: the last accepted one (E4.6); names: all it ever had. status: OrdStatus without what is
-        pending. notional: the sum of quantity times price of its live trades.
+    Attributes:
+        cl_ord_id: the last accepted one (E4.6); names: all it ever had.
+        status: OrdStatus without what is pending.
+        done_for_day: the market has closed, and it waits for the next day.
+        notional: the sum of quantity times price of its live trades.
     """
 
     __slots__ = (
-        "account", "book", "cl_ord_id", "cum", "display", "expire_ns", "min_qty", "names", "notional", "number",
-        "ord_type", "order_id", "owner", "pending", "post_only", "price", "qty", "reason", "side", "status", "stop_px",
-        "symbol", "text", "time_in_force", "trades",
+        "account", "book", "cl_ord_id", "cum", "display", "done_for_day", "expire_ns", "min_qty", "names", "notional",
+        "number", "ord_type", "order_id", "owner", "pending", "post_only", "price", "qty", "reason", "side", "status",
+        "stop_px", "symbol", "text", "time_in_force", "trades",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +73,7 @@ class Kept:
         self.display: int | None = None
         self.min_qty: int | None = None
         self.post_only = False
+        self.done_for_day = False
         self.expire_ns: int | None = None
         # PERF: tuples of texts and numbers, which the garbage collector forgets; lists it would visit again and again
         self.trades: tuple[KeptTrade, ...] = ()
@@ -87,12 +91,16 @@ class Kept:
     @property
     def leaves(self) -> int:
         """LeavesQty(151): 0 once it cannot trade any more (E4.2)."""
-        return self.qty - self.cum if self.status in ACTIVE else 0
+        return self.qty - self.cum if self.status in ACTIVE and not self.done_for_day else 0
 
     @property
     def shown_status(self) -> str:
         """OrdStatus(39): the highest of those that hold (E1)."""
-        return self.pending.kind if self.pending is not None and self.status in ACTIVE else self.status
+        if self.status not in ACTIVE:
+            return self.status
+        if self.pending is not None:
+            return self.pending.kind
+        return "3" if self.done_for_day else self.status
 
     def settle(self) -> None:
         """Derive the status of an active order from what is filled."""

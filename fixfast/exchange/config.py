@@ -261,6 +261,7 @@ class ExchangeConfig:
         pending_time: seconds a cancel or replace stays pending; 0: it is decided on at once.
         replace_below_filled: a replace to a quantity below what is filled is rejected, or makes the order filled.
         cancel_on_disconnect: orders of a session are cancelled when it ends.
+        done_for_day: orders that outlive the close are told so (Done for Day), and restated when the next day begins.
         stale_after: orders with a TransactTime(60) so many seconds old are rejected as stale; None: never.
         order_id_prefix: begins OrderIDs, ExecIDs and trade ids.
         journal: a directory that keeps the exchange's state and its sessions; None: memory only.
@@ -288,6 +289,7 @@ class ExchangeConfig:
     pending_time: float = 0.0
     replace_below_filled: Literal["reject", "fill"] = "reject"
     cancel_on_disconnect: bool = False
+    done_for_day: bool = False
     stale_after: float | None = None
     order_id_prefix: str = ""
     journal: Path | None = None

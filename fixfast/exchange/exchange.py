@@ -100,6 +100,7 @@ class Exchange:
         self._journal: CommandJournal | None = None
         self._stores: dict[str, Store] = {}
         self._listeners: list[Any] = []
+        self._hearing: dict[str, list[Callable[..., object]]] = {}  # name of a method -> those of the listeners
         self._batches: list[tuple[str, list[Event], Changes, int]] = []
         self.behind = True  # reports of the time before may not have been sent yet
         self._recovery = Recovery()
@@ -195,17 +196,18 @@ class Exchange:
         venue = self.venue
         reports = venue.apply(command, now_ns)
         self.gateway.send(reports)
-        if self._listeners:
-            for listener in self._listeners:
-                heard = getattr(listener, "on_reports", None)
-                if heard is not None:
-                    heard(reports, now_ns)
+        for heard in self._hearing.get("on_reports", ()):
+            heard(reports, now_ns)
         if self._batches:
             self._tell_batches()
         if venue.waits:
             self._schedule()
         if journal is not None and journal.commands >= self.config.snapshot_every and not self.gateway.holding:
-            journal.snapshot(snapshot(venue))
+            try:
+                journal.snapshot(snapshot(venue))
+            except StoreError as error:  # what was written is whole, and goes on: only start-up gets no shorter
+                _log.error("no snapshot: %s", error)
+                journal.commands = 0
         return reports
 
     def submit(self, request: Request) -> list[Outgoing]:
@@ -278,7 +280,13 @@ class Exchange:
             for market in self.venue.markets.values():
                 market.book.take_changes()  # what was before is no news
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._look_at_listeners()
+
+        def end() -> None:
+            self._listeners.remove(listener)
+            self._look_at_listeners()
+
+        return end
 
     def handle(self, msg_type: str, handler: Handler) -> None:
         """Let messages of a type be dealt with by `handler(session, message)`, which may raise BusinessReject."""
@@ -286,10 +294,12 @@ class Exchange:
 
     def tell(self, what: str, *values: Any) -> None:
         """Call a method of all listeners that have it."""
-        for listener in self._listeners:
-            heard = getattr(listener, what, None)
-            if heard is not None:
-                heard(*values)
+        for heard in self._hearing.get(what, ()):
+            heard(*values)
+
+    def _look_at_listeners(self) -> None:
+        names = ("on_batch", "on_reports", "on_logon", "on_logout")
+        self._hearing = {name: [getattr(one, name) for one in self._listeners if hasattr(one, name)] for name in names}
 
     def phases(self) -> dict[str, Phase]:
         """Return the trading phase of each instrument."""
@@ -427,10 +437,7 @@ class Exchange:
         for symbol, events, changes, now_ns in batches:
             if any(type(event) is PhaseChanged for event in events):
                 self.gateway.phase_changed(symbol)
-            for listener in self._listeners:
-                heard = getattr(listener, "on_batch", None)
-                if heard is not None:
-                    heard(symbol, events, changes, now_ns)
+            self.tell("on_batch", symbol, events, changes, now_ns)
 
     def _let_go(self) -> None:
         journal, self._journal = self._journal, None

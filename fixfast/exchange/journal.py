@@ -8,6 +8,7 @@ any other damage is refused. People may read it, and nobody should write into it
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ class CommandJournal:
         self.commands = 0
         self._rows: list[tuple[int, Command]] = []
         self._fd = -1
+        self._broken = ""  # why nothing more can be written
         try:
             if self.path.exists():
                 self._load()
@@ -72,16 +74,20 @@ class CommandJournal:
     def append(self, now_ns: int, command: Command) -> None:
         """Write a command down, before it takes effect.
 
-        Raises: StoreError: it could not be written; the exchange must stop.
+        Raises: StoreError: it could not be written, and from now on nothing can.
         """
+        if self._broken:
+            raise StoreError(f"{self.path}: {self._broken}")
         data = _line([now_ns, *to_row(command)])
         try:
             if os.write(self._fd, data) != len(data):
-                raise StoreError(f"{self.path}: the disk is full")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self._sync:
                 os.fsync(self._fd)
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror or error}") from error
+            # Half a line may be there, which the next start cuts off. Nothing may come behind it.
+            self._broken = error.strerror or str(error)
+            raise StoreError(f"{self.path}: {self._broken}") from error
         self.commands += 1
 
     def snapshot(self, state: Any) -> None:

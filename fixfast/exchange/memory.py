@@ -15,6 +15,7 @@ _FORMAT = 1
 _PLAIN = (
     "number", "order_id", "owner", "cl_ord_id", "account", "symbol", "side", "qty", "ord_type", "price", "stop_px",
     "time_in_force", "status", "cum", "notional", "display", "min_qty", "post_only", "expire_ns", "names",
+    "done_for_day",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from fixfast import clock
 from fixfast.engine.authentication import LogonRequest, Refuse
 from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.live import LiveSession
-from fixfast.errors import BusinessReject, FieldFormatError, FieldMissing
+from fixfast.errors import BusinessReject, FieldFormatError, FieldMissing, StoreError
 from fixfast.exchange.commands import CancelOrders, RefuseRequest
 from fixfast.exchange.outlet import Outlet
 from fixfast.exchange.reasons import CANCEL_REASONS, MASS_REASONS, ORDER_REASONS
@@ -30,7 +30,7 @@ __all__ = ["Handler", "OrderGateway", "owner_of"]
 
 _log = logging.getLogger("fixfast.exchange")
 
-_UNSUPPORTED, _MISSING = 3, 5  # BusinessRejectReason(380)
+_UNSUPPORTED, _NOT_AVAILABLE, _MISSING = 3, 4, 5  # BusinessRejectReason(380)
 #: ExecRestatementReason(378): cancelled because the connection was lost
 _CONNECTION_LOST = 12
 
@@ -165,7 +165,12 @@ class OrderGateway:
             self._check(request)
         if exchange.faults.on:
             request = self._perhaps_refuse(request)
-        exchange.do(request)
+        try:
+            exchange.do(request)
+        except StoreError as error:  # nothing has changed, and nothing will: nobody may believe that it has
+            _log.critical("no request is taken any more: the journal cannot be written: %s", error)
+            text = "The exchange cannot keep its journal"
+            raise BusinessReject(_NOT_AVAILABLE, text, getattr(request, "cl_ord_id", "") or "") from None
 
     def _check(self, request: NewOrder) -> None:
         """Refuse an order that lacks what its type needs. Raises: BusinessReject."""

@@ -41,6 +41,8 @@ from fixfast.exchange.requests import (
 
 __all__ = ["Changes", "Market", "Publish", "Venue"]
 
+#: ExecRestatementReason(378): a GT order goes on
+_RENEWED = 1
 #: what changes something; a question needs no record
 _FROM_CLIENTS = frozenset((NewOrder, CancelOrder, ReplaceOrder, MassCancel))
 #: levels that changed: (side, price, shown quantity, orders)
@@ -187,7 +189,19 @@ class Venue(Entry):
         markets = self.markets.values() if command.symbol is None else [self.market(command.symbol)]
         reports: list[Outgoing] = []
         for market in markets:
+            before = market.book.phase
             reports += self.after(market, market.book.set_phase(phase, now_ns), now_ns)
+            if self.config.done_for_day and Phase.CLOSED in (before, phase) and before is not phase:
+                reports += self._end_or_begin_day(market, now_ns, closed=phase is Phase.CLOSED)
+        return reports
+
+    def _end_or_begin_day(self, market: Market, now_ns: int, *, closed: bool) -> list[Outgoing]:
+        """Tell the owners of orders that outlive the day, when it ends and when the next one begins (E4.14)."""
+        reports: list[Outgoing] = []
+        for kept in self._open(symbol=market.listing.symbol):
+            kept.done_for_day = closed
+            kind, restated = ("3", None) if closed else ("D", _RENEWED)
+            reports.append(self.telling.execution(kept, market.listing, kind, now_ns, restated=restated))
         return reports
 
     def _cancel_orders(self, command: CancelOrders, now_ns: int) -> list[Outgoing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -322,6 +323,32 @@ def test_an_exchange_that_comes_back_has_its_orders_and_its_sessions(tmp_path: P
                 assert fill[17] not in (new[17],)
                 assert (await bot.buys("1"))[0].many(39, 103) == ("8", "6")
 
+    run(main())
+
+
+def test_where_the_journal_cannot_be_written_nothing_is_taken_and_everybody_is_told(tmp_path: Path) -> None:
+    config = ExchangeConfig(port=1, journal=tmp_path / "state")
+
+    async def main() -> None:
+        async with Floor(config) as floor:
+            bot = await floor.client()
+            await bot.buys("1")
+            journal = floor.exchange._journal
+            assert journal is not None
+            real, journal._fd = journal._fd, os.open("/dev/full", os.O_WRONLY)
+            before = floor.book()
+            (refused,) = await bot.buys("2")
+            assert refused.many(35, 372, 380, 379) == ("j", "D", "4", "2")
+            os.close(journal._fd)
+            journal._fd = real  # half a line may stand there: nothing more is written behind it
+            (refused,) = await bot.cancels("3", "1")
+            assert refused.many(35, 380) == ("j", "4")
+            (status,) = await bot.sends("H", (11, "1"), (55, "AAPL"), (54, "1"))
+            assert status.many(150, 39) == ("I", "0")
+            assert floor.book() == before
+
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
     run(main())
 
 

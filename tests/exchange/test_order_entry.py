@@ -425,3 +425,27 @@ def test_h_day_orders_expire_at_the_close_and_gtc_orders_stay(version: str) -> N
             assert (await bot.buys("1"))[0][39] == "0"
 
     run(main())
+
+
+@each_version
+def test_h_gt_orders_are_done_for_the_day_and_restated_when_the_next_begins(version: str) -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(port=1, done_for_day=True)) as floor:
+            bot, other = await floor.client(version), await floor.client("FIX.4.4", "OTHER")
+            await bot.buys("1", f59="1")
+            await other.sells("1", 40)
+            await bot.hears()
+            floor.exchange.set_phase("closed")
+            (done,) = await bot.hears()
+            assert done.many(150, 39, 151, 14) == ("3", "3", "0", "40")
+            (status,) = await bot.sends("H", (11, "1"), (55, "AAPL"), (54, "1"))
+            assert status.many(39, 151) == ("3", "0")
+            floor.exchange.set_phase("pre-open")
+            (renewed,) = await bot.hears()
+            assert renewed.many(150, 39, 378, 151, 14) == ("D", "1", "1", "60", "40")
+            floor.exchange.set_phase("closed")
+            await bot.hears()
+            (gone,) = await bot.cancels("2", "1")
+            assert gone.many(150, 39, 151) == ("4", "4", "0")
+
+    run(main())

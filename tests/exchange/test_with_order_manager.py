@@ -71,7 +71,7 @@ def meddle(floor: Floor, lot: random.Random) -> None:
     chance = lot.random()
     try:
         if chance < 0.3:
-            exchange.set_phase(lot.choice(["halted", "continuous", "continuous", "pre-open"]), "AAPL")
+            exchange.set_phase(lot.choice(["halted", "continuous", "continuous", "pre-open", "closed"]), "AAPL")
         elif chance < 0.5:
             exchange.bust("AAPL", lot.randint(1, 30))
         elif chance < 0.7:
@@ -124,6 +124,7 @@ async def day(version: str, seed: int, steps: int, **options: Any) -> None:
         pending_replies=lot.random() < 0.5,
         pending_time=lot.choice([0.0, 0.5]),
         replace_below_filled=lot.choice(["reject", "fill"]),
+        done_for_day=lot.random() < 0.5,
         seed=seed,
         **options,
     )  # fmt: skip
