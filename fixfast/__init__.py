@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from fixfast.trading.book import Book, BookChange, BookValue
     from fixfast.trading.bookconfig import BookConfig
     from fixfast.trading.bookview import Anomaly, BookStatus, BookTrade, BookView, Level
+    from fixfast.trading.candles import Candle, Candles
     from fixfast.trading.feed import Feed
     from fixfast.trading.ids import ClOrdIDs
     from fixfast.trading.lifecycle import OrdStatus
@@ -190,6 +191,7 @@ _HOME = {
         "fixfast.trading.ids": "ClOrdIDs",
         "fixfast.trading.lifecycle": "OrdStatus",
         "fixfast.trading.log": "MemoryOrderLog OrderLog",
+        "fixfast.trading.candles": "Candle Candles",
         "fixfast.trading.feed": "Feed",
         "fixfast.trading.market_data": "Subscription SubscriptionState Subscriptions",
         "fixfast.trading.order": "Order",
@@ -223,6 +225,8 @@ __all__ = [
     "BusinessReject",
     "CancelDue",
     "CancelOnDisconnect",
+    "Candle",
+    "Candles",
     "ClOrdIDs",
     "CloseReason",
     "Coded",

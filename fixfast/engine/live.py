@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fixfast import clock
+from fixfast.engine.books import Books
 from fixfast.engine.bound import Bound
 from fixfast.engine.delivery import Stream
 from fixfast.engine.orders import Orders
@@ -14,6 +15,7 @@ from fixfast.engine.requests import match_by_id
 from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.state import State
 from fixfast.session.wire import Message
+from fixfast.trading.asking import MarketDataOptions
 from fixfast.trading.log import OrderLog
 from fixfast.trading.orders import Check
 from fixfast.trading.request import OrderOptions
@@ -157,6 +159,26 @@ class LiveSession(Bound):
         self._requests.ends.append(orders.end)
         orders.take_up(self._delivery.waiting())
         return orders
+
+    def books(self, options: MarketDataOptions | None = None, *, consume: bool = True) -> Books:
+        """Return the books of this session; the first call makes them. They hear each message before the program does.
+
+        Args:
+            options: what the venue wants, and limits.
+            consume: the program does not get the messages about market data.
+
+        Raises: ConcurrencyError: they were made already, and arguments were given again.
+        """
+        if isinstance(self._booking, Books):
+            if options is not None or not consume:
+                raise ConcurrencyError("books() was called already: give its arguments in the first call")
+            return self._booking
+        passed = self._delivery.pass_by if consume else None
+        books = Books(self, options, turns=self._turns, woken=self._write_behind, passed=passed)
+        self._booking = books
+        self._requests.ends.append(books.end)
+        books.take_up(self._delivery.waiting())
+        return books
 
     # --- ending --------------------------------------------------------------------------------------------
 

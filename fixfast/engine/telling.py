@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from fixfast.engine.application import Hooks
+from fixfast.engine.booking import Booking
 from fixfast.engine.cancelling import Cancelling
 from fixfast.engine.failure import Failure
 from fixfast.engine.handover import Ended
@@ -52,6 +53,7 @@ class Telling(Sending):
     _delivery: Recipient
     _cancelling: Cancelling | None = None
     _ordering: Ordering | None = None
+    _booking: Booking | None = None
 
     def __init__(
         self,
@@ -112,6 +114,8 @@ class Telling(Sending):
         events = self._session.events()
         if self._ordering is not None:
             events = self._ordering.tap(events)
+        if self._booking is not None:
+            events = self._booking.tap(events)
         for event in events:
             if isinstance(event, Message):
                 # PERF: to look for a fault is to validate the message, 1.2 us of an order: only where it is noted

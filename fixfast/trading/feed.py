@@ -6,7 +6,8 @@ venue numbers a whole feed (ApplID, 1180), is looked at here; RptSeq(83), per in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from fixfast.codec.getter import getter
 from fixfast.codec.message import Message
@@ -16,7 +17,10 @@ from fixfast.trading.bookconfig import BookConfig
 from fixfast.trading.bookview import BookStatus
 from fixfast.trading.entries import EntryReader, Row, by_symbol
 
-__all__ = ["Feed"]
+__all__ = ["Feed", "Making"]
+
+#: makes a book: (symbol, config, reader)
+Making: TypeAlias = Callable[[str, BookConfig, EntryReader], Book]
 
 _MOST = 1_000_000
 _WAITING = (BookStatus.LIVE, BookStatus.STALE)
@@ -34,6 +38,7 @@ class Feed:
         open: make a book for every instrument that comes; else only those that were added are kept.
         max_books: how many, at most (M13); instruments beyond are passed over.
         max_entries: in one message; the books of one with more become stale.
+        make: makes a book; for front ends.
 
     Attributes:
         books: symbol -> Book.
@@ -41,7 +46,16 @@ class Feed:
     """
 
     __slots__ = (
-        "_appl_seq", "_config", "_max_books", "_max_entries", "_of_appl", "_open", "_reader", "books", "passed_over",
+        "_appl_seq",
+        "_config",
+        "_make",
+        "_max_books",
+        "_max_entries",
+        "_of_appl",
+        "_open",
+        "_reader",
+        "books",
+        "passed_over",
     )  # fmt: skip
 
     def __init__(
@@ -51,12 +65,14 @@ class Feed:
         open: bool = False,  # noqa: A002
         max_books: int = 10_000,
         max_entries: int = 10_000,
+        make: Making = Book,
     ) -> None:
         for name, value in (("max_books", max_books), ("max_entries", max_entries)):
             if type(value) is not int or not 1 <= value <= _MOST:
                 raise ConfigError(name, value, f"a whole number from 1 to {_MOST}")
         self._config = BookConfig() if config is None else config
         self._open = open
+        self._make = make
         self._max_books = max_books
         self._max_entries = max_entries
         self._reader = EntryReader()
@@ -75,7 +91,7 @@ class Feed:
             raise ConfigError("symbol", symbol, "one that has no book yet")
         if len(self.books) >= self._max_books:
             raise ConfigError("symbol", symbol, f"no more than max_books={self._max_books} books")
-        self.books[symbol] = book = Book(symbol, self._config if config is None else config, self._reader)
+        self.books[symbol] = book = self._make(symbol, self._config if config is None else config, self._reader)
         return book
 
     def remove(self, symbol: str, status: BookStatus = BookStatus.ENDED) -> BookChange | None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from fixfast.codec.message import Message
-from fixfast.errors import ConfigError, LocalProtocolError, NotActive, SubscriptionRejected
+from fixfast.errors import ConfigError, LocalProtocolError, NotActive, SubscriptionRejected, Throttled
 from fixfast.session.events import Disconnected, LoggedOn, LoggedOut, MessagesLost
 from fixfast.trading.asking import (
     SNAPSHOT,
@@ -25,7 +25,7 @@ from fixfast.trading.asking import (
 )
 from fixfast.trading.book import Book, BookChange
 from fixfast.trading.bookview import BookStatus
-from fixfast.trading.feed import Feed
+from fixfast.trading.feed import Feed, Making
 from fixfast.types import Now
 
 __all__ = ["Subscription", "SubscriptionState", "Subscriptions"]
@@ -94,6 +94,7 @@ class Subscriptions:
         send: sends a message: send(msg_type, fields) -> MsgSeqNum, 0 where it waits for a Throttle.
         options: what the venue wants, and limits.
         logged_on: the session is established already. Else on_event() will tell.
+        make: makes a book; for front ends.
 
     Attributes:
         books: symbol -> Book, of all subscriptions that are not over.
@@ -106,11 +107,14 @@ class Subscriptions:
         options: MarketDataOptions | None = None,
         *,
         logged_on: bool = False,
+        make: Making = Book,
     ) -> None:
         self._send = send
         self._options = MarketDataOptions() if options is None else options
         self._logged_on = logged_on
-        self._feed = Feed(self._options.book, max_books=self._options.max_books, max_entries=self._options.max_entries)
+        self._feed = Feed(
+            self._options.book, max_books=self._options.max_books, max_entries=self._options.max_entries, make=make
+        )
         self._of_symbol: dict[str, Subscription] = {}
         self._of_id: dict[str, Subscription] = {}
         self._resyncs: dict[str, _Resync] = {}  # by symbol
@@ -120,6 +124,8 @@ class Subscriptions:
         self._prefix = ""
         self.books = self._feed.books
         self.subscriptions: list[Subscription] = []
+        #: in how many ns settle() may get out what a Throttle held back; 0: nothing waits for that
+        self.retry_after_ns = 0
         #: what listeners raised, the last hundred
         self.failures: deque[Exception] = deque(maxlen=100)
 
@@ -255,8 +261,7 @@ class Subscriptions:
         if isinstance(event, LoggedOn):
             self._logged_on = True
             changes = self._forget_requests(BookStatus.ABSENT)
-            for subscription in self.subscriptions:
-                self._ask(subscription, now)
+            self.settle(now)
         elif isinstance(event, (Disconnected, LoggedOut)):
             self._logged_on = False
             changes = self._forget_requests(BookStatus.INVALID)
@@ -267,6 +272,33 @@ class Subscriptions:
         else:
             return []
         return self._tell(changes)
+
+    def on_sent(self, req_id: str | None, msg_seq_num: int) -> None:
+        """Know the number of a request that had waited for a Throttle (`Released`)."""
+        asked: list[Subscription | _Resync] = [*self.subscriptions, *self._resyncs.values()]
+        for one in asked:
+            if req_id and one.req_id == req_id:
+                one.seq = msg_seq_num
+
+    def on_unsent(self, req_id: str | None) -> None:
+        """Know that a request that had waited for a Throttle was not sent (`Unsent`): it is asked for again."""
+        for subscription in self.subscriptions:
+            if req_id and subscription.req_id == req_id:
+                self._retire(subscription)
+                subscription.state = SubscriptionState.WAITING
+
+    def settle(self, now: Now) -> None:
+        """Send what waits for the session, or for a Throttle. To be called when everything that came was told."""
+        self.retry_after_ns = 0
+        if not self._logged_on:
+            return
+        for subscription in self.subscriptions:
+            if subscription.state is SubscriptionState.WAITING:
+                try:
+                    self._ask(subscription, now)
+                except Throttled as error:
+                    self.retry_after_ns = max(1, error.retry_after_ns)
+                    return
 
     # --- requests -------------------------------------------------------------------------------------------------
 
@@ -345,7 +377,7 @@ class Subscriptions:
                 req_id = self._new_id(now)
                 resync.seq = self._transmit(SNAPSHOT, subscription.wanted, req_id, (symbol,))
                 resync.req_id = req_id
-        except LocalProtocolError:  # not active, or throttled: after the timeout, or the reconnect, it is asked again
+        except (NotActive, Throttled):  # after the timeout, or the reconnect, it is asked for again
             return
 
     def _ask_again(self, m: Message, now: Now) -> None:

@@ -300,6 +300,8 @@ class Driven(Telling):
         self._beside.close()
         if self._ordering is not None:
             self._ordering.end(self.error or NotActive("closed"))
+        if self._booking is not None:
+            self._booking.end(self.error or NotActive("closed"))
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -1,15 +1,18 @@
-"""Ordered: a session that threads share, and its orders."""
+"""Ordered: a session that threads share, its orders and its books."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from threading import get_ident
 from typing import Any
 
 from fixfast import clock
+from fixfast.engine.sync.books import Books
 from fixfast.engine.sync.calling_back import CallingBack
 from fixfast.engine.sync.orders import Orders
 from fixfast.errors import ConcurrencyError
+from fixfast.trading.asking import MarketDataOptions
 from fixfast.trading.log import OrderLog
 from fixfast.trading.orders import Check
 from fixfast.trading.request import OrderOptions
@@ -18,7 +21,7 @@ __all__ = ["Ordered"]
 
 
 class Ordered(CallingBack):
-    """The part of a LiveSession that has orders, and numbers what they send."""
+    """The part of a LiveSession that has orders and books, and numbers what they send."""
 
     def orders(
         self,
@@ -44,7 +47,28 @@ class Ordered(CallingBack):
             orders.take_up(self._delivery.waiting())
             return orders
 
+    def books(self, options: MarketDataOptions | None = None, *, consume: bool = True) -> Books:
+        """Return the books of this session; the first call makes them. They hear each message before the program does.
+
+        Args, Raises: as for the asyncio LiveSession.
+        """
+        with self._lock:
+            if isinstance(self._booking, Books):
+                if options is not None or not consume:
+                    raise ConcurrencyError("books() was called already: give its arguments in the first call")
+                return self._booking
+            books = Books(self, options, passed=self._delivery.pass_by if consume else None)
+            self._booking = books
+            self._requests.ends.append(books.end)
+            books.take_up(self._delivery.waiting())
+            return books
+
     # --- for them -------------------------------------------------------------------------------------------
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """What guards everything here."""
+        return self._lock
 
     def _put(self, msg_type: str, fields: Iterable[Any]) -> int:
         with self._lock:

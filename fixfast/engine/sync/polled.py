@@ -10,11 +10,13 @@ from typing import Any
 
 from fixfast import clock
 from fixfast.engine.requests import match_by_id
+from fixfast.engine.sync.books import PolledBooks
 from fixfast.engine.sync.driven import Answer, Driven
 from fixfast.engine.sync.orders import PolledOrders
 from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message, Template, parse
+from fixfast.trading.asking import MarketDataOptions
 from fixfast.trading.log import OrderLog
 from fixfast.trading.orders import Check
 from fixfast.trading.request import OrderOptions
@@ -221,9 +223,30 @@ class PolledSession(Driven):
             return self._ordering
         orders = PolledOrders(self, self.send, options, log=log, checks=checks)
         self._ordering = orders
-        self.events = lambda: orders.tap(self._session.events())
+        self.events = self._tapped
         orders.take_up(())
         return orders
+
+    def books(self, options: MarketDataOptions | None = None) -> PolledBooks:
+        """Return the books of this session; the first call makes them. They hear each message before the program does.
+
+        To be called before the first poll(), or in on_logon. Args, Raises: as for the asyncio LiveSession.
+        """
+        if isinstance(self._booking, PolledBooks):
+            if options is not None:
+                raise ConcurrencyError("books() was called already: give its arguments in the first call")
+            return self._booking
+        self._booking = books = PolledBooks(self, self.send, options)
+        self.events = self._tapped
+        return books
+
+    def _tapped(self) -> Iterator[Any]:
+        events = self._session.events()
+        if self._ordering is not None:
+            events = self._ordering.tap(events)
+        if self._booking is not None:
+            events = self._booking.tap(events)
+        return events
 
     def logout(self, text: str = "", *, status: int | None = None) -> None:
         """Log out, and close this connection when the peer has answered. An initiator will come back.

@@ -125,6 +125,8 @@ class Shared(Telling):
         events = self._session.events()
         if self._ordering is not None:
             events = self._ordering.tap(events)
+        if self._booking is not None:
+            events = self._booking.tap(events)
         event = first if first is not None else next(events, None)
         while event is not None:
             if type(event) is Message:
@@ -367,7 +369,8 @@ class Shared(Telling):
                 line.came(data)
             else:
                 session.receive_data(data, clock.now())  # PERF: line.came() without two calls
-            if taking and not (self._requests.waiting or self._judging or self._ordering is not None):
+            tapped = self._ordering is not None or self._booking is not None
+            if taking and not (self._requests.waiting or self._judging or tapped):
                 # PERF: a message that comes alone goes past the queue
                 first = session.only_message()
                 if first is not None and first.msg_type not in REJECTS and delivery.hand(first):
