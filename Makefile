@@ -30,11 +30,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip docs pages sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip docs pages sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -88,6 +88,11 @@ simulate-long: install
 	$(PY) -m tests.simulation --mutants --runs 5000 --seed $(BASE) --processes 2
 	$(PY) -m tests.simulation --runs 200000 --seed $(BASE) --processes 2
 
+# Random days of the matching engine beside its model (docs/matching.md).
+DAYS ?= 10000
+exchange-days: install
+	$(PY) -m tests.exchange.days --days $(DAYS) --seed $(or $(SEED),1) --processes 2
+
 # The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.
 test-neon:
 	sh tests/kernels/neon.sh $(NEON_ARGS)
@@ -136,6 +141,10 @@ bench-stores: install $(VENV)/.bench
 # 2,000 live sessions on one event loop, each with a store: does any get lost, and how late is the loop?
 bench-sessions: install
 	$(PY) -m benchmarks.many_sessions $(BENCH_ARGS)
+
+# Orders per second of the matching engine alone.
+bench-matching: install $(VENV)/.bench
+	$(PY) -m benchmarks.matching $(BENCH_ARGS)
 
 # An acceptor when everybody comes at once, and when some do not read.
 bench-storms: install
