@@ -66,7 +66,7 @@ class Withdraw(NamedTuple):
 
 
 class Floor(Protocol):
-    """Where agents trade. What comes of an order is told by Agents.on_fill() and on_gone(), at once or later."""
+    """Where agents trade. What comes of an order is told by Agents.on_fill(), on_gone() and on_bust(), at once or later."""
 
     def top(self, symbol: str) -> tuple[int | None, int | None]:
         """Return the best bid and the best offer."""
@@ -320,6 +320,12 @@ class Agents:
             order[2] -= lots
             if order[2] <= 0:
                 del agent.open[name]
+
+    def on_bust(self, owner: str, side: int, qty: int) -> None:
+        """Take note that a trade of an agent was taken back. Args: side: +1, it had bought."""
+        agent = self._agents.get(owner)
+        if agent is not None:
+            agent.position -= side * (qty // agent.instrument.lot)
 
     def on_gone(self, owner: str, name: str) -> None:
         """Take note that what was left of an agent's order is gone: cancelled, expired, refused."""

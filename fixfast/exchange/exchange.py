@@ -116,6 +116,7 @@ class Exchange:
     async def __aenter__(self) -> Exchange:
         config = self.config
         known = self._remember()
+        self._publishing.open()
         now_ns = clock.now().wall_ns
         self._server = serve(
             self.gateway,
@@ -137,7 +138,6 @@ class Exchange:
             for symbol in change.symbols or (None,):
                 self._set_phase(change.phase, symbol)
         self._hours_at = now_ns
-        self._publishing.open()
         if self._agents is not None:
             self._agents.open()
         self._schedule()

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from fixfast import clock
 from fixfast.exchange.agents import Agents, Place, Withdraw
 from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.commands import NewDay
 from fixfast.exchange.config import SCALE
+from fixfast.exchange.outcome import Phase
 from fixfast.exchange.reports import CancelReject, Execution, Outgoing
 from fixfast.exchange.requests import CancelOrder, NewOrder
 
@@ -19,8 +21,12 @@ __all__ = ["TradingAgents"]
 
 _SECOND = 1_000_000_000
 _SIDES = {1: "1", -1: "2"}
-#: ExecType(150) of a fill, and of reports after which an order is gone
-_TRADE, _GONE = "F", frozenset("348C")
+#: ExecType(150) of a fill, of one that was taken back, and of reports after which an order is gone
+_TRADE, _BUST, _GONE = "F", "H", frozenset("348C")
+#: phases besides continuous trading in which limit orders are taken
+_GATHERING = (Phase.PRE_OPEN, Phase.OPENING_AUCTION, Phase.CLOSING_AUCTION)
+#: orders of agents after which those that are done are forgotten: an hour of a few instruments is a hundred thousand
+_FORGOTTEN = 10_000
 _LIMIT, _DAY, _NOW_OR_NEVER = "2", "0", "3"
 
 
@@ -32,8 +38,6 @@ class TradingAgents:
     Attributes: agents: the Agents, once open() was called.
     """
 
-    agents: Agents
-
     def __init__(self, exchange: Exchange, config: AgentsConfig) -> None:
         self._exchange = exchange
         self._config = config
@@ -43,7 +47,8 @@ class TradingAgents:
             symbol: (10 ** (SCALE - market.listing.price_scale), 10 ** (SCALE - market.listing.qty_scale))
             for symbol, market in self._markets.items()
         }
-        exchange.subscribe(self)
+        self._placed = 0
+        self.agents: Agents
 
     def open(self) -> None:
         """Begin. What agents of an earlier run left in the books is cancelled: these know nothing of it."""
@@ -55,6 +60,7 @@ class TradingAgents:
         for owner in sorted({one.owner for market in self._markets.values() for one in market.book.open_orders()}):
             if owner in self.agents.owners:
                 self._exchange.cancel(owner=owner)
+        self._exchange.subscribe(self)
         self._wake()
 
     def close(self) -> None:
@@ -71,7 +77,12 @@ class TradingAgents:
         return bids[0][0] if bids else None, offers[0][0] if offers else None
 
     def place(self, order: Place) -> None:
-        """Send an order."""
+        """Send an order, if the market takes it now."""
+        phase = self._markets[order.symbol].book.phase
+        if phase is not Phase.CONTINUOUS and (order.now_or_never or phase not in _GATHERING):
+            self.agents.on_gone(order.owner, order.name)
+            return
+        self._placed += 1
         price_unit, qty_unit = self._units[order.symbol]
         tif = _NOW_OR_NEVER if order.now_or_never else _DAY
         self._exchange.submit(
@@ -106,6 +117,8 @@ class TradingAgents:
             if isinstance(report, Execution):
                 if report.exec_type == _TRADE:
                     self.agents.on_fill(report.owner, report.cl_ord_id, report.last_qty or 0)
+                elif report.exec_type == _BUST:
+                    self.agents.on_bust(report.owner, 1 if report.side == "1" else -1, report.last_qty or 0)
                 elif report.exec_type in _GONE:
                     self.agents.on_gone(report.owner, report.orig_cl_ord_id or report.cl_ord_id)
             elif isinstance(report, CancelReject):
@@ -122,4 +135,7 @@ class TradingAgents:
     def _act(self) -> None:
         self._timer = None
         self.agents.poll(clock.now().wall_ns)
+        if self._placed >= _FORGOTTEN:
+            self._placed = 0
+            self._exchange.do(NewDay(tuple(sorted(self.agents.owners))))
         self._wake()

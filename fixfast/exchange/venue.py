@@ -272,9 +272,9 @@ class Venue(Entry):
         return reports
 
     def _new_day(self, command: NewDay, now_ns: int) -> list[Outgoing]:
-        telling = self.telling
+        telling, owners = self.telling, frozenset(command.owners)
         for number, kept in list(telling.orders.items()):
-            if not kept.active and number not in self.pending:
+            if not kept.active and number not in self.pending and (not owners or kept.owner in owners):
                 del telling.orders[number]
                 for name in kept.names:
                     telling.names.pop((kept.owner, name), None)

@@ -8,8 +8,9 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError
+from fixfast.exchange import trading_agents
 from fixfast.exchange.agents_config import AgentsConfig
-from fixfast.exchange.config import ExchangeConfig, load_exchange_config
+from fixfast.exchange.config import ExchangeConfig, PhaseAt, load_exchange_config
 from fixfast.exchange.market_data_limits import MarketDataLimits
 from fixfast.exchange.requests import NewOrder
 from fixfast.trading.book import Book
@@ -67,6 +68,23 @@ def test_a_clients_order_trades_with_an_agent_and_is_printed_by_the_same_name() 
             assert printed[278] == fill.get(880, printed[278])
             index = told.index(fill)
             assert told[index + 1].msg_type == "X", "its own report comes first"
+
+    run(main())
+
+
+def test_a_bust_takes_it_from_the_agents_position_too() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(agents=WHO)) as floor:
+            await floor.advance(5)
+            client = await floor.client()
+            assert floor.exchange._agents is not None
+            agents = floor.exchange._agents.agents
+            held = {owner: agents.position(owner) for owner in agents.owners}
+            told = await client.buys("C1", 1, "240.00", f59="3")
+            assert sum(agents.position(owner) - held[owner] for owner in agents.owners) == -1
+            assert any(message.get(150) == "F" for message in told)
+            floor.exchange.bust("AAPL", floor.exchange.venue.markets["AAPL"].book.snapshot()["trade_id"])
+            assert {owner: agents.position(owner) for owner in agents.owners} == held
 
     run(main())
 
@@ -169,6 +187,46 @@ def test_agents_know_of_their_fills_and_leave_nothing_behind_after_a_restart(tmp
                 theirs = [name for agent in agents._agents.values() for name in agent.open]
                 assert open_orders
                 assert len(theirs) == len(open_orders), "none that its agent does not know"
+
+    run(main())
+
+
+def test_agents_keep_to_the_hours_and_gather_before_them() -> None:
+    hours = (PhaseAt("10:01", "continuous"), PhaseAt("10:02", "closed"), PhaseAt("09:00", "pre-open"))
+
+    async def main() -> None:
+        async with Floor(ExchangeConfig(agents=WHO, phases=hours)) as floor:
+            book = floor.exchange.venue.markets["AAPL"].book
+            await floor.advance(50)
+            assert book.open_orders()
+            assert book.last_px is None, "nothing trades before the market opens"
+            client = await floor.client()
+            await client.sends("V", *asking(client, kinds="25"))
+            await floor.advance(60)
+            assert book.last_px is not None
+            await floor.advance(600)
+            assert book.open_orders() == []
+            tape = PlainBook()
+            for message in await client.hears():
+                if message.msg_type == "X":
+                    tape.apply(message)
+            assert tape.values["5"][0] == tape.values["2"][0], "the closing price"
+
+    run(main())
+
+
+def test_what_agents_are_done_with_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trading_agents, "_FORGOTTEN", 500)
+
+    async def main() -> None:
+        async with Floor(ExchangeConfig(agents=WHO)) as floor:
+            client = await floor.client()
+            await client.buys("MINE", 1, "240.00")
+            await floor.advance(300)
+            telling = floor.exchange.venue.telling
+            assert len(telling.orders) < 1000
+            (refused,) = (m for m in await client.buys("MINE", 1, "240.00") if m.msg_type == "8")
+            assert refused[39] == "8", "others' are not: their ClOrdIDs are still used"
 
     run(main())
 
