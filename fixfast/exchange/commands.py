@@ -89,7 +89,7 @@ class SessionEpoch(NamedTuple):
 
 
 class NewDay(NamedTuple):
-    """Forget the orders of yesterday that are done: their ClOrdIDs may be used again.
+    """Forget the orders of yesterday that are done: their ClOrdIDs may be used again. Restate the good-till ones.
 
     `owners`: whose; empty: everybody's. (Agents trade day and night, and need no memory of it.)
     """

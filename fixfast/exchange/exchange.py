@@ -261,7 +261,7 @@ class Exchange:
         return self.do(CorrectTrade(symbol, trade_id, scaled("price", price), text))
 
     def new_day(self) -> None:
-        """Forget yesterday's orders that are done: their ClOrdIDs may be used again."""
+        """Forget yesterday's orders that are done: their ClOrdIDs may be used again. Good-till orders are restated."""
         self.do(NewDay())
 
     def set_faults(self, **chances: float) -> None:

@@ -41,8 +41,8 @@ from fixfast.exchange.requests import (
 
 __all__ = ["Changes", "Market", "Publish", "Venue"]
 
-#: ExecRestatementReason(378): a GT order goes on
-_RENEWED = 1
+_GOOD_TILL = frozenset("16")  # TimeInForce(59): cancel, a date
+_RENEWED = 1  # ExecRestatementReason(378): a good-till order begins another day (E4.14)
 #: what changes something; a question needs no record
 _FROM_CLIENTS = frozenset((NewOrder, CancelOrder, ReplaceOrder, MassCancel))
 #: levels that changed: (side, price, shown quantity, orders)
@@ -273,12 +273,17 @@ class Venue(Entry):
 
     def _new_day(self, command: NewDay, now_ns: int) -> list[Outgoing]:
         telling, owners = self.telling, frozenset(command.owners)
+        reports: list[Outgoing] = []
+        renews = not (owners or self.config.done_for_day)  # with that option the opening does it
         for number, kept in list(telling.orders.items()):
             if not kept.active and number not in self.pending and (not owners or kept.owner in owners):
                 del telling.orders[number]
                 for name in kept.names:
                     telling.names.pop((kept.owner, name), None)
-        return []
+            elif renews and kept.active and kept.time_in_force in _GOOD_TILL:
+                listing = self.markets[kept.symbol].listing
+                reports.append(telling.execution(kept, listing, "D", now_ns, restated=_RENEWED))
+        return reports
 
     def _session_epoch(self, command: SessionEpoch, now_ns: int) -> list[Outgoing]:
         self.epochs[command.owner] = command.epoch

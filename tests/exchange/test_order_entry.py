@@ -357,7 +357,7 @@ def test_j_busts_and_corrections_name_the_trade(version: str) -> None:
             assert corrected.many(20, 150) == _either(bot, ("2", "1"), (None, "G"))
             floor.exchange.bust("AAPL", 1)  # a bust after a correction names the latest
             bust, restated = await bot.hears()
-            assert bust.many(19, 32, 31, 14, 39, 151) == (corrected[17], "40", "229.50", "20", "1", "80")
+            assert bust.many(19, 32, 31, 14, 39, 38, 151) == (corrected[17], "40", "229.50", "20", "1", "100", "80")
             assert bust.many(20, 150) == _either(bot, ("1", "1"), (None, "H"))
             assert restated.many(150, 38, 151, 14) == ("D", "60", "40", "20")
             with pytest.raises(ff.FixfastError, match="no such trade"):

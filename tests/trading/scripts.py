@@ -5,6 +5,7 @@ One file of scenarios/ is one case of appendix D of the standard, for every vers
     title: ...                     what the case is about
     versions: FIX.4.2 FIX.4.4      where it does not go for all three
     options: reconcile=mass        of the OrderManager
+    exchange: pending_time=5       of the exchange, where the other side is a real one
     > submit A side=1 qty=100 price=10      the client sends an order, called A from here on
     > cancel A as=C1                        ... a cancel, called C1;   > replace A qty=200 as=R1
     ! trade A qty=40 px=10                  something happens in the market; a scripted venue is told by the next lines
@@ -15,8 +16,11 @@ One file of scenarios/ is one case of appendix D of the standard, for every vers
     ~ disconnect                            the session: logon, disconnect, gap ... (see _EVENTS), restart
     ? transition                            the questions asked since the last such line; "? none"
 
-A scripted venue makes of each `<` line a report (venue.py). A runner with a real exchange sends what `>` lines say,
-makes happen what `!` lines say, and compares the reports that come with the `<` lines.
+`a|b|c` is a value for 4.2, 4.4 and 5.0 SP2. `wire.38=-100` on a `>` line is a field as it goes over the wire, whatever
+the client made.
+
+A scripted venue makes of each `<` line a report (venue.py). A runner with a real exchange (tests/together) sends what
+`>` lines say, makes happen what `!` lines say, and compares the reports that come with the `<` lines.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ class Scenario:
     title: str
     versions: tuple[str, ...]
     options: dict[str, str]
+    exchange: dict[str, str]
     lines: tuple[Line, ...]
 
 
@@ -67,7 +72,7 @@ def read_scenario(path: Path) -> Scenario:
         key, colon, rest = body.partition(":")
         if not body:
             continue
-        if colon and key in ("title", "versions", "options"):
+        if colon and key in ("title", "versions", "options", "exchange"):
             heads[key] = rest.strip()
             continue
         sign, *words = body.split()
@@ -75,9 +80,11 @@ def read_scenario(path: Path) -> Scenario:
             raise ValueError(f"{path.name}:{number}: a line begins with < > -> ! = ~ or ?, not {text!r}")
         values = dict(word.split("=", 1) for word in words if "=" in word)
         lines.append(Line(number, sign, tuple(word for word in words if "=" not in word), values))
-    options = dict(word.split("=", 1) for word in heads.get("options", "").split())
+    options, exchange = (
+        dict(word.split("=", 1) for word in heads.get(head, "").split()) for head in ("options", "exchange")
+    )
     versions = tuple(heads["versions"].split()) if "versions" in heads else VERSIONS
-    return Scenario(path.stem, heads["title"], versions, options, tuple(lines))
+    return Scenario(path.stem, heads["title"], versions, options, exchange, tuple(lines))
 
 
 #: what `=` lines may ask of an order: name -> how it is shown
@@ -117,6 +124,7 @@ class Runner:
     requests: dict[str, Any] = field(default_factory=dict)
     sent: list[tuple[str, list[tuple[Any, Any]]]] = field(default_factory=list)
     updates: list[ff.OrderUpdate] = field(default_factory=list)
+    wire: dict[int, Any] = field(default_factory=dict)  # fields of the next message, as they are to go out
 
     def __post_init__(self) -> None:
         self.venue = ScriptedVenue(self.version)
@@ -135,13 +143,19 @@ class Runner:
         steps |= {"?": self._asked, "!": lambda line: None}
         for line in self.scenario.lines:
             try:
-                steps[line.sign](line)
+                steps[line.sign](self.versioned(line))
             except AssertionError as error:
                 where = f"{self.scenario.name}.txt:{line.number} ({self.version}): {' '.join(line.words)}"
                 raise AssertionError(f"{where}: {error}") from error
 
     def order(self, name: str) -> ff.Order:
         return self.manager.orders[self.ids[name]]
+
+    def versioned(self, line: Line) -> Line:
+        """Return a line with the values of this version."""
+        at = VERSIONS.index(self.version)
+        values = {key: value.split("|")[at] if "|" in value else value for key, value in line.values.items()}
+        return Line(line.number, line.sign, line.words, values)
 
     def hear(self, raw: bytes) -> None:
         """Have the manager hear a message; it is one by the dictionary."""
@@ -154,7 +168,13 @@ class Runner:
     def _listen(self) -> None:
         self.manager.subscribe(lambda update: None)
 
+    def altered(self, fields: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Return the fields of a message as they are to go out."""
+        wire, self.wire = self.wire, {}
+        return [(tag, wire.pop(int(tag), value)) for tag, value in fields] + list(wire.items())
+
     def _send(self, msg_type: str, fields: list[tuple[Any, Any]]) -> int:
+        fields = self.altered(fields)
         head = [(49, "BOT"), (56, "VENUE"), (34, len(self.sent) + 1), (52, NOW.wall_ns)]
         message = ff.parse(ff.encode(self.version, msg_type, head + fields))
         fault = message.validate()
@@ -171,7 +191,9 @@ class Runner:
 
     def _do(self, line: Line) -> None:
         verb, *names = line.words
-        values = dict(line.values)
+        values = {key: value for key, value in line.values.items() if not key.startswith("wire.")}
+        wire = {int(key[5:]): value for key, value in line.values.items() if key not in values}
+        self.wire = {tag: self.ids.get(value, value) for tag, value in wire.items()}
         called = values.pop("as", names[0] if verb == "submit" else f"the {verb}")
         if verb == "submit":
             values.setdefault("symbol", "EUR/USD")

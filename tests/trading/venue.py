@@ -31,6 +31,7 @@ _EXEC_TYPES = {
     "restated": "D",
     "pending-replace": "E",
     "status": "I",
+    "triggered": "L",
 }
 #: verbs that put the order into a state of its own, until something else does
 _STATES = {
