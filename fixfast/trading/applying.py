@@ -30,6 +30,8 @@ _new = tuple.__new__
 _KINDS: dict[Effect, UpdateKind] = {effect: UpdateKind(effect.value) for effect in Effect}
 #: CumQty may fall by these, and it is they who say how far (E4.3).
 _LOWERS = frozenset({Effect.CORRECT, Effect.BUST})
+#: ... and an answer to a status request is never an old story.
+_SETTLES = _LOWERS | {Effect.STATUS}
 #: Statuses in which the broker has not taken the order.
 _NOT_TAKEN = frozenset({OrdStatus.PENDING_NEW, OrdStatus.REJECTED})
 _DUPLICATE_ORDER = "6"  # OrdRejReason(103)
@@ -192,6 +194,9 @@ class Applying:
                 order.text = read_terms(message).text or ""
         elif effect is Effect.REPLACED:
             request = self._replaced(order, report, message, request)
+        elif effect is Effect.STATUS:
+            if order.uncertain and STATUSES.get(report.ord_status or "") not in PENDING:
+                self._catch_up(order, report, message)
         elif effect is Effect.RESTATED:
             self._take_terms(order, read_terms(message), None)
         elif effect is Effect.REJECTED or report.ord_status == "8":
@@ -216,6 +221,20 @@ class Applying:
             self._take_terms(order, read_terms(message), request)
             order.qty = max(order.qty, order.cum_qty)  # E4.9: what is executed stays executed
         return request
+
+    def _catch_up(self, order: Order, report: Report, message: Message) -> None:
+        """Learn from a status what reports that never came would have said: which requests were accepted."""
+        if report.ord_status == "4":
+            for asked in [r for r in order.pending.values() if r.msg_type == "F"]:
+                self._over(order, asked, "accepted")
+        terms = read_terms(message)
+        if terms.qty is None or (terms.qty, terms.price or order.price) == (order.qty, order.price):
+            return
+        for asked in [r for r in order.pending.values() if r.msg_type == "G"]:
+            if asked.terms["qty"] == terms.qty and asked.terms["price"] in (terms.price, None):
+                self._over(order, asked, "accepted")
+                order.orig_cl_ord_id, order.cl_ord_id = order.cl_ord_id, asked.cl_ord_id
+        self._take_terms(order, terms, None)
 
     def _take_terms(self, order: Order, terms: Terms, request: Request | None) -> None:
         """Take quantity and prices as a report states them; what it leaves out is as asked for."""
@@ -264,7 +283,7 @@ class Applying:
         if cum is not None:
             if effect is Effect.TRADE:
                 old = cum <= heard
-            elif effect not in _LOWERS:
+            elif effect not in _SETTLES:
                 old = cum < heard and reported not in ENDED
             if effect in _LOWERS or cum > heard:
                 order.heard_qty = cum
@@ -313,7 +332,7 @@ class Applying:
         heard, ours = order.heard_qty, order.cum_qty
         order.missing_qty = EXACT.subtract(heard, ours) if heard > ours else _ZERO
         cum, effect = report.cum_qty, report.effect
-        if cum is None or (cum < heard and effect not in _LOWERS):
+        if cum is None or (cum < heard and effect not in _SETTLES):
             return
         if cum != ours:
             if cum > ours:

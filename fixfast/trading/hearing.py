@@ -73,25 +73,26 @@ class Hearing(Reconciling):
             self._by_order_id[order.order_id] = order
         if report.cl_ord_id is not None and report.cl_ord_id not in self.orders:
             self.orders[report.cl_ord_id] = order  # a name the broker gave it
+        asked = order.inquiry
         if report.effect is Effect.STATUS:
             self._inquired(order)
         if (order.uncertain or self._mass is not None) and self._reassured(order, report, message):
             updates.append(OrderUpdate(UpdateKind.CERTAIN, order, order.status, order.status, report, message))
-            if report.effect is Effect.STATUS:
-                updates += self._lost_requests(order, message)
+            if asked is not None and report.effect is Effect.STATUS:
+                updates += self._lost_requests(order, asked, message)
         return updates
 
-    def _lost_requests(self, order: Order, message: Message) -> list[OrderUpdate]:
-        """End cancels and replaces from before the logon that the broker does not know of: they were lost with it.
+    def _lost_requests(self, order: Order, inquiry: Request, message: Message) -> list[OrderUpdate]:
+        """End cancels and replaces that were sent before the status was asked for, and the broker does not know of.
 
         If it does know, and only takes its time, the answer counts all the same.
         """
         if order.status in PENDING:
             return []
-        lost = Rejection("", None, "not answered before the connection was lost")
+        lost = Rejection("", None, "the broker was asked later, and does not know of it")
         updates: list[OrderUpdate] = []
         for request in list(order.pending.values()):
-            if request.msg_type in "FG" and request.number <= self._before_logon:
+            if request.msg_type in "FG" and request.number < inquiry.number:
                 updates += self._refuse(request, order, lost, message)
         return updates
 

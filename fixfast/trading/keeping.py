@@ -159,6 +159,8 @@ class Keeping:
     def _number(self, request: Request, order: Order | None, seq: int, wall_ns: int) -> None:
         self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode("utf-8", "surrogateescape")))
         request.seq = seq
+        if request.msg_type == "H" and order is not None and order.is_open:
+            order.uncertain = True  # who asks doubts: what the answer says of the order is taken
         by_seq = self._by_seq
         by_seq[seq] = request, order
         if len(by_seq) > _NUMBERS and not len(by_seq) % _NUMBERS:

@@ -158,7 +158,10 @@ class OrderManager(Hearing):
         return self._transmit(request, order, fields, values, now)
 
     def ask_status(self, order: Order, now: Now) -> Request:
-        """Ask for an order's status (H). The answer is an update of kind STATUS.
+        """Ask for an order's status (H). Until the answer, an update of kind STATUS, the order is uncertain.
+
+        What the answer says of status, terms and requests is taken: reports that were lost are made up for. Executions
+        are not invented: see `missing_qty`.
 
         Raises: what `send` raises.
         """

@@ -37,7 +37,6 @@ class Reconciling(Keeping):
     """
 
     logged_on = False
-    _before_logon = 0  # so many requests had been made at the last logon
     _gap = False  # messages are missing and were asked for
     _asking = False  # settle() has something to do
     _asked: frozenset[str] | set[str] = frozenset()  # heads of the orders asked about since the logon
@@ -126,7 +125,6 @@ class Reconciling(Keeping):
     def _event(self, name: str) -> list[OrderUpdate]:
         if name == "logged on":
             self.logged_on, self._gap, self._asking = True, False, True
-            self._before_logon = self._requests_made
         elif name == "gap":
             self._gap = True
         elif name == "gap filled":

@@ -128,6 +128,9 @@ class ScriptedVenue:
         if verb == "cancel-reject":
             return self._cancel_reject(order, request, words)
         px, qty = Decimal(words.get("px", 0)), Decimal(words.get("qty", 0))
+        if "silently" in words:  # the report of that replace was lost
+            self._replace(order, ids[words["silently"]])
+            order.cl_ord_id = name
         exec_id, ref = self._next_exec(words), None
         if verb == "trade":
             order.trades[exec_id] = (qty, px)
