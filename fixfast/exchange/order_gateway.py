@@ -226,7 +226,8 @@ class OrderGateway:
         if report.exec_type == "I":
             return
         for outlet in self.copies_of(report.owner):
-            outlet.copy(report)
+            if report.exec_type != "L" or outlet.session.id.begin_string == "FIXT.1.1":  # others have no code for it
+                outlet.copy(report)
 
     def copies_of(self, owner: str) -> list[Outlet]:
         """Return where copies of an owner's reports go."""
