@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
-from fixfast.exchange.reasons import Reason
-
 __all__ = ["ACTIVE", "Kept", "KeptTrade", "Pending"]
 
 #: OrdStatus(39) in which an order may still trade
@@ -35,9 +33,9 @@ class Kept:
     """
 
     __slots__ = (
-        "account", "book", "cl_ord_id", "cum", "display", "done_for_day", "expire_ns", "min_qty", "names", "notional",
-        "number", "ord_type", "order_id", "owner", "pending", "post_only", "price", "qty", "reason", "side", "status",
-        "stop_px", "symbol", "text", "time_in_force", "trades",
+        "account", "cl_ord_id", "cum", "display", "done_for_day", "expire_ns", "min_qty", "names", "notional",
+        "number", "ord_type", "order_id", "owner", "pending", "post_only", "price", "qty", "side", "status",
+        "stop_px", "symbol", "time_in_force", "trades",
     )  # fmt: skip
 
     def __init__(
@@ -79,9 +77,6 @@ class Kept:
         self.trades: tuple[KeptTrade, ...] = ()
         self.names: tuple[str, ...] = (cl_ord_id,)
         self.pending: Pending | None = None
-        self.reason: Reason | None = None
-        self.text: str | None = None
-        self.book: Any = None
 
     @property
     def active(self) -> bool:

@@ -389,7 +389,7 @@ class Entry:
         name = pending.request.cl_ord_id if pending is not None else kept.cl_ord_id
         return self.telling.execution(
             kept, self.markets[kept.symbol].listing, "I", now_ns, exec_id="0", cl_ord_id=name,
-            orig_cl_ord_id=kept.cl_ord_id if name != kept.cl_ord_id else None, reason=kept.reason, text=kept.text,
+            orig_cl_ord_id=kept.cl_ord_id if name != kept.cl_ord_id else None,
             extra=extra,
         )  # fmt: skip
 

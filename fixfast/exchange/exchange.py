@@ -134,6 +134,7 @@ class Exchange:
             self._let_go()
             raise
         self.catch_up()
+        self.gateway.cancel_for_the_gone(known)
         for change in self._hours.current(now_ns):
             for symbol in change.symbols or (None,):
                 self._set_phase(change.phase, symbol)

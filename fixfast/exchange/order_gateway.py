@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -33,6 +33,7 @@ _log = logging.getLogger("fixfast.exchange")
 _UNSUPPORTED, _NOT_AVAILABLE, _MISSING = 3, 4, 5  # BusinessRejectReason(380)
 #: ExecRestatementReason(378): cancelled because the connection was lost
 _CONNECTION_LOST = 12
+_GONE = "Cancelled: the session ended"
 
 
 class Handler(Protocol):
@@ -122,11 +123,17 @@ class OrderGateway:
         wanted = self._config.cancel_on_disconnect if own is None else own
         return CancelOnDisconnect(on_logout=True) if wanted else None
 
+    def cancel_for_the_gone(self, owners: Iterable[str]) -> None:
+        """Cancel the orders of sessions that ended with the process before this one, where that is agreed."""
+        for owner in owners:
+            outlet = self.outlets.get(owner)
+            if outlet is not None and self.cancelling(outlet.session.config) and self._exchange.venue.has_open(owner):
+                self._exchange.do(CancelOrders(owner, restated=_CONNECTION_LOST, text=_GONE))
+
     def on_cancel_on_disconnect(self, session: LiveSession, reason: str) -> None:
-        """Cancel the orders of one who is gone; not of all because the exchange itself closes."""
+        """Cancel the orders of one who is gone. Where the exchange itself closes, they go when it opens again."""
         if not self._exchange.closing:
-            text = "Cancelled: the session ended"
-            self._exchange.do(CancelOrders(owner_of(session), restated=_CONNECTION_LOST, text=text))
+            self._exchange.do(CancelOrders(owner_of(session), restated=_CONNECTION_LOST, text=_GONE))
 
     def on_event(self, session: LiveSession, event: object) -> None:
         """Know when numbers begin anew."""
@@ -219,7 +226,8 @@ class OrderGateway:
         if report.exec_type == "I":
             return
         for outlet in self.copies_of(report.owner):
-            outlet.copy(report)
+            if report.exec_type != "L" or outlet.session.id.begin_string == "FIXT.1.1":  # others have no code for it
+                outlet.copy(report)
 
     def copies_of(self, owner: str) -> list[Outlet]:
         """Return where copies of an owner's reports go."""

@@ -16,13 +16,11 @@ from fixfast.exchange.outcome import (
     Event,
     Expired,
     Filled,
-    Refused,
     Replaced,
     Restated,
     RestateReason,
     Triggered,
 )
-from fixfast.exchange.reasons import Reason
 from fixfast.exchange.reports import Execution, Outgoing
 
 __all__ = ["Telling"]
@@ -89,7 +87,6 @@ class Telling:
         status: str | None = None,
         last: tuple[int, int] | None = None,
         ref: str | None = None,
-        reason: Reason | None = None,
         restated: int | None = None,
         text: str | None = None,
         aggressor: bool | None = None,
@@ -105,7 +102,7 @@ class Telling:
             kept.owner, exec_id, exec_type, status or kept.shown_status, kept.order_id, cl_ord_id or kept.cl_ord_id,
             orig_cl_ord_id, kept.symbol, kept.side, listing.price_scale, listing.qty_scale, kept.qty, kept.ord_type,
             kept.price, kept.stop_px, kept.time_in_force, kept.leaves, kept.cum, kept.notional, now_ns, kept.account,
-            last_qty, last_px, ref, reason, restated, text, kept.display, aggressor, trade_id, False, extra,
+            last_qty, last_px, ref, None, restated, text, kept.display, aggressor, trade_id, False, extra,
         )  # fmt: skip
 
     def close(self, kept: Kept, status: str) -> None:
@@ -222,8 +219,3 @@ class Telling:
             kept, listing, "H", now_ns, last=(qty, px), ref=exec_id,
             trade_id=f"{self.prefix}T{listing.index}.{event.trade_id}",
         )  # fmt: skip
-
-
-def refusal_of(events: Iterable[Event], number: int) -> Refused | None:
-    """Return the event that says that a command was refused."""
-    return next((event for event in events if isinstance(event, Refused) and event.ref == number), None)

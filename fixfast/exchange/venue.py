@@ -121,6 +121,10 @@ class Venue(Entry):
         self.waits = bool(due)
         return min(due, default=None)
 
+    def has_open(self, owner: str) -> bool:
+        """Tell whether an owner has open orders."""
+        return bool(self._open(owner=owner))
+
     # --- clients' questions --------------------------------------------------------------------------------
 
     def _order_status(self, request: OrderStatus, now_ns: int) -> list[Outgoing]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ import pytest
 
 import fixfast as ff
 from fixfast.exchange import (
+    AccountConfig,
+    Exchange,
     ExchangeConfig,
     FaultConfig,
+    InstrumentConfig,
     NewOrder,
     ParticipantConfig,
     Phase,
@@ -283,7 +288,7 @@ def test_a_program_in_the_same_process_trades_and_listens() -> None:
             self.reports += [report.exec_type for report in reports]
 
     async def main() -> None:
-        async with Floor(ExchangeConfig(port=1)) as floor:
+        async with Floor(ff.exchange.ExchangeConfig(port=1)) as floor:
             ears = Ears()
             stop = floor.exchange.subscribe(ears)
             bot = await floor.client()
@@ -315,13 +320,32 @@ def test_an_exchange_that_comes_back_has_its_orders_and_its_sessions(tmp_path: P
             bot, other = await floor.client("FIXT.1.1"), await floor.client(name="OTHER")
             (new,) = await bot.buys("1", f59="1")
             await floor.exchange.close()
-            async with ff.exchange.Exchange(config) as floor.exchange:
+            async with Exchange(config) as floor.exchange:
                 await floor.advance(5)
                 assert bot.session.active
                 (fill, *_) = (await other.sells("1", 40), await bot.hears())[1]
                 assert fill.many(37, 11, 39, 151) == (new[37], "1", "1", "60")
                 assert fill[17] not in (new[17],)
                 assert (await bot.buys("1"))[0].many(39, 103) == ("8", "6")
+
+    run(main())
+
+
+def test_orders_of_those_who_were_cut_off_by_the_exchange_go_when_it_is_back(tmp_path: Path) -> None:
+    participants = (ParticipantConfig("BOT", cancel_on_disconnect=True),)
+    config = ExchangeConfig(port=1, journal=tmp_path / "state", participants=participants)
+
+    async def main() -> None:
+        async with Floor(config) as floor:
+            bot, other = await floor.client(), await floor.client(name="OTHER")
+            await bot.buys("1", f59="1")
+            await other.buys("1", f59="1")
+            await floor.exchange.close()
+            async with Exchange(config) as floor.exchange:
+                await floor.advance(5)
+                (gone,) = await bot.hears()
+                assert gone.many(39, 11) == ("4", "1")
+                assert await other.hears() == []
 
     run(main())
 
@@ -389,3 +413,14 @@ def test_a_wrong_configuration_is_refused_with_line_key_and_the_way_out(tmp_path
 def test_a_wrong_option_is_refused(options: dict[str, Any], word: str) -> None:
     with pytest.raises(ff.ConfigError, match=word):
         ExchangeConfig(**options)
+
+
+@pytest.mark.parametrize(
+    "cls", [ExchangeConfig, InstrumentConfig, AccountConfig, ParticipantConfig, PhaseAt, FaultConfig]
+)
+def test_every_key_of_a_configuration_is_on_its_page(cls: type) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "exchange.md").read_text(encoding="utf-8")
+    rows = " ".join(line for line in page.splitlines() if line.startswith("| "))
+    for one in fields(cls):
+        if one.init:
+            assert re.search(rf"\b{one.name}\b", rows), f"docs/exchange.md does not name {cls.__name__}.{one.name}"
