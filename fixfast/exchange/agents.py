@@ -66,7 +66,7 @@ class Withdraw(NamedTuple):
 
 
 class Floor(Protocol):
-    """Where agents trade. What comes of an order is told by on_fill(), on_gone() and on_bust(), at once or later."""
+    """Where agents trade. It tells what comes of an order by Agents.on_fill(), on_gone(), on_bust(), now or later."""
 
     def top(self, symbol: str) -> tuple[int | None, int | None]:
         """Return the best bid and the best offer."""
