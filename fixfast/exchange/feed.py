@@ -132,7 +132,7 @@ class Feed:
         """
         seen: dict[Window, list[Op]] = {window: [] for window in windows}
         ordered = list(changes)
-        if len(ordered) > 1:
+        if len(ordered) > 1 and seen:
             ordered.sort(key=_order)
         for side, price, qty, orders in ordered:
             self._apply(side, -price * side, qty, orders, seen)

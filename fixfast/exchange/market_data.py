@@ -229,6 +229,9 @@ class MarketData:
 
     def _tell(self, feed: Feed, ops: list[Op], changes: list[Change], now_ns: int) -> None:
         feed.batches += 1
+        if not self._views[feed.symbol]:
+            feed.apply(changes, ())
+            return
         seen = feed.apply(changes, self._windows.get(feed.symbol, ()))  # windows are few: most share one
         for view in list(self._views[feed.symbol].values()):
             visible = self._visible(view, ops, seen[view.key.window])
