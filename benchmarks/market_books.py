@@ -45,7 +45,12 @@ def _levels(keyed: str) -> list[list[tuple[int, Any]]]:
     found = []
     for side, first, step in (("0", 108_500, -1), ("1", 108_501, 1)):
         for n in range(_LEVELS):
-            key = {"price": [], "level": [(1023, n + 1)], "id": [(278, f"{side}{n}")]}[keyed]
+            keys: dict[str, list[tuple[int, Any]]] = {
+                "price": [],
+                "level": [(1023, n + 1)],
+                "id": [(278, f"{side}{n}")],
+            }
+            key = keys[keyed]
             found.append([(269, side), (270, f"{(first + n * step) / 1e5:.5f}"), (271, 1_000_000), *key])
     return found
 
