@@ -8,6 +8,7 @@ from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.hostile import hostile_workloads
+from benchmarks.market_books import market_book_workloads
 from benchmarks.matching import matching_workloads
 from benchmarks.order_reports import order_report_workloads
 from benchmarks.recorded import recorded_workloads
@@ -28,4 +29,5 @@ def workloads(corpus: Corpus, rivals: Sequence[Rival], log_size: int = 1 << 20) 
         *session_workloads(corpus, rivals),
         *matching_workloads(rivals),
         *order_report_workloads(rivals),
+        *market_book_workloads(rivals),
     ]

@@ -37,7 +37,7 @@ class Draft:
         zero_deletes: a quantity of 0 is a Delete (M12).
     """
 
-    __slots__ = ("anomalies", "bids", "offers", "strict", "view", "zero_deletes")
+    __slots__ = ("anomalies", "bids", "offers", "places", "strict", "view", "zero_deletes")
 
     def __init__(self, view: BookView, strict: bool, zero_deletes: bool) -> None:
         self.view = view
@@ -46,6 +46,7 @@ class Draft:
         self.bids: Ladder | None = None
         self.offers: Ladder | None = None
         self.anomalies: list[Anomaly] = []
+        self.places: list[int] = []  # of levels that were changed by their place
 
     def side(self, kind: str | None) -> Ladder:
         """Return the side of an entry type, "0" or "1", to be written to."""
@@ -159,6 +160,7 @@ class LevelKeys:
         adds = action == _NEW or (action == _OVERLAY and place == count)
         if place > count - (not adds):
             return draft.misfit("absent", _said(row, f"is at level {level}, of {count}"))
+        draft.places.append(place)
         if action == _DELETE or (qty is not None and qty <= 0 and draft.zero_deletes and not adds):
             del ladder.keys[place], ladder.levels[place]
         elif action == _DELETE_THRU:

@@ -94,6 +94,7 @@ class Ladder:
 
     # --- as a whole -------------------------------------------------------------------------------------------
 
-    def ordered(self) -> bool:
-        """Return whether every price is worse than the one before it."""
-        return all(map(lt, self.keys, self.keys[1:]))
+    def ordered(self, place: int | None = None) -> bool:
+        """Return whether every price is worse than the one before it. Args: place: only those next to this one."""
+        keys = self.keys if place is None else self.keys[max(0, place - 1) : place + 2]
+        return all(map(lt, keys, keys[1:]))

@@ -118,7 +118,7 @@ class Subscriptions:
         self._of_symbol: dict[str, Subscription] = {}
         self._of_id: dict[str, Subscription] = {}
         self._resyncs: dict[str, _Resync] = {}  # by symbol
-        self._retired: deque[str] = deque(maxlen=_RETIRED)
+        self._retired: dict[str, None] = {}  # oldest first
         self._listeners: list[Callable[[BookChange], object]] = []
         self._count = 0
         self._prefix = ""
@@ -230,8 +230,7 @@ class Subscriptions:
         """Take a message, in the order of the session. Returns: what changed; listeners were told."""
         kind = m.msg_type
         if kind == "X":
-            req_id = m.get(262)
-            if req_id is not None and req_id in self._retired:
+            if self._retired and m.get(262) in self._retired:
                 return []
             changes = self._feed.on_message(m)
         elif kind == "W":
@@ -341,8 +340,13 @@ class Subscriptions:
     def _retire(self, subscription: Subscription) -> None:
         if subscription.req_id:
             self._of_id.pop(subscription.req_id, None)
-            self._retired.append(subscription.req_id)
+            self._retire_id(subscription.req_id)
             subscription.req_id = ""
+
+    def _retire_id(self, req_id: str) -> None:
+        self._retired[req_id] = None
+        if len(self._retired) > _RETIRED:
+            del self._retired[next(iter(self._retired))]
 
     def _forget_requests(self, status: BookStatus) -> list[BookChange]:
         """All requests died with the connection."""
@@ -372,7 +376,7 @@ class Subscriptions:
                 self._ask(subscription, now)
             else:
                 if resync.req_id:
-                    self._retired.append(resync.req_id)
+                    self._retire_id(resync.req_id)
                 resync.req_id = ""
                 req_id = self._new_id(now)
                 resync.seq = self._transmit(SNAPSHOT, subscription.wanted, req_id, (symbol,))
@@ -396,7 +400,7 @@ class Subscriptions:
     def _drop_resync(self, symbol: str) -> None:
         resync = self._resyncs.pop(symbol, None)
         if resync is not None and resync.req_id:
-            self._retired.append(resync.req_id)
+            self._retire_id(resync.req_id)
 
     # --- rejects --------------------------------------------------------------------------------------------------
 
