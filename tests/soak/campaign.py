@@ -1,4 +1,4 @@
-"""The soak: an exchange and its clients trade as processes, are cut and killed, and in the end everybody's books agree."""
+"""The soak: an exchange and its clients trade as processes that are cut and killed; in the end their books agree."""
 
 from __future__ import annotations
 
