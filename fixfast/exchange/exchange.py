@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 from zoneinfo import ZoneInfo
 
 from fixfast import clock
@@ -21,6 +21,7 @@ from fixfast.exchange.commands import (
     Command,
     CorrectTrade,
     NewDay,
+    RefuseRequest,
     RestateOrder,
     SessionEpoch,
     SetPhase,
@@ -51,6 +52,7 @@ __all__ = ["Exchange", "Listener"]
 
 _log = logging.getLogger("fixfast.exchange")
 _SECOND = 1_000_000_000
+_REQUESTS = frozenset(get_args(Request))
 _QUESTIONS = (OrderStatus, MassStatus)  # they change nothing, and need no record
 
 
@@ -196,7 +198,8 @@ class Exchange:
             journal.append(now_ns, command)
         venue = self.venue
         reports = venue.apply(command, now_ns)
-        self.gateway.send(reports)
+        request: Any = command.request if type(command) is RefuseRequest else command
+        self.gateway.send(reports, request.owner if type(request) in _REQUESTS else None)
         for heard in self._hearing.get("on_reports", ()):
             heard(reports, now_ns)
         if self._batches:

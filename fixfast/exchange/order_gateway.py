@@ -204,15 +204,19 @@ class OrderGateway:
 
     # --- out -----------------------------------------------------------------------------------------------
 
-    def send(self, reports: list[Outgoing]) -> None:
-        """Send reports to their owners, and copies to those who get copies."""
+    def send(self, reports: list[Outgoing], asker: str | None = None) -> None:
+        """Send reports to their owners, and copies to those who get copies.
+
+        Args: asker: whose request led to them: the first of its reports is the answer; None: nobody's.
+        """
         outlets = self.outlets
-        first = True
         for report in reports:
             outlet = outlets.get(report.owner)
             if outlet is not None:
+                first = report.owner == asker
                 outlet.send(report, first=first)
-                first = False
+                if first:
+                    asker = None
             if self._copies and type(report) is Execution:
                 self.copy(report)
 

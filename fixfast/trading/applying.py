@@ -34,6 +34,11 @@ _LOWERS = frozenset({Effect.CORRECT, Effect.BUST})
 _SETTLES = _LOWERS | {Effect.STATUS}
 #: Statuses in which the broker has not taken the order.
 _NOT_TAKEN = frozenset({OrdStatus.PENDING_NEW, OrdStatus.REJECTED})
+#: Reports that speak of a request, not of the order; statuses that leave open what became of it.
+_NO_PROOF = frozenset(
+    {Effect.REPLACED, Effect.REJECTED, Effect.PENDING_CANCEL, Effect.PENDING_REPLACE, Effect.NEW, Effect.UNKNOWN}
+)
+_UNDECIDED = PENDING | {OrdStatus.REJECTED, None}
 _DUPLICATE_ORDER = "6"  # OrdRejReason(103)
 _PART_FILLED = PRECEDENCE[OrdStatus.PARTIALLY_FILLED]
 
@@ -67,6 +72,8 @@ class Applying:
         effect, before = report.effect, order.status
         if not order.order_id and report.order_id and report.order_id != "NONE":
             order.order_id = report.order_id
+        if order.pending and report.cl_ord_id in order.pending:
+            self._in_force(order, report, message)
         kind, trade, previous = _KINDS[effect], None, None
         if effect is Effect.TRADE:
             trade = self._trade(order, report, message)
@@ -205,6 +212,16 @@ class Applying:
         if first is not None and not first.over and STATUSES.get(report.ord_status or "") not in _NOT_TAKEN:
             self._over(order, first, "accepted")
         return request
+
+    def _in_force(self, order: Order, report: Report, message: Message) -> None:
+        """Take a replace for accepted whose answer never came, when a report has its ClOrdID for that of the order.
+
+        What happens while a replace is pending has the ClOrdID before it (E4.7), or says that it is pending.
+        """
+        request = order.pending[report.cl_ord_id or ""]
+        reported = STATUSES.get(report.ord_status or "")
+        if request.msg_type == "G" and report.effect not in _NO_PROOF and reported not in _UNDECIDED:
+            self._replaced(order, report, message, request)
 
     def _replaced(self, order: Order, report: Report, message: Message, request: Request | None) -> Request | None:
         """Put a replace in force: the head of the chain moves (E4.6), unless a later one has moved it already."""

@@ -255,6 +255,21 @@ def test_a_dropped_answer_is_found_by_asking() -> None:
     run(main())
 
 
+def test_only_the_answer_to_ones_own_request_is_dropped() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig(port=1)) as floor:
+            bot, other = await floor.client(), await floor.client("FIX.4.4", "OTHER")
+            await bot.buys("1")
+            floor.exchange.set_faults(drop=1)
+            assert [one[150] for one in await other.sells("1", 40)] == ["F"]  # its New is lost
+            floor.exchange.submit(NewOrder("maker", 0, "m1", None, "AAPL", "2", 10 * 10**8, "2", 230 * 10**8))
+            assert [one[32] for one in await bot.hears()] == ["40", "10"]  # of fills, which it did not ask for, none
+            floor.exchange.cancel(owner="FIX.4.4:BOT")
+            assert [one[150] for one in await bot.hears()] == ["4"]
+
+    run(main())
+
+
 @each_version
 def test_every_reason_for_a_refusal_comes_up(version: str) -> None:
     async def main() -> None:

@@ -13,6 +13,7 @@ Beside what scripts.py knows, a file may have
     ! halt, resume, close, open, phase closing auction, new-day, wait 5, fault drop=1, fault off
     ! cancel A, restate A qty=50, bust A ref=t1, correct A ref=t1 px=9.9
     ! offer qty=5 px=10 crossing   the client's next message is sent before it hears of this
+    ! unheard replaced A request=R1     the exchange said so, and it was dropped
     ! book unchanged               the book is as it was at the last `!` line, or `! book noted`
 """
 
@@ -175,6 +176,8 @@ class FloorRunner(Runner):
             self._make(verb, values)
         elif verb == "withdraw":
             exchange.submit(CancelOrder("maker", 0, f"{names[0]}x", self.makers[names[0]]))
+        elif verb == "unheard":
+            self.venue.say(names[0], self.ids[names[1]], values, self.ids)
         elif verb == "wait":
             await self.floor.advance(float(names[0]))
         elif verb == "fault":
