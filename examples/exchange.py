@@ -1,7 +1,7 @@
 """A simulated exchange to connect to: `python examples/exchange.py [--port 9878] [--seed 1]`. Ctrl-C ends it.
 
-It speaks FIX.4.4 as VENUE, lets BOT01 log on, answers NewOrderSingle (D) with ExecutionReports (8), and fills, fills in
-part or rejects by a seed. Prices are whole ticks of 0.00001 (EUR/USD, GBP/USD) and 0.001 (USD/JPY).
+It speaks FIX 4.2, 4.4 and 5.0 SP2 as VENUE, lets anybody log on, matches orders by price and time, and has traders of
+its own, so that there is a market. `fixfast exchange --agents` is the same as a command, with many options.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-from decimal import Decimal
 
 import fixfast as ff
-from fixfast.exchange.gateway import ExchangeApplication
-from fixfast.exchange.simulator import SeededExchange
 
-TICKS = {"EUR/USD": Decimal("0.00001"), "GBP/USD": Decimal("0.00001"), "USD/JPY": Decimal("0.001")}
+INSTRUMENTS = (
+    ff.exchange.InstrumentConfig("EUR/USD", tick="0.00001", lot=100, reference="1.23450"),
+    ff.exchange.InstrumentConfig("GBP/USD", tick="0.00001", lot=100, reference="1.34560"),
+    ff.exchange.InstrumentConfig("USD/JPY", tick="0.001", lot=100, reference="150.000", currency="JPY"),
+)
 
 
 async def run(port: int, seed: int) -> None:
-    application = ExchangeApplication(SeededExchange(seed, TICKS))
-    # offline="store": a report that falls into a lost connection is kept, and resent after the next logon.
-    session = ff.SessionConfig("FIX.4.4", "VENUE", "BOT01", offline="store")
-    async with ff.serve(application, [session], host="127.0.0.1", port=port) as server:
-        print(f"listening on 127.0.0.1:{server.port}", flush=True)
+    agents = ff.exchange.AgentsConfig(maker_rate=20)
+    config = ff.exchange.ExchangeConfig("VENUE", port=port, seed=seed, instruments=INSTRUMENTS, agents=agents)
+    async with ff.exchange.Exchange(config) as exchange:
+        print(f"listening on 127.0.0.1:{exchange.port}", flush=True)
         await asyncio.Event().wait()
 
 

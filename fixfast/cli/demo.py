@@ -1,4 +1,4 @@
-"""`fixfast demo`: an exchange and a bot as two processes, cut connections, and the books compared afterwards."""
+"""`fixfast demo`: an exchange and a bot as two processes, a cut, a kill, and the books compared afterwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import click
 
 from fixfast.cli.demo_child import private_directory
 from fixfast.cli.demo_children import Child, DemoError
-from fixfast.cli.demo_report import Outcome, show
+from fixfast.cli.demo_report import Outcome, add_up, show
 
 __all__ = ["build", "run_demo"]
 
@@ -37,27 +37,33 @@ async def run_demo(orders: int, seed: int, directory: Path, on_progress: Callabl
     Raises: DemoError: one of the processes failed.
     """
     settings: dict[str, Any] = {"directory": str(directory), "seed": seed, "password": secrets.token_urlsafe(12)}
-    # First the exchange cuts the connection, with reports on their way; later the bot does, with an order on its way.
-    cuts = (orders + 1) // 2, orders * 3 // 4
-    async with Child("demo-exchange", directory, {**settings, "cut_after": cuts[0]}) as exchange:
-        port = (await exchange.expect("listening"))["port"]
-        async with Child(
-            "demo-bot", directory, {**settings, "cut_after": cuts[1], "orders": orders, "port": port}
-        ) as bot:
-            event = await exchange.outlive(_watch(bot, on_progress))
+    # First the exchange cuts the connection, with reports on their way; later the bot is killed, with an order on its
+    # way, and another process takes its place.
+    cut_after, kill_after = (orders + 1) // 2, orders * 3 // 4
+    async with Child("demo-exchange", directory, {**settings, "cut_after": cut_after}) as exchange:
+        settings |= {"port": (await exchange.expect("listening"))["port"], "orders": orders}
+        lives: list[dict[str, Any]] = []
+        for kill in (kill_after, 0) if kill_after else (0,):
+            async with Child("demo-bot", directory, {**settings, "kill_after": kill}) as bot:
+                lives.append(await exchange.outlive(_watch(bot, on_progress)))
         await exchange.tell("stop")
         report = await exchange.expect("report")
         await exchange.finish()
-    return Outcome(event, report, directory, seed)
+    return Outcome(add_up(lives), report, directory, seed)
 
 
 async def _watch(bot: Child, on_progress: Callable[[int], None]) -> dict[str, Any]:
-    """Return the bot's report, once it has ended well."""
+    """Return the bot's report: once it has ended well, or was killed in the middle of its work."""
     async for event in bot.events():
-        if event["event"] == "report":
-            await bot.finish()
-            return event
-        on_progress(event["answered"])
+        match event["event"]:
+            case "report":
+                await bot.finish()
+                return event
+            case "doomed":
+                await bot.kill()
+                return event
+            case _:
+                on_progress(event["answered"])
     raise AssertionError("events() does not end")
 
 
@@ -148,11 +154,11 @@ def build() -> click.Command:
     def demo(
         ctx: click.Context, orders: int, seed: int | None, as_json: bool, plain: bool, directory: Path | None
     ) -> None:
-        """Trade over two real FIX sessions, lose the connection, recover, and check it all.
+        """Trade over a real FIX session, lose the connection, be killed, recover, and check it all.
 
         A simulated exchange and a bot run as two processes and log on with FIX.4.4 over loopback TCP. In the middle the
-        exchange cuts the connection with reports on their way, and later the bot does with an order on its way. Both
-        recover; then the books of both are compared.
+        exchange cuts the connection with reports on their way; later the bot is killed with an order on its way, and a
+        new process takes its place. Both recover; then positions, money and orders of both sides are compared.
 
         Exit status: 0 when everything agrees, 1 with a reason otherwise, 130 when interrupted.
         """

@@ -1,26 +1,54 @@
-"""The demo's bot process: an initiator that sends orders, keeps a ledger, and loses its connection on the way."""
+"""The demo's bot process: sends the orders of the day over one session, keeps its books, and is killed on the way.
+
+Started again, it reads its order log and its journal, logs on, finds out what became of its orders, and goes on.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fixfast import clock
-from fixfast.cli.demo_child import BOT, EXCHANGE, MARKET, Lifeline, child_command, emit, private_directory
-from fixfast.cli.demo_ledger import BotOrder, Ledger, make_orders
+from fixfast.cli.demo_child import Lifeline, child_command, emit, private_directory
+from fixfast.cli.demo_day import (
+    ACCOUNT,
+    BATCH,
+    BOT,
+    EXCHANGE,
+    INSTRUMENTS,
+    LIMITS,
+    Planned,
+    Then,
+    plan,
+    too_large,
+)
 from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.wirelog import WireLog
-from fixfast.errors import NotActive
+from fixfast.engine.orders import LiveOrder, Orders
+from fixfast.errors import OrderEnded, RequestRejected, RiskRejected
 from fixfast.session.config import SessionConfig
-from fixfast.session.events import GapFilled, Resent
+from fixfast.session.events import GapFilled
 from fixfast.session.wire import Message
 from fixfast.store.journal import JournalStore
+from fixfast.store.orderlog import FileOrderLog
+from fixfast.trading.lifecycle import OrdStatus
+from fixfast.trading.log import OrderLog
+from fixfast.trading.market_data import Subscriptions
+from fixfast.trading.order import Order
+from fixfast.trading.positions import Positions
+from fixfast.trading.request import OrderOptions
+from fixfast.trading.risk import RiskCheck
+from fixfast.trading.update import OrderUpdate, UpdateKind
 
 __all__ = ["Bot", "build"]
 
@@ -28,29 +56,42 @@ __all__ = ["Bot", "build"]
 _WINDOW = 4
 #: orders between two lines of progress
 _STEP = 50
+_REFERENCE = {one.symbol: Decimal(one.reference or 0) for one in INSTRUMENTS}
 
 
 class Bot:
-    """The application of the bot's session, and the loop that feeds it. One event loop owns it."""
+    """The application of the bot's session, and the loop that feeds it. One event loop owns it.
 
-    def __init__(self, cut_after: int) -> None:
-        self._cut_after = cut_after
-        self.cuts = 0
-        self.ledger = Ledger()
-        self.resubmitted = 0
-        self.queries = 0
-        self.gaps_filled = 0
-        self.resend_answers = 0
-        self.rejected_messages: list[str] = []
-        self._flying = 0  # orders sent and not answered
+    Args:
+        log: of its orders.
+        kill_after: the order with which it asks to be killed; 0: never.
+    """
+
+    session: LiveSession
+    orders: Orders
+    books: Subscriptions
+
+    def __init__(self, log: OrderLog, kill_after: int) -> None:
+        self._log = log
+        self._kill_after = kill_after
+        self.positions = Positions()
+        self.risk = RiskCheck(LIMITS, positions=self.positions, reference=self._reference)
+        self.reports: Counter[str] = Counter()
+        self.round_trips: list[int] = []
+        self.counts = Counter(repeated=0, status_answers=0, gaps_filled=0, risk_refused=0, book_updates=0)
+        self._began_ns = 0
+        self._answered = 0
+        self._flying: dict[Order, tuple[int, int]] = {}  # orders with no answer: when sent, on which connection
         self._changed = asyncio.Event()
-        self._connection = 0  # the one that the orders on their way are settled for
-        self._status: dict[str, asyncio.Future[bool]] = {}
+        self._certain = False  # no order is uncertain since the last logon
 
     # --- callbacks -----------------------------------------------------------------------------------------
 
     def on_logon(self, session: LiveSession) -> None:
-        """Wake the loop: there may be something to recover."""
+        """Take up the orders that there are; ask for market data. Later: there may be something to recover."""
+        if not hasattr(self, "session"):
+            self._begin(session)
+        self._certain = False
         self._changed.set()
 
     def on_logout(self, session: LiveSession, reason: str) -> None:
@@ -58,102 +99,169 @@ class Bot:
         self._changed.set()
 
     def on_message(self, session: LiveSession, message: Message) -> None:
-        """Apply a report; anything else is a fault."""
-        if message.msg_type != "8":
-            self.rejected_messages.append(f"35={message.msg_type}: {message.get(58, '')}")
-            return
-        cl_ord_id = message[11]
-        known = self.ledger.orders.get(cl_ord_id)
-        first = known is not None and not known.status and message[150] != "I"
-        self.ledger.apply(message, session.connections, clock.now().mono_ns)
-        if message[150] == "I":
-            waiting = self._status.pop(cl_ord_id, None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message.get(103) != "5")
-        if first:
-            self._flying -= 1
-            self._changed.set()
-            answered = sum(self.ledger.reports[kind] for kind in ("0", "8"))
-            if answered % _STEP == 0:
-                emit("progress", answered=answered)
+        """Keep the books. (The orders heard the message before.)"""
+        if self.books.concerns(message):
+            self.counts["book_updates"] += len(self.books.on_message(message, clock.now()))
 
     def on_event(self, session: LiveSession, event: object) -> None:
-        """Count what recovery did."""
+        """Tell the books, and count what recovery did."""
         if isinstance(event, GapFilled):
-            self.gaps_filled += event.end - event.begin + 1
-        elif isinstance(event, Resent):
-            self.resend_answers += 1
+            self.counts["gaps_filled"] += event.end - event.begin + 1
+        if hasattr(self, "books"):
+            self.books.on_event(event, clock.now())
+
+    def _begin(self, session: LiveSession) -> None:
+        self.session = session
+        self.orders = session.orders(OrderOptions(reconcile="resend"), log=self._log, checks=[self.risk.check])
+        for order in self.orders.manager.all_orders:  # those of the process before
+            self.positions.apply_all(order.trades.values())
+            if order.status is OrdStatus.SENT:
+                self._flying[order] = 0, 0
+            else:
+                self._answered += 1
+        self.orders.subscribe(self.positions.on_update)
+        self.orders.subscribe(self._on_update)
+        self.risk.follow(self.orders.manager)
+        self.books = Subscriptions(session.send_nowait, logged_on=True)
+        self.books.listen(self.positions.on_book)
+        self.books.subscribe(_REFERENCE, clock.now(), depth=5, entry_types="012")
+
+    def _on_update(self, update: OrderUpdate) -> None:
+        order, kind = update.order, update.kind
+        self._changed.set()
+        if kind is UpdateKind.DUPLICATE:
+            self.counts["repeated"] += 1
+        elif kind is UpdateKind.CERTAIN:
+            pass  # said beside what the report was
+        elif kind is UpdateKind.STATUS:
+            self.counts["status_answers"] += 1
+        elif kind is UpdateKind.CANCEL_REJECTED:
+            self.reports["9"] += 1
+        elif update.report is not None:
+            self.reports[update.report.exec_type or ""] += 1
+        if order in self._flying and order.status is not OrdStatus.SENT:
+            sent_ns, connection = self._flying.pop(order)
+            if connection == self.session.connections:
+                self.round_trips.append(clock.now().mono_ns - sent_ns)
+            self._answered += 1
+            if self._answered % _STEP == 0:
+                emit("progress", answered=self._answered)
+
+    def _reference(self, symbol: str) -> Decimal:
+        book = self.books.books[symbol]
+        return book.mid or _REFERENCE[symbol]
 
     # --- the day -------------------------------------------------------------------------------------------
 
-    async def trade(self, session: LiveSession, orders: Iterator[BotOrder]) -> None:
-        """Send every order and see each one answered."""
-        self._connection = session.connections
-        for order in orders:
-            self.ledger.orders[order.cl_ord_id] = order
-            await self._when(session, lambda: self._flying < _WINDOW)
-            self._flying += 1
-            self._submit(session, order)
-            if len(self.ledger.orders) == self._cut_after:
-                # The order is numbered and stored, and never reaches the wire: the bot has to find out.
-                self.cuts += 1
-                session.drop(reset=True)
-        await self._when(session, lambda: self._flying == 0)
-        # The exchange answers a status request after everything it has still to say: the fills to come are in before.
-        await self._ask(session, next(reversed(self.ledger.orders.values())))
+    async def trade(self, orders: int, seed: int) -> None:
+        """Send what is left of the day's orders, and see each one answered."""
+        self._began_ns = clock.now().mono_ns
+        await self._when(lambda: not self._flying)
+        batches: list[list[Planned]] = [[], []]
+        for n, planned in enumerate(plan(orders, seed), 1):
+            if planned.cl_ord_id not in self.orders.manager.orders:
+                if n % BATCH == 0:
+                    self._refuse_oneself()
+                await self._when(lambda: len(self._flying) < _WINDOW)
+                await self._submit(planned)
+                if n == self._kill_after:
+                    self._die()
+            batches[-1].append(planned)
+            if n % BATCH == 0:
+                await self._when(lambda: not self._flying)
+                await self._review(batches.pop(0))
+                batches.append([])
+        await self._when(lambda: not self._flying)
+        # The exchange answers after everything that it has still to say: the fills to come are in before.
+        known = self.counts["status_answers"]
+        self.orders.manager.ask_status(self.orders.manager.all_orders[-1], clock.now())
+        await self._when(lambda: self.counts["status_answers"] > known)
 
-    async def _when(self, session: LiveSession, ready: Callable[[], bool]) -> None:
-        """Wait until `ready()`, logged on, and nothing to recover; then what follows can be sent at once."""
-        while True:
-            if not session.active or session.connections != self._connection:
-                await self._recover(session)
-            elif ready():
-                return
-            else:
-                self._changed.clear()
-                await self._changed.wait()
+    async def _submit(self, planned: Planned) -> None:
+        order = await self.orders.submit(planned.request, cl_ord_id=planned.cl_ord_id)
+        self._flying[order] = clock.now().mono_ns, self.session.connections
 
-    def _submit(self, session: LiveSession, order: BotOrder, *, again: bool = False) -> None:
-        now = clock.now()
-        fields: list[tuple[int, Any]] = [
-            (11, order.cl_ord_id),
-            (55, order.symbol),
-            (54, order.side),
-            (60, now.wall_ns),
-            (38, order.qty),
-            (40, "2"),
-            (44, order.price),
-        ]
-        if again:
-            fields.insert(0, (97, "Y"))
-        order.connection, order.sent_ns = session.connections, now.mono_ns
-        session.send_nowait("D", fields)
+    async def _review(self, batch: Iterable[Planned]) -> None:
+        """Cancel or replace what is still open of a batch, all at one time; wait for the answers."""
+        asked = [self._change(planned) for planned in batch if planned.then is not Then.LEAVE]
+        await asyncio.gather(*asked)
 
-    async def _recover(self, session: LiveSession) -> None:
-        """After a lost connection: settle what became of the orders on their way.
-
-        The lost reports come by themselves (the session asks for them). An order may have been lost, too: sessions
-        gap-fill old orders instead of resending them, because a stale order is dangerous. So the exchange is asked, and
-        what it has never seen is sent again, with the same ClOrdID and PossResend (E4.11).
-        """
-        await session.wait_active()
-        connection = session.connections
+    async def _change(self, planned: Planned) -> None:
+        order = self.orders[planned.cl_ord_id]
+        assert isinstance(order, LiveOrder)
+        if not order.is_open or len(order.requests) > 1:
+            return  # of the second: the process before has asked for it
         try:
-            for order in self.ledger.unanswered():
-                if not await self._ask(session, order) and not order.status:
-                    self._submit(session, order, again=True)
-                    self.resubmitted += 1
-        except NotActive:
-            return  # lost again: the caller comes back
-        self._connection = connection
+            if planned.then is Then.CANCEL:
+                await order.cancel()
+            else:
+                await order.replace(price=planned.better)
+        except (RequestRejected, OrderEnded):
+            pass  # filled meanwhile: too late
 
-    async def _ask(self, session: LiveSession, order: BotOrder) -> bool:
-        """Send an OrderStatusRequest (H); return whether the exchange knows the order. Its reports are in by then."""
-        self.queries += 1
-        answer = self._status[order.cl_ord_id] = asyncio.get_running_loop().create_future()
-        session.send_nowait("H", [(11, order.cl_ord_id), (55, order.symbol), (54, order.side)])
-        # If the connection is lost meanwhile, the session resends the request or its answer.
-        return bool(await answer)
+    def _refuse_oneself(self) -> None:
+        """Try an order that must never leave: the risk check stops it."""
+        try:
+            self.orders.manager.submit(too_large(), clock.now())
+        except RiskRejected:
+            self.counts["risk_refused"] += 1
+
+    async def _when(self, ready: Callable[[], bool]) -> None:
+        """Wait until `ready()`, logged on, and sure of every order; then what follows can be sent at once."""
+        while True:
+            if self.session.active and self._sure() and ready():
+                return
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _sure(self) -> bool:
+        self._certain = self._certain or not any(order.uncertain for order in self.orders.open_orders)
+        return self._certain
+
+    def _die(self) -> None:
+        """Be killed with an order on its way: it is in the log and in the journal, and not on the wire yet."""
+        emit("doomed", figures=self.figures())
+        time.sleep(60)  # not a word is sent or read from here on
+
+    # --- what came of it -----------------------------------------------------------------------------------
+
+    def figures(self) -> dict[str, Any]:
+        """Return what this process counted: what it adds to what others counted."""
+        stats = self.session.stats()
+        return {
+            **self.counts,
+            "reports": dict(self.reports),
+            "round_trips": self.round_trips,
+            "connections": self.session.connections,
+            "messages_out": stats.messages_out,
+            "seconds": (clock.now().mono_ns - self._began_ns) / 1e9,
+        }
+
+    def result(self) -> dict[str, Any]:
+        """Return what the bot knows at the end, whoever found out."""
+        orders = self.orders.manager.all_orders
+        states = Counter(order.status.value for order in orders)
+        filled = Counter[str]()
+        digest = hashlib.sha256()
+        for order in orders:
+            filled[order.symbol] += int(order.cum_qty)
+            if order.rejected is None:
+                money = f"{order.notional.normalize():f}"
+                digest.update(
+                    f"{order.order_id} {order.cl_ord_id} {order.status} {int(order.cum_qty)} {money}\n".encode()
+                )
+        held = {symbol: self.positions[ACCOUNT, symbol] for symbol in _REFERENCE}
+        return {
+            "orders": len(orders),
+            "states": dict(sorted(states.items())),
+            "positions": {symbol: int(one.qty) for symbol, one in held.items()},
+            "filled": {symbol: filled[symbol] for symbol in held},
+            "cash": {symbol: f"{one.cash.normalize():f}" for symbol, one in held.items()},
+            "profit": {symbol: None if one.profit is None else f"{one.profit:f}" for symbol, one in held.items()},
+            "digest": digest.hexdigest(),
+            "unanswered": [order.cl_ord_id for order in orders if not order.is_acknowledged and order.is_open],
+            "faults": [f"{question.doubt}: {question.text}" for question in self.orders.questions],
+        }
 
 
 async def run(settings: dict[str, Any]) -> None:
@@ -165,39 +273,12 @@ async def run(settings: dict[str, Any]) -> None:
     venue = ConnectionConfig("127.0.0.1", settings["port"], reconnect=reconnect)
     store = JournalStore(private_directory(directory / "bot-journal"), session_id=config.session_id)
     log_path = directory / "bot.log"
-    bot = Bot(settings["cut_after"])
-    with WireLog(log_path) as wire_log:
-        async with connect(config, venue, bot, store, wire_log=wire_log) as session:
-            began = clock.now().mono_ns
-            await bot.trade(session, make_orders(settings["orders"], settings["seed"], MARKET))
-            seconds = (clock.now().mono_ns - began) / 1e9
-        stats = session.stats()
-    ledger = bot.ledger
-    emit(
-        "report",
-        orders=len(ledger.orders),
-        states=ledger.states(),
-        reports=dict(ledger.reports),
-        positions={symbol: ledger.positions[symbol] for symbol in MARKET},
-        filled={
-            symbol: sum(order.cum_qty for order in ledger.orders.values() if order.symbol == symbol)
-            for symbol in MARKET
-        },
-        unanswered=[order.cl_ord_id for order in ledger.unanswered()],
-        round_trips=sorted(ledger.round_trips),
-        repeated=ledger.repeated,
-        faults=ledger.faults + bot.rejected_messages,
-        resubmitted=bot.resubmitted,
-        queries=bot.queries,
-        cuts=bot.cuts,
-        connections=session.connections,
-        gaps_filled=bot.gaps_filled,
-        messages_in=stats.messages_in,
-        messages_out=stats.messages_out,
-        seconds=seconds,
-        journal=str(store.path),
-        wire_log=str(log_path),
-    )
+    with WireLog(log_path) as wire_log, FileOrderLog(directory / "bot-orders.log") as log:
+        bot = Bot(log, settings["kill_after"])
+        async with connect(config, venue, bot, store, wire_log=wire_log):
+            await bot.trade(settings["orders"], settings["seed"])
+        files = {"journal": str(store.path), "order_log": log.path, "wire_log": str(log_path)}
+        emit("report", figures=bot.figures(), **bot.result(), **files)
 
 
 def build() -> click.Command:

@@ -1,4 +1,4 @@
-"""What the demo's three processes agree on: the market, and how children talk to their parent.
+"""How the demo's child processes talk to their parent.
 
 A child's first line of standard input is its settings, a JSON object; further lines are commands. It writes JSON
 objects, one a line, to its standard output. Its standard input is also its lifeline: when that ends, the parent is
@@ -14,24 +14,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
-__all__ = ["BOT", "EXCHANGE", "MARKET", "TICKS", "Lifeline", "child_command", "emit", "private_directory"]
-
-#: SenderCompIDs
-EXCHANGE, BOT = "SIMEX", "BOT"
-
-#: symbol -> (first price, price step)
-MARKET: dict[str, tuple[Decimal, Decimal]] = {
-    "AAPL": (Decimal("189.50"), Decimal("0.01")),
-    "BTC/USD": (Decimal("43125.0"), Decimal("0.5")),
-    "EUR/USD": (Decimal("1.08500"), Decimal("0.00001")),
-}
-TICKS = {symbol: tick for symbol, (_, tick) in MARKET.items()}
+__all__ = ["Lifeline", "child_command", "emit", "private_directory"]
 
 #: exit status of a child whose parent went away
 _ORPHANED = 4

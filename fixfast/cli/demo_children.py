@@ -40,7 +40,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Child:
-        with self._errors.open("wb") as errors:
+        with self._errors.open("ab") as errors:
             # A session of its own: Ctrl-C reaches the parent only, which then ends its children in order.
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -73,6 +73,12 @@ class Child:
             await asyncio.shield(process.wait())
             if error is None:
                 raise
+
+    async def kill(self) -> None:
+        """End it as nothing else does: `kill -9`."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
 
     async def tell(self, command: str) -> None:
         """Send a command."""

@@ -1,63 +1,118 @@
-"""The demo's exchange process: an acceptor, its simulated exchange, and the cut in the middle."""
+"""The demo's exchange process: a simulated exchange with other traders and faults, which cuts the connection once."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fixfast.cli.demo_child import BOT, EXCHANGE, TICKS, Lifeline, child_command, emit, private_directory
-from fixfast.engine.acceptor import serve
-from fixfast.engine.authentication import LogonRequest, Refuse
-from fixfast.engine.live import LiveSession
+from fixfast.cli.demo_child import Lifeline, child_command, emit
+from fixfast.cli.demo_day import ACCOUNT, ACCOUNT_MAX, AGENTS, BOT, EXCHANGE, FAULTS, INSTRUMENTS
 from fixfast.engine.observing.wirelog import WireLog
-from fixfast.exchange.gateway import ExchangeApplication
-from fixfast.exchange.simulator import SeededExchange
-from fixfast.session.config import SessionConfig
-from fixfast.session.events import GapFilled, Resent
+from fixfast.exchange.book_keeping import Kept
+from fixfast.exchange.commands import Command
+from fixfast.exchange.config import AccountConfig, ExchangeConfig, ParticipantConfig
+from fixfast.exchange.exchange import Exchange
+from fixfast.exchange.reports import CancelReject, Execution, Outgoing
+from fixfast.exchange.requests import NewOrder
+from fixfast.exchange.trading_agents import TradingAgents
 from fixfast.session.stats import SessionStats
-from fixfast.store.journal import JournalStore
+from fixfast.types import Side
 
 __all__ = ["DemoExchange", "build"]
 
+_OWNER = f"FIX.4.4:{BOT}"
+#: how far the agents' time goes on with each order of the bot, ns; and how often before the first
+_STEP_NS, _WARM_UP = 20_000_000, 100
 
-class DemoExchange(ExchangeApplication):
-    """The simulated exchange, which asks for a password, and pulls the plug once."""
 
-    def __init__(self, exchange: SeededExchange, cut_after: int, password: str) -> None:
-        super().__init__(exchange, after_order=self._maybe_cut)
+class _Agents(TradingAgents):
+    """Agents whose time goes on with the orders of the bot: so one seed gives one day, however fast the machine."""
+
+    def open(self) -> None:
+        """Make a market to begin with."""
+        super().open()
+        self._now_ns = self.agents.next_ns or 0
+        for _ in range(_WARM_UP):
+            self.step()
+
+    def step(self) -> None:
+        """Let some time pass."""
+        self._now_ns += _STEP_NS
+        self.agents.poll(self._now_ns)
+
+    def _wake(self) -> None:
+        """Wait for step(), not for the clock."""
+
+
+class DemoExchange(Exchange):
+    """The simulated exchange, with traders who act after each order of the bot; it pulls the plug once.
+
+    Attributes: rejected: orders refused. again: orders that came with PossResend(97)=Y. reports: ExecType(150), "9" for
+        cancel rejects -> how many were made for the bot, answers to questions not counted.
+    """
+
+    def __init__(self, config: ExchangeConfig, cut_after: int, **serve_options: Any) -> None:
+        super().__init__(config, **serve_options)
         self._cut_after = cut_after
-        self._password = password
+        self._seen: set[str] = set()
+        self._others = _Agents(self, AGENTS)
+        self.rejected = 0
+        self.again = 0
         self.cuts = 0
-        self.resent = 0
-        self.resend_ranges = 0
-        self.gaps_filled = 0
+        self.reports: Counter[str] = Counter()
 
-    def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse:
-        """Let the bot in, with its password."""
-        if request.config is None:
-            return Refuse(silent=True)
-        if request.password != self._password:
-            return Refuse("Invalid username or password", status=5)
-        return request.config
+    async def __aenter__(self) -> DemoExchange:
+        await super().__aenter__()
+        self._others.open()
+        return self
 
-    def on_event(self, session: LiveSession, event: object) -> None:
-        """Count what recovery did."""
-        if isinstance(event, Resent):
-            self.resent += event.messages
-            self.resend_ranges += 1
-        elif isinstance(event, GapFilled):
-            self.gaps_filled += event.end - event.begin + 1
+    @property
+    def orders(self) -> list[Kept]:
+        """The bot's orders that were taken, oldest first."""
+        return [kept for kept in self.venue.telling.orders.values() if kept.owner == _OWNER]
 
-    def _maybe_cut(self, session: LiveSession, orders: int) -> None:
-        if orders == self._cut_after and not self.cuts:
-            self.cuts += 1
-            # The reports of this very order are numbered and stored, and not on the wire yet. They never will be in
-            # this connection: the socket is reset, with whatever the kernel still holds in both directions.
-            session.drop(reset=True)
-            emit("cut", orders=orders)
+    @property
+    def received(self) -> int:
+        """How many different orders the bot sent."""
+        return len(self._seen)
+
+    def do(self, command: Command) -> list[Outgoing]:
+        """Do a command; after a new order of the bot the others have their turn."""
+        reports = super().do(command)
+        self._count(reports)
+        if isinstance(command, NewOrder) and command.owner == _OWNER:
+            self.again += command.poss_resend
+            if command.cl_ord_id not in self._seen:
+                self._seen.add(command.cl_ord_id)
+                self._others.step()
+                if len(self._seen) == self._cut_after:
+                    self._cut()
+        return reports
+
+    def _count(self, reports: list[Outgoing]) -> None:
+        for report in reports:
+            if report.owner != _OWNER:
+                continue
+            if isinstance(report, CancelReject):
+                self.reports["9"] += 1
+            elif isinstance(report, Execution) and report.exec_type != "I":
+                self.reports[report.exec_type] += 1
+                self.rejected += report.exec_type == "8"
+
+    def _cut(self) -> None:
+        outlet = self.gateway.outlets[_OWNER]
+        outlet.close()  # what is held back has its number now
+        self.cuts += 1
+        # The reports of this very order are numbered and stored, and not on the wire yet. They never will be in this
+        # connection: the socket is reset, with whatever the kernel still holds in both directions.
+        outlet.session.drop(reset=True)
+        emit("cut", orders=self.received)
 
 
 async def run(settings: dict[str, Any]) -> None:
@@ -65,39 +120,59 @@ async def run(settings: dict[str, Any]) -> None:
     stop = asyncio.Event()
     Lifeline(lambda line: stop.set() if line == "stop" else None)
     directory = Path(settings["directory"])
-    config = SessionConfig("FIX.4.4", EXCHANGE, BOT, offline="store")
-    application = DemoExchange(SeededExchange(settings["seed"], TICKS), settings["cut_after"], settings["password"])
-    store = JournalStore(private_directory(directory / "exchange-journal"), session_id=config.session_id)
+    config = ExchangeConfig(
+        EXCHANGE,
+        port=0,
+        versions=("FIX.4.4",),
+        open=False,
+        seed=settings["seed"],
+        instruments=INSTRUMENTS,
+        accounts=(AccountConfig(ACCOUNT, BOT, max_order_qty=ACCOUNT_MAX),),
+        participants=(ParticipantConfig(BOT, password=settings["password"]),),
+        journal=directory / "exchange-journal",
+        faults=FAULTS,
+    )
     log_path = directory / "exchange.log"
     with WireLog(log_path) as wire_log:
-        async with serve(application, [config], stores=lambda _: store, wire_log=wire_log) as server:
-            emit("listening", port=server.port)
+        async with DemoExchange(config, settings["cut_after"], wire_log=wire_log) as exchange:
+            emit("listening", port=exchange.port)
             await stop.wait()
-            stats = server.sessions[config.session_id].stats()
-            application.close()
-    emit("report", **_report(application, stats, str(store.path), str(log_path)))
+            (session,) = exchange.server.sessions.values()
+            stats = session.stats()
+            report = _report(exchange, stats)
+    emit("report", **report, journal=str(config.journal), wire_log=str(log_path))
 
 
-def _report(application: DemoExchange, stats: SessionStats, journal: str, wire_log: str) -> dict[str, Any]:
-    exchange = application.exchange
-    orders = exchange.orders(BOT)
-    states = [order.status for order in orders]
+def _report(exchange: DemoExchange, stats: SessionStats) -> dict[str, Any]:
+    orders = exchange.orders
+    states = Counter(kept.shown_status for kept in orders)
+    states["8"] += exchange.rejected
+    position, cash, filled = Counter[str](), dict.fromkeys(exchange.listings, Decimal(0)), Counter[str]()
+    digest = hashlib.sha256()
+    for kept in orders:
+        listing = exchange.listings[kept.symbol]
+        sign = 1 if kept.side == Side.BUY else -1
+        money = Decimal(kept.notional).scaleb(-listing.price_scale - listing.qty_scale)
+        position[kept.symbol] += sign * kept.cum
+        filled[kept.symbol] += kept.cum
+        cash[kept.symbol] -= sign * money
+        digest.update(
+            f"{kept.order_id} {kept.cl_ord_id} {kept.shown_status} {kept.cum} {money.normalize():f}\n".encode()
+        )
     return {
-        "orders": application.orders,
-        "repeated": application.repeated,
-        "queries": application.queries,
-        "reports": dict(exchange.reports),
-        "positions": {symbol: exchange.positions[BOT, symbol] for symbol in TICKS},
-        "states": {state: states.count(state) for state in sorted(set(states))},
-        "filled": {symbol: sum(order.cum_qty for order in orders if order.symbol == symbol) for symbol in TICKS},
-        "messages_in": stats.messages_in,
+        "orders": exchange.received,
+        "again": exchange.again,
+        "reports": dict(sorted(exchange.reports.items())),
+        "positions": {symbol: position[symbol] for symbol in exchange.listings},
+        "filled": {symbol: filled[symbol] for symbol in exchange.listings},
+        "cash": {symbol: f"{money.normalize():f}" for symbol, money in cash.items()},
+        "states": {state: states[state] for state in sorted(states) if states[state]},
+        "digest": digest.hexdigest(),
         "messages_out": stats.messages_out,
-        "cuts": application.cuts,
-        "resent": application.resent,
-        "resend_ranges": application.resend_ranges,
-        "gaps_filled": application.gaps_filled,
-        "journal": journal,
-        "wire_log": wire_log,
+        "cuts": exchange.cuts,
+        "connections": stats.logons,
+        "resent": stats.resent,
+        "gaps": stats.gaps,
     }
 
 

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from fixfast.cli.decode import Decoder
-from fixfast.cli.demo_ledger import STATES
 from fixfast.logs.reader import LogReader
+from fixfast.trading.lifecycle import OrdStatus
 
-__all__ = ["Outcome", "log_tail", "show"]
+__all__ = ["Outcome", "add_up", "log_tail", "show"]
 
 #: messages shown of the end of the bot's log
 _TAIL_MESSAGES = 3
 _TAIL_BYTES = 8192
+_LISTS = "reports", "round_trips"
+
+
+def add_up(lives: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the bot reports: the last of its processes what it knows, and all of them what they counted.
+
+    Args: lives: what each process said; `figures` are their counts.
+    """
+    figures = [life["figures"] for life in lives]
+    total: dict[str, Any] = {key: sum(one[key] for one in figures) for key in figures[0] if key not in _LISTS}
+    total["reports"] = dict(sorted(sum((Counter(one["reports"]) for one in figures), Counter[str]()).items()))
+    total["round_trips"] = sorted(time for one in figures for time in one["round_trips"])
+    return {**lives[-1], **total, "kills": len(lives) - 1}
+
+
+def _named(state: str) -> str:
+    return OrdStatus(state).name.lower().replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +86,14 @@ class Outcome:
             "checks": [name for name, _ in self.checks],
             "seed": self.seed,
             "orders": bot["orders"],
-            "states": {STATES.get(state, state): count for state, count in bot["states"].items()},
+            "states": {_named(state): count for state, count in bot["states"].items()},
             "positions": {"bot": bot["positions"], "exchange": exchange["positions"]},
             "filled": bot["filled"],
+            "cash": {"bot": bot["cash"], "exchange": exchange["cash"]},
+            "profit": bot["profit"],
             "reports": bot["reports"],
+            "risk_refused": bot["risk_refused"],
+            "book_updates": bot["book_updates"],
             "messages": {"bot_to_exchange": self.messages[0], "exchange_to_bot": self.messages[1]},
             "round_trip_us": {f"p{percent:g}": self.round_trip_us(percent) for percent in (50, 99, 99.9)},
             "seconds": bot["seconds"],
@@ -78,18 +102,20 @@ class Outcome:
             "directory": str(self.directory),
             "logs": {"bot": bot["wire_log"], "exchange": exchange["wire_log"]},
             "journals": {"bot": bot["journal"], "exchange": exchange["journal"]},
+            "order_log": bot["order_log"],
         }
 
     def recovery(self) -> dict[str, int]:
-        """Return what the cut connection cost and how it was made good."""
+        """Return what the cut connection and the killed bot cost, and how it was made good."""
         bot, exchange = self.bot, self.exchange
         return {
-            "cuts": bot["cuts"] + exchange["cuts"],
-            "reconnects": bot["connections"] - 1,
+            "cuts": exchange["cuts"],
+            "kills": bot["kills"],
+            "reconnects": exchange["connections"] - 1,
             "reports_resent": exchange["resent"],
             "bot_messages_recovered": bot["gaps_filled"],
-            "exchange_messages_gap_filled": exchange["gaps_filled"],
-            "orders_sent_again": bot["resubmitted"],
+            "orders_sent_again": exchange["again"],
+            "orders_asked_about": bot["status_answers"],
             "reports_repeated": bot["repeated"],
         }
 
@@ -97,24 +123,24 @@ class Outcome:
 def _checks(bot: dict[str, Any], exchange: dict[str, Any]) -> list[tuple[str, str]]:
     """Return (what was checked, what is wrong or "")."""
     same = (
-        ("every fill is in the position, on both sides", "positions"),
+        ("positions agree to the share", "positions"),
+        ("money agrees to the cent, and beyond", "cash"),
         ("filled quantities agree", "filled"),
         ("orders by state agree", "states"),
+        ("each single order agrees: state, quantity, money", "digest"),
         ("every report was applied exactly once", "reports"),
-        ("both sides know the same number of orders", "orders_known"),
+        ("both sides know the same number of orders", "orders"),
     )
-    # An order that was sent again, and was known after all, is answered twice and counted once.
-    exchange = {**exchange, "orders_known": sum(exchange["states"].values())}
-    bot = {**bot, "orders_known": bot["orders"]}
     checks = [
         (name, "" if bot[key] == exchange[key] else f"bot {bot[key]}, exchange {exchange[key]}") for name, key in same
     ]
     unanswered = bot["unanswered"]
     checks.append(("every ClOrdID was answered", f"not {', '.join(unanswered[:5])}" if unanswered else ""))
     checks.append(("no report contradicts another", "; ".join(bot["faults"][:5])))
-    cuts, connections = bot["cuts"] + exchange["cuts"], bot["connections"]
-    fault = "" if exchange["cuts"] == 1 and connections == 1 + cuts else f"{cuts} cuts, {connections} connections"
-    checks.append(("the connection was cut, and made again each time", fault))
+    cuts, kills, connections = exchange["cuts"], bot["kills"], exchange["connections"]
+    good = cuts == 1 and connections == 1 + cuts + kills
+    fault = "" if good else f"{cuts} cuts, {kills} kills, {connections} connections"
+    checks.append(("the connection was cut, the bot was killed, and both came back", fault))
     return checks
 
 
@@ -137,14 +163,15 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
     bot, exchange, recovery = outcome.bot, outcome.exchange, outcome.recovery()
     sent, received = outcome.messages
     times = [(percent, outcome.round_trip_us(percent)) for percent in (50, 99, 99.9)]
-    good = (
-        f"{recovery['cuts']} cuts, {recovery['reports_resent']:,} reports resent, "
-        f"{recovery['orders_sent_again']:,} orders sent again, {recovery['reports_repeated']:,} repeated"
-    )
+    cut = f"{recovery['cuts']} cut, {recovery['reports_resent']:,} reports resent"
+    killed = f"{recovery['kills']} kill -9, {recovery['orders_asked_about']:,} orders asked about"
+    again = f"{recovery['orders_sent_again']:,} orders sent again, {recovery['reports_repeated']:,} reports repeated"
     return [
         ("messages", f"{sent:,} to the exchange, {received:,} back, {outcome.messages_per_second:,.0f} per second"),
         ("round trip, us", ", ".join(f"p{percent:g} {value:,.0f}" for percent, value in times if value is not None)),
-        ("recovery", good),
+        ("recovery", f"{cut}; {killed}; {again}"),
+        ("risk check", f"{bot['risk_refused']:,} orders refused before they were sent"),
+        ("market data", f"{bot['book_updates']:,} updates of books"),
         ("wire logs", bot["wire_log"]),
         ("", exchange["wire_log"]),
         ("journals", bot["journal"]),
@@ -167,16 +194,24 @@ def show(outcome: Outcome, *, plain: bool) -> None:
     table.add_column("state")
     table.add_column("orders", justify="right")
     for state, count in bot["states"].items():
-        table.add_row(STATES.get(state, state), f"{count:,}")
+        table.add_row(_named(state), f"{count:,}")
     table.add_row("all", f"{bot['orders']:,}", style="" if plain else "bold")
     console.print(table)
 
     table = Table(title="Positions", box=style, title_justify="left")
-    for column in ("symbol", "filled", "bot", "exchange"):
+    for column in ("symbol", "filled", "bot", "exchange", "cash: bot", "exchange", "profit"):
         table.add_column(column, justify="left" if column == "symbol" else "right")
     for symbol, position in bot["positions"].items():
-        other = outcome.exchange["positions"][symbol]
-        table.add_row(symbol, f"{bot['filled'][symbol]:,}", f"{position:+,}", f"{other:+,}")
+        other, profit = outcome.exchange, bot["profit"][symbol]
+        table.add_row(
+            symbol,
+            f"{bot['filled'][symbol]:,}",
+            f"{position:+,}",
+            f"{other['positions'][symbol]:+,}",
+            f"{Decimal(bot['cash'][symbol]):+,f}",
+            f"{Decimal(other['cash'][symbol]):+,f}",
+            "" if profit is None else f"{Decimal(profit):+,.2f}",
+        )
     console.print(table)
 
     console.print()

@@ -128,7 +128,8 @@ class Reconciling(Keeping):
         elif name == "gap":
             self._gap = True
         elif name == "gap filled":
-            self._gap = False
+            # An answer that was resent is no fresh one: who is still uncertain is asked about again.
+            self._gap, self._asked, self._asking = False, frozenset(), True
         elif name == "disconnected":
             self.logged_on = self._gap = False
             self._asked = frozenset()

@@ -42,21 +42,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_everything_agrees(run: dict[str, Any]) -> None:
     assert run["ok"]
     assert run["faults"] == []
-    assert len(run["checks"]) == 8
+    assert len(run["checks"]) == 10
     assert run["orders"] == sum(run["states"].values()) == 200
-    assert set(run["states"]) == {"new", "partially filled", "filled", "rejected"}
-    assert run["positions"]["bot"] == run["positions"]["exchange"]
-    assert set(run["positions"]["bot"]) == {"AAPL", "BTC/USD", "EUR/USD"}
+    assert set(run["states"]) >= {"new", "filled", "canceled", "rejected"}
+    for what in ("positions", "cash"):
+        assert run[what]["bot"] == run[what]["exchange"]
+        assert set(run[what]["bot"]) == {"AAPL", "BTC/USD", "EUR/USD"}
     assert run["reports"]["F"] > run["states"]["filled"]
+    assert run["reports"]["5"] > 0
 
 
-def test_the_connection_was_cut_and_nothing_was_lost(run: dict[str, Any]) -> None:
+def test_the_bot_has_books_and_a_risk_check(run: dict[str, Any]) -> None:
+    assert run["book_updates"] > 0
+    assert run["risk_refused"] == 200 // 25
+    assert None not in run["profit"].values()
+
+
+def test_the_connection_was_cut_the_bot_was_killed_and_nothing_was_lost(run: dict[str, Any]) -> None:
     recovery = run["recovery"]
-    assert recovery["cuts"] == recovery["reconnects"] == 2
+    assert (recovery["cuts"], recovery["kills"], recovery["reconnects"]) == (1, 1, 2)
     assert recovery["reports_resent"] > 0
-    assert recovery["bot_messages_recovered"] >= recovery["reports_resent"]
+    assert recovery["bot_messages_recovered"] > 0
     assert recovery["orders_sent_again"] > 0
-    assert recovery["reports_repeated"] == 0
+    assert recovery["orders_asked_about"] > 0
+    assert recovery["reports_repeated"] > 0
 
 
 def test_what_was_measured_is_told(run: dict[str, Any]) -> None:
@@ -73,17 +82,23 @@ def test_the_logs_hold_both_directions_and_no_password(run: dict[str, Any]) -> N
         assert b"\x01554=***\x01" in log
         assert b" < 8=FIX.4.4\x01" in log
         assert b" > 8=FIX.4.4\x01" in log
-        journal = Path(run["journals"][name])
-        assert journal.stat().st_mode & 0o077 == 0
-        assert b"\x0135=8\x01" in journal.read_bytes()
+        for journal in journals(run, name):
+            assert journal.stat().st_mode & 0o077 == 0
+    for name in ("D", "8"):
+        assert any(f"\x0135={name}\x01".encode() in journal.read_bytes() for journal in journals(run))
+
+
+def journals(run: dict[str, Any], *names: str) -> list[Path]:
+    """Return the files of both journals, or of one."""
+    found = [Path(run["journals"][name]) for name in names or ("bot", "exchange")]
+    return [file for path in found for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
 
 
 def test_the_wire_log_can_be_decoded(run: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", "--json", run["logs"]["bot"]]) == 0
     captured = capfd.readouterr()
     rows = [json.loads(line) for line in captured.out.splitlines()]
-    assert len([row for row in rows if row["msg_type"] == "D"]) <= 200
-    assert {"A", "D", "8", "H", "5"} <= {row["msg_type"] for row in rows}
+    assert {"A", "D", "F", "G", "8", "H", "V", "W", "X", "5"} <= {row["msg_type"] for row in rows}
     assert "0 garbled" in captured.err
 
 
@@ -93,7 +108,7 @@ def test_the_same_seed_gives_the_same_day(run: dict[str, Any], tmp_path: Path) -
     )
     again = json.loads(done.stdout)
     assert again["ok"], done.stderr
-    for key in ("states", "positions", "filled"):
+    for key in ("states", "positions", "filled", "cash", "reports"):
         assert again[key] == run[key]
 
 
@@ -103,10 +118,21 @@ def test_plain_output_is_for_people(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
-    for text in ("Orders by state", "Positions", "round trip, us", "per second", "2 cuts", "wire logs", "journals"):
+    for text in (
+        "Orders by state",
+        "Positions",
+        "round trip, us",
+        "per second",
+        "1 cut",
+        "1 kill -9",
+        "risk check",
+        "market data",
+        "wire logs",
+        "journals",
+    ):
         assert text in done.stdout
     assert "35 MsgType = 5 (LOGOUT)" in done.stdout
-    assert done.stdout.count("\nok ") == 8
+    assert done.stdout.count("\nok ") == 10
     assert "100 of 100 orders answered" in done.stderr
 
 
