@@ -30,11 +30,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days soak docs pages sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days soak docs pages sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -87,6 +87,11 @@ simulate-long: install
 	$(PY) -m tests.simulation --scope --processes 2
 	$(PY) -m tests.simulation --mutants --runs 5000 --seed $(BASE) --processes 2
 	$(PY) -m tests.simulation --runs 200000 --seed $(BASE) --processes 2
+
+# The simulated exchange and its clients as processes that are cut and killed, reconciled in the end (docs/testing.md).
+MINUTES ?= 10
+soak: install
+	$(PY) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # Random days of the matching engine beside its model (docs/matching.md).
 DAYS ?= 10000
@@ -145,6 +150,10 @@ bench-sessions: install
 # Orders per second of the matching engine alone.
 bench-matching: install $(VENV)/.bench
 	$(PY) -m benchmarks.matching $(BENCH_ARGS)
+
+# Orders per second through the simulated exchange, over one session.
+bench-exchange: install $(VENV)/.bench
+	$(PY) -m benchmarks.exchange_orders $(BENCH_ARGS)
 
 # An acceptor when everybody comes at once, and when some do not read.
 bench-storms: install
