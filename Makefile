@@ -18,6 +18,7 @@ BASE ?= $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
 CRASH_ARGS ?= --rounds 200
+SOAK_ARGS ?= --minutes 10
 NEON_ARGS ?=
 
 VENV := .venv
@@ -30,11 +31,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash soak interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching exchange-days docs pages sanitize coverage fuzz crash soak interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -122,6 +123,10 @@ fuzz: install $(VENV)/.fuzz
 # kill -9 at random moments of two processes that trade, and an audit of what they have in the end.
 crash: install
 	$(PY) -m tests.crash $(CRASH_ARGS)
+
+# An exchange and its clients trade while they are cut and killed; in the end all books agree to the share and the cent.
+soak: install
+	$(PY) -m tests.soak $(SOAK_ARGS)
 
 # Both roles against QuickFIX, which comes with the benchmarks' rivals.
 interop: install $(VENV)/.bench
