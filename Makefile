@@ -18,6 +18,7 @@ BASE ?= $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
 GATE_ARGS ?=
 FUZZ_ARGS ?= --seconds 30
 CRASH_ARGS ?= --rounds 200
+SOAK_ARGS ?= --minutes 10
 NEON_ARGS ?=
 
 VENV := .venv
@@ -88,11 +89,6 @@ simulate-long: install
 	$(PY) -m tests.simulation --mutants --runs 5000 --seed $(BASE) --processes 2
 	$(PY) -m tests.simulation --runs 200000 --seed $(BASE) --processes 2
 
-# The simulated exchange and its clients as processes that are cut and killed, reconciled in the end (docs/testing.md).
-MINUTES ?= 10
-soak: install
-	$(PY) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
-
 # Random days of the matching engine beside its model (docs/matching.md).
 DAYS ?= 10000
 exchange-days: install
@@ -127,6 +123,10 @@ fuzz: install $(VENV)/.fuzz
 # kill -9 at random moments of two processes that trade, and an audit of what they have in the end.
 crash: install
 	$(PY) -m tests.crash $(CRASH_ARGS)
+
+# An exchange and its clients trade while they are cut and killed; in the end all books agree to the share and the cent.
+soak: install
+	$(PY) -m tests.soak $(SOAK_ARGS)
 
 # Both roles against QuickFIX, which comes with the benchmarks' rivals.
 interop: install $(VENV)/.bench
