@@ -141,7 +141,7 @@ def build() -> click.Command:
     @click.option(
         "--orders", type=click.IntRange(1, 1_000_000), default=2000, show_default=True, help="Orders to send."
     )
-    @click.option("--seed", type=int, default=None, help="Repeat a run: prices, quantities, fates of orders.")
+    @click.option("--seed", type=int, default=None, help="Repeat a day: the same orders, traders and fills.")
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
     @click.option("--plain", is_flag=True, help="No colours, no box drawing, no progress bar.")
     @click.option(

@@ -30,6 +30,7 @@ from fixfast.cli.demo_day import (
     plan,
     too_large,
 )
+from fixfast.engine.books import Books
 from fixfast.engine.connection import ConnectionConfig, Reconnect
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
@@ -41,9 +42,9 @@ from fixfast.session.events import GapFilled
 from fixfast.session.wire import Message
 from fixfast.store.journal import JournalStore
 from fixfast.store.orderlog import FileOrderLog
+from fixfast.trading.book import BookChange
 from fixfast.trading.lifecycle import OrdStatus
 from fixfast.trading.log import OrderLog
-from fixfast.trading.market_data import Subscriptions
 from fixfast.trading.order import Order
 from fixfast.trading.positions import Positions
 from fixfast.trading.request import OrderOptions
@@ -69,7 +70,7 @@ class Bot:
 
     session: LiveSession
     orders: Orders
-    books: Subscriptions
+    books: Books
 
     def __init__(self, log: OrderLog, kill_after: int) -> None:
         self._log = log
@@ -79,6 +80,7 @@ class Bot:
         self.reports: Counter[str] = Counter()
         self.round_trips: list[int] = []
         self.counts = Counter(repeated=0, status_answers=0, gaps_filled=0, risk_refused=0, book_updates=0)
+        self.faults: list[str] = []
         self._began_ns = 0
         self._answered = 0
         self._flying: dict[Order, tuple[int, int]] = {}  # orders with no answer: when sent, on which connection
@@ -88,7 +90,7 @@ class Bot:
     # --- callbacks -----------------------------------------------------------------------------------------
 
     def on_logon(self, session: LiveSession) -> None:
-        """Take up the orders that there are; ask for market data. Later: there may be something to recover."""
+        """Take up the orders that there are, the first time; later there may be something to recover."""
         if not hasattr(self, "session"):
             self._begin(session)
         self._certain = False
@@ -99,20 +101,19 @@ class Bot:
         self._changed.set()
 
     def on_message(self, session: LiveSession, message: Message) -> None:
-        """Keep the books. (The orders heard the message before.)"""
-        if self.books.concerns(message):
-            self.counts["book_updates"] += len(self.books.on_message(message, clock.now()))
+        """Note what is neither about orders nor market data: nothing else should come."""
+        self.faults.append(f"35={message.msg_type}: {message.get(58, '')}")
 
     def on_event(self, session: LiveSession, event: object) -> None:
-        """Tell the books, and count what recovery did."""
+        """Count what recovery did."""
         if isinstance(event, GapFilled):
             self.counts["gaps_filled"] += event.end - event.begin + 1
-        if hasattr(self, "books"):
-            self.books.on_event(event, clock.now())
 
     def _begin(self, session: LiveSession) -> None:
         self.session = session
-        self.orders = session.orders(OrderOptions(reconcile="resend"), log=self._log, checks=[self.risk.check])
+        self.orders = session.orders(
+            OrderOptions(reconcile="resend"), log=self._log, checks=[self.risk.check], consume=True
+        )
         for order in self.orders.manager.all_orders:  # those of the process before
             self.positions.apply_all(order.trades.values())
             if order.status is OrdStatus.SENT:
@@ -122,9 +123,8 @@ class Bot:
         self.orders.subscribe(self.positions.on_update)
         self.orders.subscribe(self._on_update)
         self.risk.follow(self.orders.manager)
-        self.books = Subscriptions(session.send_nowait, logged_on=True)
-        self.books.listen(self.positions.on_book)
-        self.books.subscribe(_REFERENCE, clock.now(), depth=5, entry_types="012")
+        self.books = session.books()
+        self.books.listen(self._on_book)
 
     def _on_update(self, update: OrderUpdate) -> None:
         order, kind = update.order, update.kind
@@ -147,15 +147,19 @@ class Bot:
             if self._answered % _STEP == 0:
                 emit("progress", answered=self._answered)
 
+    def _on_book(self, change: BookChange) -> None:
+        self.counts["book_updates"] += 1
+        self.positions.on_book(change)
+
     def _reference(self, symbol: str) -> Decimal:
-        book = self.books.books[symbol]
-        return book.mid or _REFERENCE[symbol]
+        return self.books[symbol].mid or _REFERENCE[symbol]
 
     # --- the day -------------------------------------------------------------------------------------------
 
     async def trade(self, orders: int, seed: int) -> None:
         """Send what is left of the day's orders, and see each one answered."""
         self._began_ns = clock.now().mono_ns
+        await self.books.subscribe_all(_REFERENCE, depth=5, entry_types="012")
         await self._when(lambda: not self._flying)
         batches: list[list[Planned]] = [[], []]
         for n, planned in enumerate(plan(orders, seed), 1):
@@ -211,6 +215,9 @@ class Bot:
         while True:
             if self.session.active and self._sure() and ready():
                 return
+            if not self.session.active:
+                await self.session.wait_active()  # raises when nobody tries any more
+                continue
             self._changed.clear()
             await self._changed.wait()
 
@@ -260,7 +267,7 @@ class Bot:
             "profit": {symbol: None if one.profit is None else f"{one.profit:f}" for symbol, one in held.items()},
             "digest": digest.hexdigest(),
             "unanswered": [order.cl_ord_id for order in orders if not order.is_acknowledged and order.is_open],
-            "faults": [f"{question.doubt}: {question.text}" for question in self.orders.questions],
+            "faults": self.faults + [f"{question.doubt}: {question.text}" for question in self.orders.questions],
         }
 
 

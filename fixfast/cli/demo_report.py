@@ -163,13 +163,13 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
     bot, exchange, recovery = outcome.bot, outcome.exchange, outcome.recovery()
     sent, received = outcome.messages
     times = [(percent, outcome.round_trip_us(percent)) for percent in (50, 99, 99.9)]
-    cut = f"{recovery['cuts']} cut, {recovery['reports_resent']:,} reports resent"
     killed = f"{recovery['kills']} kill -9, {recovery['orders_asked_about']:,} orders asked about"
-    again = f"{recovery['orders_sent_again']:,} orders sent again, {recovery['reports_repeated']:,} reports repeated"
     return [
         ("messages", f"{sent:,} to the exchange, {received:,} back, {outcome.messages_per_second:,.0f} per second"),
         ("round trip, us", ", ".join(f"p{percent:g} {value:,.0f}" for percent, value in times if value is not None)),
-        ("recovery", f"{cut}; {killed}; {again}"),
+        ("recovery", f"{recovery['cuts']} cut, {recovery['reports_resent']:,} reports resent"),
+        ("", f"{killed}, {recovery['orders_sent_again']:,} sent again"),
+        ("", f"{recovery['reports_repeated']:,} reports came twice, and were applied once"),
         ("risk check", f"{bot['risk_refused']:,} orders refused before they were sent"),
         ("market data", f"{bot['book_updates']:,} updates of books"),
         ("wire logs", bot["wire_log"]),
@@ -198,20 +198,20 @@ def show(outcome: Outcome, *, plain: bool) -> None:
     table.add_row("all", f"{bot['orders']:,}", style="" if plain else "bold")
     console.print(table)
 
+    other = outcome.exchange
     table = Table(title="Positions", box=style, title_justify="left")
-    for column in ("symbol", "filled", "bot", "exchange", "cash: bot", "exchange", "profit"):
+    for column in ("symbol", "filled", "bot", "exchange"):
         table.add_column(column, justify="left" if column == "symbol" else "right")
     for symbol, position in bot["positions"].items():
-        other, profit = outcome.exchange, bot["profit"][symbol]
-        table.add_row(
-            symbol,
-            f"{bot['filled'][symbol]:,}",
-            f"{position:+,}",
-            f"{other['positions'][symbol]:+,}",
-            f"{Decimal(bot['cash'][symbol]):+,f}",
-            f"{Decimal(other['cash'][symbol]):+,f}",
-            "" if profit is None else f"{Decimal(profit):+,.2f}",
-        )
+        table.add_row(symbol, f"{bot['filled'][symbol]:,}", f"{position:+,}", f"{other['positions'][symbol]:+,}")
+    console.print(table)
+
+    table = Table(title="Money", box=style, title_justify="left")
+    for column in ("symbol", "bot", "exchange", "profit at the bot's book"):
+        table.add_column(column, justify="left" if column == "symbol" else "right")
+    for symbol, profit in bot["profit"].items():
+        cash = (f"{Decimal(one['cash'][symbol]):+,f}" for one in (bot, other))
+        table.add_row(symbol, *cash, "" if profit is None else f"{Decimal(profit):+,.2f}")
     console.print(table)
 
     console.print()
