@@ -211,7 +211,8 @@ class Hearing(Reconciling):
                     order.rejected, order.text = rejection, rejection.text
                     self._end(next(iter(order.requests.values())), order, rejection)
                 order.settle()
-        if order.is_acknowledged and (placed := order.pending.get(next(iter(order.requests), ""))) is not None:
+        placed = next(iter(order.pending.values()), None)
+        if order.is_acknowledged and placed is not None and placed.msg_type == "D":
             placed.state = "accepted"  # the broker has the order, though what it said of it was lost
             del order.pending[placed.cl_ord_id]
         return [OrderUpdate(UpdateKind.CANCEL_REJECTED, order, before, order.status, None, message, request=request)]
