@@ -190,6 +190,9 @@ class Hearing(Reconciling):
         before, request = order.status, order.requests.get(says.cl_ord_id or "")
         if request is not None and request.state == "rejected":
             return [OrderUpdate(UpdateKind.DUPLICATE, order, before, before, None, message, request=request)]
+        if not order.order_id and says.order_id not in (None, "", "NONE"):
+            order.order_id = says.order_id or ""
+            self._by_order_id[order.order_id] = order
         rejection = Rejection("9", says.reason, says.text or "")
         if request is not None:
             self._end(request, order, rejection)
@@ -208,6 +211,10 @@ class Hearing(Reconciling):
                     order.rejected, order.text = rejection, rejection.text
                     self._end(next(iter(order.requests.values())), order, rejection)
                 order.settle()
+        placed = next(iter(order.pending.values()), None)
+        if order.is_acknowledged and placed is not None and placed.msg_type == "D":
+            placed.state = "accepted"  # the broker has the order, though what it said of it was lost
+            del order.pending[placed.cl_ord_id]
         return [OrderUpdate(UpdateKind.CANCEL_REJECTED, order, before, order.status, None, message, request=request)]
 
     def _on_mass_cancel(self, message: Message) -> list[OrderUpdate]:

@@ -66,7 +66,8 @@ class Client:
             self.market.on_message(message, clock.now())
 
     def on_event(self, session: ff.LiveSession, event: object) -> None:
-        self.market.on_event(event, clock.now())
+        if self.orders is not None:
+            self.market.on_event(event, clock.now())
 
     def _reference(self, symbol: str) -> Decimal | None:
         book = self.market.books.get(symbol)
