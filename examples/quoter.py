@@ -12,32 +12,25 @@ from typing import Any
 import fixfast as ff
 
 SYMBOL, TICK, SIZE = "EUR/USD", Decimal("0.00001"), 1000
-REQUEST = [(262, "book"), (263, "1"), (264, 5), (265, 1), (267, [[(269, "0")], [(269, "1")]]), (146, [[(55, SYMBOL)]])]
 
 
 class Quoter:
-    def __init__(self, session: ff.LiveSession) -> None:
-        self.session, self.orders, self.book = session, session.orders(consume=True), ff.Book(SYMBOL)
+    def __init__(self, session: ff.LiveSession, book: ff.Book) -> None:
+        self.orders, self.book = session.orders(consume=True), book
         self.quotes: dict[ff.Side, Any] = {}
-        self.position = self.fills = 0
-        self.orders.subscribe(self.on_update)
+        self.positions = ff.Positions()
+        self.orders.subscribe(self.positions.on_update)
 
-    def on_update(self, update: ff.OrderUpdate) -> None:
-        if update.trade is not None:
-            self.fills += 1
-            self.position += int(update.trade.qty) * (1 if update.trade.side == ff.Side.BUY else -1)
-
-    async def follow(self) -> None:
-        self.session.send_nowait("V", REQUEST)
-        async for message in self.session:
-            self.book.apply(message)
+    @property
+    def held(self) -> ff.Position:
+        return self.positions["", SYMBOL]
 
     async def quote(self) -> None:
         """Have one quote on each side, a tick behind the middle, moved by a tick for each quote that it holds."""
         if (mid := self.book.mid) is None:
             return
         for side, away in ((ff.Side.BUY, -1), (ff.Side.SELL, 1)):
-            price, order = (mid // TICK + away - self.position // SIZE) * TICK, self.quotes.get(side)
+            price, order = (mid // TICK + away - self.held.qty // SIZE) * TICK, self.quotes.get(side)
             if order is None or not order.is_open:
                 self.quotes[side] = await self.orders.submit(symbol=SYMBOL, side=side, qty=SIZE, price=price)
             elif order.price != price:
@@ -48,18 +41,16 @@ class Quoter:
 async def run(port: int, fills: int) -> int:
     config = ff.SessionConfig("FIX.4.4", "QUOTER", "EXCHANGE", reset_on_logon=True)
     async with ff.connect(config, ff.ConnectionConfig("127.0.0.1", port)) as session:
-        quoter = Quoter(session)
-        follower = asyncio.create_task(quoter.follow())
+        quoter = Quoter(session, await session.books().subscribe(SYMBOL, depth=5))
         try:
-            while quoter.fills < fills:
+            while quoter.held.trades < fills:
                 await quoter.quote()
                 await asyncio.sleep(0.1)  # its own quotes move the middle: without a pause it would run after itself
         finally:  # also on Ctrl-C
             await quoter.orders.cancel_all()
             await asyncio.gather(*(order.done() for order in quoter.quotes.values()))
-            follower.cancel()
-            print(f"{quoter.fills} fills, position {quoter.position:+}, no quote left")
-        return quoter.position
+            print(f"{quoter.held.trades} fills, position {quoter.held.qty:+}, no quote left")
+        return int(quoter.held.qty)
 
 
 if __name__ == "__main__":

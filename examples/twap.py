@@ -15,25 +15,17 @@ import fixfast as ff
 SYMBOL = "AAPL"
 
 
-async def best_offer(session: ff.LiveSession, number: int) -> Decimal | None:
-    """Ask for the top of the book, as it is now."""
-    fields = [(262, f"top{number}"), (263, "0"), (264, 1), (267, [[(269, "1")]]), (146, [[(55, SYMBOL)]])]
-    book = ff.Book(SYMBOL)
-    book.apply(await session.request("V", fields, timeout=5))
-    return book.best_offer.price if book.best_offer else None
-
-
 async def twap(
     session: ff.LiveSession, qty: int, seconds: float, slices: int, limit: Decimal
 ) -> tuple[Decimal, Decimal]:
     """Return the quantity bought and what was paid for it. What a slice does not get, the next ones try to."""
-    orders = session.orders(consume=True)
+    orders, book = session.orders(consume=True), await session.books().subscribe(SYMBOL, depth=1, timeout=5)
     bought = paid = Decimal(0)
     for n in range(slices):
         due = Decimal(qty * (n + 1) // slices) - bought
-        offer = await best_offer(session, n)
+        offer = book.best_offer  # None, too, while the book is not to be believed
         if offer is not None and due > 0:
-            order = await orders.submit(symbol=SYMBOL, side=ff.Side.BUY, qty=due, price=min(offer, limit))
+            order = await orders.submit(symbol=SYMBOL, side=ff.Side.BUY, qty=due, price=min(offer.price, limit))
             await asyncio.sleep(seconds / slices)
             if order.is_open:
                 with suppress(ff.OrderEnded, ff.RequestRejected):  # filled, while we asked
