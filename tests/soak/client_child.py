@@ -62,12 +62,17 @@ class Client:
         self.market.subscribe(SYMBOLS, clock.now(), depth=0, entry_types="01")
 
     def on_message(self, session: ff.LiveSession, message: ff.Message) -> None:
+        if self.orders is None:
+            # What was received and not dealt with before a kill comes again before there is a logon, and it may be a
+            # fill. The orders that begin with it have not heard it.
+            self.prepare(session)
+            self.orders.manager.on_message(message, clock.now())
         if message.msg_type in "WXY":
             self.market.on_message(message, clock.now())
 
     def on_event(self, session: ff.LiveSession, event: object) -> None:
-        if self.orders is not None:
-            self.market.on_event(event, clock.now())
+        self.prepare(session)
+        self.market.on_event(event, clock.now())
 
     def _reference(self, symbol: str) -> Decimal | None:
         book = self.market.books.get(symbol)
