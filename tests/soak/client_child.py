@@ -66,7 +66,7 @@ class Client:
             # What was received and not dealt with before a kill comes again before there is a logon, and it may be a
             # fill. The orders that begin with it have not heard it.
             self.prepare(session)
-            self.orders.manager.on_message(message, clock.now())
+            session.orders().manager.on_message(message, clock.now())
         if message.msg_type in "WXY":
             self.market.on_message(message, clock.now())
 
