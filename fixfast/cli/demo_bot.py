@@ -89,10 +89,12 @@ class Bot:
 
     # --- callbacks -----------------------------------------------------------------------------------------
 
+    def on_create(self, session: LiveSession) -> None:
+        """Take up the orders that there are."""
+        self._begin(session)
+
     def on_logon(self, session: LiveSession) -> None:
-        """Take up the orders that there are, the first time; later there may be something to recover."""
-        if not hasattr(self, "session"):
-            self._begin(session)
+        """Know that there may be something to recover."""
         self._certain = False
         self._changed.set()
 

@@ -131,7 +131,7 @@ class Accepting(Generic[_Live]):
         try:
             throttle = self._throttle
             options: dict[str, Any] = {"hooks": self._hooks, "store": store, "wire_log": self._wire_log}
-            return self._kind(
+            live = self._kind(
                 config,
                 Role.ACCEPTOR,
                 throttle=throttle if throttle is None or isinstance(throttle, Throttle) else throttle(config),
@@ -139,6 +139,8 @@ class Accepting(Generic[_Live]):
                 cancelling=self._cancelling(config),  # type: ignore[call-arg]
                 **options,
             )
+            live.created()
+            return live
         except BaseException:
             if store is not None:
                 store.close()

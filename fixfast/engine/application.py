@@ -21,12 +21,12 @@ __all__ = ["Application", "CallbackFailed", "Hooks"]
 
 _log = logging.getLogger("fixfast.application")
 
-#: callbacks that may be sync or async; `to_send` and `on_resend` are sync only: the session cannot wait for them.
+#: callbacks that may be sync or async; the others are sync only: the session cannot wait for them.
 _MAYBE_ASYNC = (
     "on_logon", "on_logout", "on_message", "on_reject", "on_gap", "on_event", "on_cancel_on_disconnect", "on_give_up",
     "authenticate",
 )  # fmt: skip
-_SYNC = ("to_send", "on_resend")
+_SYNC = ("on_create", "to_send", "on_resend")
 
 
 class Application(Protocol):
@@ -37,6 +37,13 @@ class Application(Protocol):
     meanwhile waits. An exception becomes a CallbackFailed event and a log record: the session goes on, and the message
     counts as dealt with (no poison loop). `BusinessReject` raised by on_message is answered with 35=j first.
     """
+
+    def on_create(self, session: LiveSession) -> None:
+        """Make what is to hear of everything: `session.orders()`, `session.books()`.
+
+        Called once, before anything else. What the process before received and had not dealt with comes next, when
+        there may be no connection yet. What this raises comes out of connect() or add(), or refuses the Logon.
+        """
 
     def on_logon(self, session: LiveSession) -> Awaitable[None] | None:
         """Say that the session is logged on, for the first time or again."""
@@ -109,6 +116,7 @@ class Hooks:
 
     __slots__ = ("application", *_MAYBE_ASYNC, *_SYNC)
 
+    on_create: Callable[..., Any] | None
     on_logon: Callable[..., Any] | None
     on_logout: Callable[..., Any] | None
     on_message: Callable[..., Any] | None

@@ -62,9 +62,14 @@ class Initiating(Generic[_Live]):
         return () if self._live is None else (self._live,)
 
     def _made(self, kind: type[_Live], config: SessionConfig) -> _Live:
-        """Return the session. Args: kind: the front end's LiveSession. config: its dictionary is loaded."""
+        """Return the session. Args: kind: the front end's LiveSession. config: its dictionary is loaded.
+
+        Raises: what on_create raises, and what the store does.
+        """
         options: dict[str, Any] = {"hooks": self._hooks, "store": self._store, "wire_log": self._wire_log}
-        return kind(config, Role.INITIATOR, throttle=self._throttle, latency=self._latency, **options)
+        live = kind(config, Role.INITIATOR, throttle=self._throttle, latency=self._latency, **options)
+        live.created()
+        return live
 
     def _attempts(self) -> Attempts:
         return Attempts(self._connection.addresses, self._connection.reconnect, self._config.schedule)

@@ -137,7 +137,7 @@ class LiveSession(Bound):
         """Return the orders of this session; the first call makes them. They hear each message before the program does.
 
         Messages that wait for the program already are heard, too: called before the first one is taken, nothing is
-        missed. With `application.on_message`, call it in on_logon.
+        missed. With `application.on_message`, call it in on_create.
 
         Args:
             options: what the venue is like; without, the version is the session's.

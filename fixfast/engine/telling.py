@@ -92,6 +92,19 @@ class Telling(Sending):
         self._logout_text = ""  # what on_logout will be told
         self._goodbye = ""  # the text of our own Logout
 
+    def created(self) -> None:
+        """Let the program prepare, before it is told anything.
+
+        Raises: what on_create raises: then there is to be no session.
+        """
+        if self._hooks.on_create is not None:
+            try:
+                self._hooks.on_create(self)
+            except Exception as error:
+                self._hooks.failed("on_create", error)
+                self._unmade()
+                raise
+
     @property
     def connected(self) -> bool:
         """There is a connection, logged on or not."""
@@ -142,6 +155,9 @@ class Telling(Sending):
         return failure
 
     # --- for a front end -----------------------------------------------------------------------------------
+
+    def _unmade(self) -> None:
+        """Let go of what the session has, but for its store: it does not begin."""
 
     def _pause(self, pause: bool) -> None:
         """Stop or go on reading from the peer."""

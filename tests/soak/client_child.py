@@ -43,12 +43,7 @@ class Client:
 
     # --- the session ----------------------------------------------------------------------------------------
 
-    def on_logon(self, session: ff.LiveSession) -> None:
-        self.prepare(session)
-
-    def prepare(self, session: ff.LiveSession) -> None:
-        if self.orders is not None:
-            return
+    def on_create(self, session: ff.LiveSession) -> None:
         self.session = session
         limits = ff.RiskLimits(max_qty=100_000, max_position=1_000_000, collar=Decimal("0.2"))
         risk = ff.RiskCheck(limits, positions=self.positions, reference=self._reference, clock=clock.now)
@@ -62,16 +57,10 @@ class Client:
         self.market.subscribe(SYMBOLS, clock.now(), depth=0, entry_types="01")
 
     def on_message(self, session: ff.LiveSession, message: ff.Message) -> None:
-        if self.orders is None:
-            # What was received and not dealt with before a kill comes again before there is a logon, and it may be a
-            # fill. The orders that begin with it have not heard it.
-            self.prepare(session)
-            session.orders().manager.on_message(message, clock.now())
         if message.msg_type in "WXY":
             self.market.on_message(message, clock.now())
 
     def on_event(self, session: ff.LiveSession, event: object) -> None:
-        self.prepare(session)
         self.market.on_event(event, clock.now())
 
     def _reference(self, symbol: str) -> Decimal | None:
@@ -218,8 +207,7 @@ async def main(directory: str, port: str, name: str, seed: str) -> None:
     with ff.FileOrderLog(Path(directory) / f"{name}.orders") as log:
         client = Client(name, log, f"{seed} {name}")
         obeying = asyncio.create_task(obey(client.do))
-        async with ff.connect(config, where, client, store) as session:
-            client.prepare(session)
+        async with ff.connect(config, where, client, store):
             trading = asyncio.create_task(client.trade())
             await asyncio.wait([obeying, trading], return_when=asyncio.FIRST_COMPLETED)
             if trading.done():

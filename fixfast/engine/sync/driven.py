@@ -147,6 +147,7 @@ class Driven(Telling):
         if self._driver is not None:
             raise ConcurrencyError(f"{self.id} belongs to a Poller already")
         self._driver = driver
+        self.created()
         connection = self._connection
         if isinstance(connection, Listen):
             self._context = server_context(connection.tls)

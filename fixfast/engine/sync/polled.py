@@ -215,7 +215,7 @@ class PolledSession(Driven):
     ) -> PolledOrders:
         """Return the orders of this session; the first call makes them. They hear each message before the program does.
 
-        To be called before the first poll(), or in on_logon. Args, Raises: as for the asyncio LiveSession.
+        To be called before the first poll(), or in on_create. Args, Raises: as for the asyncio LiveSession.
         """
         if isinstance(self._ordering, PolledOrders):
             if options is not None or log is not None or checks:
@@ -230,7 +230,7 @@ class PolledSession(Driven):
     def books(self, options: MarketDataOptions | None = None) -> PolledBooks:
         """Return the books of this session; the first call makes them. They hear each message before the program does.
 
-        To be called before the first poll(), or in on_logon. Args, Raises: as for the asyncio LiveSession.
+        To be called before the first poll(), or in on_create. Args, Raises: as for the asyncio LiveSession.
         """
         if isinstance(self._booking, PolledBooks):
             if options is not None:

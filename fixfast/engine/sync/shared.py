@@ -93,6 +93,9 @@ class Shared(Telling):
         self._taking = 0  # the thread that waits for the next message
         self._turning = 0  # the thread that takes the session's events
 
+    def _unmade(self) -> None:
+        self.waker.close()
+
     # --- turns: called with the lock held ------------------------------------------------------------------
 
     def turn(self, first: object = None) -> None:
