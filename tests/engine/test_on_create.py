@@ -88,8 +88,8 @@ def test_orders_made_in_it_hear_a_fill_that_the_last_process_left() -> None:
             trader = Trader()
             async with ff.connect(us(), to(server), trader, store):
                 (known,) = trader.orders.manager.all_orders
-                await until(lambda: known.filled)
-                assert known.cum_qty == 5
+                await until(lambda: known.cum_qty == 5)
+                assert known.status is ff.OrdStatus.FILLED
 
     log = ff.MemoryOrderLog()
     run(main())
