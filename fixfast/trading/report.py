@@ -113,9 +113,9 @@ def read_report(message: Message) -> Report:
         values = _get_report(message)
     except FieldFormatError as error:
         values, malformed = _one_by_one(message, _REPORT), f"{error.tag}: {error}"
-    # PERF: tuple.__new__ instead of Report(...), 0.4 us less
+    # PERF: tuple.__new__ instead of Report(...), 0.4 us less; a sum of tuples is shorter than (*values, ...)
     effect = effect_of(values[5], values[6], values[7])
-    return _new(Report, (*values, effect, malformed))
+    return _new(Report, values + (effect, malformed))  # noqa: RUF005
 
 
 def read_terms(message: Message) -> Terms:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import fixfast as ff
 from fixfast.session.events import Disconnected, GapDetected, GapFilled, LoggedOn, MessagesLost, SequenceReset
 from fixfast.session.state import CloseReason
+from fixfast.trading.applying import Applying
 from tests.trading.scripts import VERSIONS
 from tests.trading.venue import NOW, ScriptedVenue
 
@@ -237,3 +239,67 @@ def test_whatever_comes_no_execution_is_lost_and_the_log_tells_the_same(
     assert [order.state() for order in again.all_orders] == [order.state() for order in manager.all_orders]
     assert sorted(again.orders) == sorted(manager.orders)
     assert len(again.orphans) == len(manager.orphans)
+
+
+#: How a fill differs from what it should be: field -> value, None takes it out
+ODD = st.fixed_dictionaries(
+    {},
+    optional={
+        37: st.sampled_from([None, "V2", "NONE"]),
+        11: st.sampled_from([None, "B", "A2"]),
+        17: st.sampled_from([None, "E1"]),
+        1: st.just("OTHER"),
+        20: st.sampled_from(["0", "1", "3"]),
+        150: st.sampled_from([None, "0", "1", "4", "6", "G", "I"]),
+        39: st.sampled_from([None, "0", "1", "2", "3", "4", "6", "8", "9", "?"]),
+        32: st.sampled_from([None, "0", "x", "200"]),
+        31: st.sampled_from([None, "x", "-1"]),
+        14: st.sampled_from([None, "0", "7", "100", "1000"]),
+        151: st.sampled_from([None, "0", "0.00", "7"]),
+        6: st.sampled_from([None, "0", "9.9999999999", "10", "10.00"]),
+        60: st.just("yesterday"),
+    },
+)
+
+
+@given(
+    fills=st.lists(
+        st.tuples(st.sampled_from([1, 5, 30, Decimal("2.50")]), st.integers(9, 11), st.just({}) | ODD), max_size=8
+    ),
+    event=st.sampled_from([None, None, "cancel", "status", GONE]),
+)
+def test_the_short_way_for_a_fill_does_what_the_long_one_does(
+    fills: list[tuple[Decimal, int, dict[int, Any]]], event: Any
+) -> None:
+    """Applying.fill() is a short cut: without it everything is the same, what is asked and what is told, too."""
+    told, states = [], []
+    for short in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            if not short:
+                patch.setattr(Applying, "fill", lambda *_: None)
+            manager = ff.OrderManager(lambda msg_type, fields: 1)
+            for name in "AB":
+                manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(10)), NOW, cl_ord_id=name)
+            cum, notional = Decimal(0), Decimal(0)
+            updates = take(manager, 1, "8", {37: "V1", 11: "A", 17: "E0", 150: "0", 39: "0"})
+            if event is not None:
+                updates += take(manager, 1, *(("event", event) if event is GONE else (event, "A")))
+            for n, (qty, px, odd) in enumerate(fills):
+                cum, notional = cum + qty, notional + qty * px
+                report = {
+                    37: "V1",
+                    11: "A",
+                    17: f"E{n + 1}",
+                    1: "ACC",
+                    150: "F",
+                    39: "12"[cum >= 100],
+                    55: "X",
+                    54: "1",
+                }
+                sums = {32: qty, 31: px, 14: cum, 151: max(100 - cum, 0), 6: f"{notional / cum:.4f}", 60: NOW.wall_ns}
+                updates += take(manager, n + 2, "8", report | sums | odd)
+        questions = [(question.doubt, question.text) for question in manager.questions]
+        told.append((questions, [(u.kind, u.before, u.status, u.report, u.trade, u.previous) for u in updates]))
+        states.append([(order.state(), order.heard_qty, order.parked, order.voided) for order in manager.all_orders])
+    assert told[0] == told[1]
+    assert states[0] == states[1]
