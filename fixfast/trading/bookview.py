@@ -25,6 +25,7 @@ __all__ = [
     "Side",
     "empty_view",
     "exact",
+    "make_view",
 ]
 
 #: Keys as in a Ladder, and (quantity, orders) of each
@@ -197,6 +198,26 @@ class BookView:
         bid, offer = self.best_bid, self.best_offer
         best = f"{bid.price if bid else '-'} / {offer.price if offer else '-'}"
         return f"<BookView {self.status}, {len(self.bid_side[0])} bids, {len(self.offer_side[0])} offers, {best}>"
+
+
+def make_view(
+    status: BookStatus, scales: Scales, bids: Side, offers: Side, rpt_seq: int | None, updates: int
+) -> BookView:
+    """Return BookView(...) of the same arguments.
+
+    PERF: a function is called by the interpreter itself, an __init__ is not: 0.05 us less.
+    """
+    view = _new_view(BookView)
+    view.status = status
+    view.scales = scales
+    view.bid_side = bids
+    view.offer_side = offers
+    view.rpt_seq = rpt_seq
+    view.updates = updates
+    return view
+
+
+_new_view = object.__new__
 
 
 def empty_view(status: BookStatus, scales: Scales = (0, 0), updates: int = 0) -> BookView:

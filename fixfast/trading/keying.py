@@ -10,18 +10,21 @@ book and the market differ.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
+from operator import ge
 from typing import NamedTuple, Protocol, TypeAlias
 
-from fixfast.trading.bookview import Anomaly, BookView
+from fixfast.trading.bookview import Anomaly, BookView, Side
 from fixfast.trading.entries import Row
-from fixfast.trading.ladder import Ladder
+from fixfast.trading.ladder import Ladder, changed, inserted, removed
 
 __all__ = ["Draft", "IdKeys", "Keying", "LevelKeys", "Misfit", "PriceKeys", "Quote"]
 
 #: MDUpdateAction(279)
 _NEW, _CHANGE, _DELETE, _DELETE_THRU, _DELETE_FROM, _OVERLAY = "0", "1", "2", "3", "4", "5"
 _SIDE = {"0": "bid", "1": "offer"}
+_new = tuple.__new__  # PERF: Quote(...) without the arguments by name
 
 
 class Misfit(Exception):  # never leaves the room
@@ -74,6 +77,12 @@ class Draft:
 class Keying(Protocol):
     """What a book asks of its kind of keys."""
 
+    def one(self, row: Row, key: int, side: Side, depth: int) -> Side | None:
+        """Return a side as the only row of an update makes it: a Change, a New behind the best price, or a Delete.
+
+        None, and nothing is done, where there may be more to it: misfits, prices that move, more levels than `depth`.
+        """
+
     def apply(self, draft: Draft, row: Row) -> None:
         """Do what one row of an update says."""
 
@@ -91,6 +100,22 @@ class PriceKeys:
     """Entries known by their price."""
 
     __slots__ = ()
+
+    def one(self, row: Row, key: int, side: Side, depth: int) -> Side | None:
+        """Return a side as the only row of an update makes it, if that is simple."""
+        keys, levels = side
+        action, qty = row[0], row[3]
+        place, count = bisect_left(keys, key), len(keys)
+        there = place < count and keys[place] == key
+        if action == _DELETE:
+            return removed(keys, levels, place) if there else None
+        if qty is None or qty <= 0:
+            return None
+        if action == _CHANGE:
+            return changed(keys, levels, place, (qty, row[8])) if there else None
+        if action == _NEW and not there and place and count < depth:
+            return inserted(keys, levels, place, key, (qty, row[8]))
+        return None
 
     def apply(self, draft: Draft, row: Row) -> None:
         """Do what one row of an update says."""
@@ -147,6 +172,27 @@ class LevelKeys:
     """Entries known by their place, 1 the best: MDPriceLevel(1023), else MDEntryPositionNo(290)."""
 
     __slots__ = ()
+
+    def one(self, row: Row, key: int, side: Side, depth: int) -> Side | None:
+        """Return a side as the only row of an update makes it, if that is simple: its price fits between the others."""
+        keys, levels = side
+        action, qty = row[0], row[3]
+        place, count = _level(row) - 1, len(keys)
+        if not 0 <= place <= count or (place and keys[place - 1] >= key):
+            return None
+        behind = keys[place : place + 3]
+        if any(map(ge, behind, behind[1:])):
+            return None  # an order that is wrong is told again
+        there = place < count and keys[place] == key
+        if action == _DELETE:
+            return removed(keys, levels, place) if there else None
+        if qty is None or qty <= 0:
+            return None
+        if action == _CHANGE:
+            return changed(keys, levels, place, (qty, row[8])) if there else None
+        if action == _NEW and place and count < depth and (place == count or key < keys[place]):
+            return inserted(keys, levels, place, key, (qty, row[8]))
+        return None
 
     def apply(self, draft: Draft, row: Row) -> None:
         """Do what one row of an update says."""
@@ -228,6 +274,36 @@ class IdKeys:
 
     def __init__(self) -> None:
         self.quotes: dict[Name, Quote] = {}
+
+    def one(self, row: Row, key: int, side: Side, depth: int) -> Side | None:
+        """Return a side as the only row of an update makes it, if that is simple: its entry stays at its price."""
+        action, kind, _, qty, name, ref_id = row[:6]
+        if name is None or (ref_id is not None and ref_id != name):
+            return None
+        keys, levels = side
+        place, count = bisect_left(keys, key), len(keys)
+        there = place < count and keys[place] == key
+        rest_qty, rest = levels[place] if there else (0, 0)  # what the others have there
+        rest = rest or 0
+        before = self.quotes.get(name)
+        if before is not None:
+            was_kind, was_key, was_qty, was_orders = before
+            if not there or was_kind != kind or was_key != key or action == _NEW:
+                return None
+            rest_qty, rest = (rest_qty - was_qty, rest - was_orders) if rest > was_orders else (0, 0)
+            if action == _DELETE:
+                del self.quotes[name]
+                return changed(keys, levels, place, (rest_qty, rest)) if rest else removed(keys, levels, place)
+            orders = row[8] or was_orders
+        else:
+            if action != _NEW or not (there or (place and count < depth)):
+                return None
+            orders = row[8] or 1
+        if (action != _CHANGE and action != _NEW) or qty is None or qty <= 0 or orders <= 0:
+            return None
+        self.quotes[name] = _new(Quote, (kind, key, qty, orders))
+        level = (rest_qty + qty, rest + orders)
+        return changed(keys, levels, place, level) if there else inserted(keys, levels, place, key, level)
 
     def apply(self, draft: Draft, row: Row) -> None:
         """Do what one row of an update says. A Change may leave out what stays, and rename: MDEntryRefID(280)."""

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from operator import lt
+from typing import TypeAlias
 
-__all__ = ["Ladder"]
+__all__ = ["Ladder", "Level", "changed", "inserted", "removed"]
+
+#: (quantity, orders) of a price
+Level: TypeAlias = tuple[int, int | None]
+_Side: TypeAlias = tuple[list[int], list[Level]]
 
 
 class Ladder:
@@ -98,3 +103,28 @@ class Ladder:
         """Return whether every price is worse than the one before it. Args: place: only those next to this one."""
         keys = self.keys if place is None else self.keys[max(0, place - 1) : place + 2]
         return all(map(lt, keys, keys[1:]))
+
+
+# --- one change of a side that readers may hold: what is new is a copy ------------------------------------------------
+
+
+def changed(keys: list[int], levels: list[Level], place: int, level: Level) -> _Side:
+    """Return a side with something else at a place."""
+    levels = levels.copy()
+    levels[place] = level
+    return keys, levels
+
+
+def inserted(keys: list[int], levels: list[Level], place: int, key: int, level: Level) -> _Side:
+    """Return a side with one more price, before the one that is at this place."""
+    keys, levels = keys.copy(), levels.copy()
+    keys.insert(place, key)
+    levels.insert(place, level)
+    return keys, levels
+
+
+def removed(keys: list[int], levels: list[Level], place: int) -> _Side:
+    """Return a side without the price at a place."""
+    keys, levels = keys.copy(), levels.copy()
+    del keys[place], levels[place]
+    return keys, levels

@@ -129,24 +129,33 @@ def test_M15_snapshot_and_updates_are_the_later_snapshot(keyed: str, data: st.Da
     assert {anomaly.kind for anomaly in book.anomalies} <= {"gap", "crossed"}
 
 
+@pytest.mark.parametrize("keyed", ["price", "level", "id"])
 @given(data=st.data())
-def test_the_short_way_for_one_entry_does_what_the_long_one_does(data: st.DataObject) -> None:
+def test_the_short_way_for_one_entry_does_what_the_long_one_does(keyed: str, data: st.DataObject) -> None:
     """Book._one() is a short cut: given the same rows one by one or behind an entry that says nothing, books agree."""
-    market = Market("price")
+    market = Market(keyed)
     for _ in range(data.draw(st.integers(0, 8))):
         market.step(data.draw)
-    config = ff.BookConfig(depth=data.draw(st.sampled_from([0, 3])))
+    config = ff.BookConfig(keyed=keyed, depth=data.draw(st.sampled_from([0, 3])))  # type: ignore[arg-type]
     short, long = ff.Book(SYMBOL, config), ff.Book(SYMBOL, config)
     for book in (short, long):
         book.apply(market.snapshot(0))
     for number in range(1, data.draw(st.integers(1, 6)) + 1):
         side, action = data.draw(st.sampled_from("01")), data.draw(st.sampled_from("0123459"))
         price, qty = data.draw(_PRICES), data.draw(st.integers(0, 3))
-        entry = f"279={action} 269={side} 270={price / 100:.2f} 271={qty}"
+        entry = f"279={action} 269={side} 271={qty}"
+        if data.draw(st.integers(0, 5)):
+            entry += f" 270={price / 100:.2f}"
+        if keyed == "level":
+            entry += f" {data.draw(st.sampled_from(['1023', '290']))}={data.draw(st.integers(0, 5))}"
+        elif keyed == "id":
+            entry += f" 278=o{data.draw(st.integers(0, 5))}"
+            entry += data.draw(st.sampled_from(["", "", "", " 280=o1", " 346=0", " 346=2", " 346=-1"]))
         one = short.apply(update(f"{entry} 83={number}"))
         two = long.apply(update(f"{entry} 83={number}", f"279=0 269=B 271=1 83={number}"))
         assert (one is None) == (two is None)
-        assert (short.status, levels(short), short.rpt_seq) == (long.status, levels(long), long.rpt_seq)
+        assert (short.status, short.bids(), short.offers()) == (long.status, long.bids(), long.offers())
+        assert short.rpt_seq == long.rpt_seq
         assert [anomaly.kind for anomaly in short.anomalies] == [anomaly.kind for anomaly in long.anomalies]
         if one is not None and two is not None:
             assert (one.status, one.before, len(one.anomalies)) == (two.status, two.before, len(two.anomalies))
