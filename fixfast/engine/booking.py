@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from fixfast import clock
-from fixfast.engine.observing.records import about
+from fixfast.engine.tapping import Tapped, Tapping
 from fixfast.engine.throttled import Released, Unsent
 from fixfast.errors import NotActive
-from fixfast.session.state import State
 from fixfast.session.wire import Message
 from fixfast.trading.asking import MarketDataOptions
 from fixfast.trading.book import Book, BookChange
 from fixfast.trading.bookview import BookStatus
 from fixfast.trading.feed import Making
 from fixfast.trading.market_data import Subscription, Subscriptions
-from fixfast.types import Now, SessionID
+from fixfast.types import Now
 
 __all__ = ["Booking", "Watch", "is_there"]
 
-_log = logging.getLogger("fixfast.engine")
-
 #: Anomalies that a watch keeps for who comes late
 _KEPT = 100
-
-
-class _Session(Protocol):
-    """What is needed of a live session."""
-
-    @property
-    def id(self) -> SessionID: ...
-    @property
-    def state(self) -> State: ...
 
 
 class Watch:
@@ -76,7 +63,7 @@ def is_there(subscription: Subscription) -> bool:
     return all(book.status is BookStatus.LIVE for book in subscription.books.values())
 
 
-class Booking:
+class Booking(Tapping[Tapped]):
     """The market data of one live session.
 
     Args:
@@ -91,18 +78,18 @@ class Booking:
         error: why nothing more will come; None while it may.
     """
 
+    _what = "market data", "books_failed"
+
     def __init__(
         self,
-        session: _Session,
+        session: Tapped,
         send: Callable[[str, list[tuple[Any, Any]]], int],
         options: MarketDataOptions | None,
         *,
         make: Making = Book,
         passed: Callable[[Message], None] | None = None,
     ) -> None:
-        self._session = session
-        self._passed = passed
-        self.error: BaseException | None = None
+        super().__init__(session, passed)
         self.subscriptions = Subscriptions(send, options, logged_on=session.state.active, make=make)
 
     def __getitem__(self, symbol: str) -> Book:
@@ -132,39 +119,17 @@ class Booking:
         for message in waiting:
             self._hear(message, now)
 
-    def tap(self, events: Iterator[Any]) -> Iterator[Any]:
-        """Pass on what a session tells, having heard it."""
-        now = clock.now()
-        for event in events:
-            if self._hear(event, now) and self._passed is not None:
-                self._passed(event)
-            else:
-                yield event
-        self._settle()
-
-    def end(self, error: BaseException) -> None:
-        """Know that nothing more will come; waiting ends with this error."""
-        if self.error is None:
-            self.error = error
-
-    def check(self) -> None:
-        """Raise why nothing can be asked for any more."""
-        if self.error is not None:
-            raise self.error
-
     # --- inside ---------------------------------------------------------------------------------------------
 
-    def _settle(self) -> None:
-        """Send what waits."""
+    def _settle(self, now: Now) -> None:
         subscriptions = self.subscriptions
-        if self.error is None and self._safely(subscriptions.settle, clock.now()) and subscriptions.retry_after_ns:
+        if self.error is None and self._safely(subscriptions.settle, now) and subscriptions.retry_after_ns:
             self._settle_later(subscriptions.retry_after_ns)
 
     def _settle_later(self, ns: int) -> None:
         """Do so in so many ns. A front end without timers does it with the next turn."""
 
     def _hear(self, event: object, now: Now) -> bool:
-        """Tell the subscriptions. Return whether it is a message about market data."""
         subscriptions = self.subscriptions
         if isinstance(event, Message):
             return subscriptions.concerns(event) and self._safely(subscriptions.on_message, event, now)
@@ -178,13 +143,3 @@ class Booking:
         else:
             self._safely(subscriptions.on_event, event, now)
         return False
-
-    def _safely(self, function: Callable[..., object], *arguments: object) -> bool:
-        """Call the subscriptions. What they raise must not hurt the session: it ends them."""
-        try:
-            function(*arguments)
-        except Exception as error:
-            _log.exception("%s: market data failed", self._session.id, extra=about("books_failed", self._session.id))
-            self.end(error)
-            return False
-        return True

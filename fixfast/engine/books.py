@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from fixfast import clock
 from fixfast.engine.booking import Booking, Watch, is_there
-from fixfast.engine.turns import Turns
+from fixfast.engine.turns import Turns, in_turn
 from fixfast.errors import FixfastError
 from fixfast.session.state import State
 from fixfast.session.wire import Message
@@ -199,21 +199,12 @@ class Books(Booking):
 
     def _settle_now(self) -> None:
         self._later = None
-        self._settle()
+        self._settle(clock.now())
 
     async def _in_turn(self, act: Callable[[], _T]) -> _T:
         """Do something that sends one message, when a Throttle lets it. Cancelled while it waits, nothing was done."""
         self.check()
-        if self._turns is None:
-            return act()
-        done: list[_T] = []
-
-        def send(msg_type: str, fields: Any) -> int:
-            done.append(act())
-            return 1
-
-        await self._turns.send(send, "V", [(262, "x" * 10)])
-        return done[0]
+        return await in_turn(self._turns, "V", [(262, "x" * 10)], act)
 
     def _make(self, symbol: str, config: BookConfig, reader: EntryReader) -> LiveBook:
         return LiveBook(symbol, config, reader, self)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from fixfast import clock
-from fixfast.engine.observing.records import about
+from fixfast.dictionary.versions import APPL_VERSIONS
+from fixfast.engine.tapping import Tapped, Tapping
 from fixfast.engine.throttled import Released, Unsent
 from fixfast.errors import ConfigError, NotActive
 from fixfast.session.config import SessionConfig
@@ -18,35 +18,19 @@ from fixfast.trading.order import Order
 from fixfast.trading.orders import Check, OrderManager
 from fixfast.trading.request import OrderOptions, OrderRequest
 from fixfast.trading.update import OrderUpdate, Question
-from fixfast.types import Now, SessionID
+from fixfast.types import Now
 
 __all__ = ["Ordering", "request_of"]
 
-_log = logging.getLogger("fixfast.engine")
-
 #: ApplVerID(1128, 1137) -> what OrderOptions calls it
-_VERSIONS = {
-    "2": "FIX.4.0",
-    "3": "FIX.4.1",
-    "4": "FIX.4.2",
-    "5": "FIX.4.3",
-    "6": "FIX.4.4",
-    "7": "FIX.5.0",
-    "8": "FIX.5.0SP1",
-    "9": "FIX.5.0SP2",
-    "10": "FIX.5.0SP2",
-}
+_VERSIONS = {**APPL_VERSIONS, "10": "FIX.5.0SP2"}
 
 
-class _Session(Protocol):
+class _Session(Tapped, Protocol):
     """What is needed of a live session."""
 
     @property
-    def id(self) -> SessionID: ...
-    @property
     def config(self) -> SessionConfig: ...
-    @property
-    def state(self) -> State: ...
 
 
 def request_of(request: OrderRequest | None, fields: dict[str, Any]) -> OrderRequest:
@@ -61,7 +45,7 @@ def request_of(request: OrderRequest | None, fields: dict[str, Any]) -> OrderReq
     return request
 
 
-class Ordering:
+class Ordering(Tapping[_Session]):
     """The orders of one live session.
 
     Args:
@@ -74,6 +58,8 @@ class Ordering:
         manager: the OrderManager.
         error: why nothing more will come; None while it may.
     """
+
+    _what = "the order manager", "orders_failed"
 
     def __init__(
         self,
@@ -91,9 +77,7 @@ class Ordering:
             options = OrderOptions(
                 _VERSIONS.get(config.default_appl_ver_id, "") if _is_fixt(config) else _version(config)
             )
-        self._session = session
-        self._passed = passed
-        self.error: BaseException | None = None
+        super().__init__(session, passed)
         self.manager = OrderManager(send, options, log=log, checks=checks, make=make)
 
     @property
@@ -126,32 +110,9 @@ class Ordering:
             self.manager.take_up(now, recovering=state is State.RECOVERING)
             self._safely(self.manager.settle, now)
 
-    def tap(self, events: Iterator[Any]) -> Iterator[Any]:
-        """Pass on what a session tells, having heard it."""
-        now = clock.now()
-        for event in events:
-            mine = self._hear(event, now)
-            if mine and self._passed is not None:
-                self._passed(event)
-            else:
-                yield event
-        if self.error is None:
-            self._safely(self.manager.settle, now)
-
-    def end(self, error: BaseException) -> None:
-        """Know that nothing more will come; waiting ends with this error."""
-        if self.error is None:
-            self.error = error
-
-    def check(self) -> None:
-        """Raise why nothing can be asked for any more."""
-        if self.error is not None:
-            raise self.error
-
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _hear(self, event: object, now: Now) -> bool:
-        """Tell the manager. Return whether it is a message about orders."""
         manager = self.manager
         if self.error is not None and not isinstance(self.error, NotActive):
             return False
@@ -171,17 +132,9 @@ class Ordering:
             self._safely(manager.on_event, event, now)
         return False
 
-    def _safely(self, function: Callable[..., object], *arguments: object) -> bool:
-        """Call the manager. If its log fails it knows no more what is so: all that waits ends with that error."""
-        try:
-            function(*arguments)
-        except Exception as error:
-            _log.exception(
-                "%s: the order manager failed", self._session.id, extra=about("orders_failed", self._session.id)
-            )
-            self.end(error)
-            return False
-        return True
+    def _settle(self, now: Now) -> None:
+        if self.error is None:
+            self._safely(self.manager.settle, now)
 
 
 def _is_fixt(config: SessionConfig) -> bool:

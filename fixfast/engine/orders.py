@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from fixfast import clock
 from fixfast.engine.ordering import Ordering, request_of
-from fixfast.engine.turns import Turns
+from fixfast.engine.turns import Turns, in_turn
 from fixfast.errors import OrderEnded, OrderRejected, RequestRejected
 from fixfast.session.config import SessionConfig
 from fixfast.session.state import State
@@ -219,16 +219,7 @@ class Orders(Ordering):
     async def in_turn(self, msg_type: str, extra: list[Any], act: Callable[[], _T]) -> _T:
         """Do something that sends one message, when a Throttle lets it. Cancelled while it waits, nothing was done."""
         self.check()
-        if self._turns is None:
-            return act()
-        done: list[_T] = []
-
-        def send(msg_type: str, fields: Any) -> int:
-            done.append(act())
-            return 1
-
-        await self._turns.send(send, msg_type, [(11, "x" * 10), *extra])
-        return done[0]
+        return await in_turn(self._turns, msg_type, [(11, "x" * 10), *extra], act)
 
     def end(self, error: BaseException) -> None:
         """Know that nothing more will come; waiting ends with this error."""

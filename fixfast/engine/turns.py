@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from fixfast import clock
 from fixfast.engine.observing.metered import Metered
@@ -16,7 +16,10 @@ from fixfast.session.session import Session
 from fixfast.store.base import Store
 from fixfast.types import Role
 
-__all__ = ["Turns", "made_again", "session_for", "turns_of"]
+__all__ = ["Turns", "in_turn", "made_again", "session_for", "turns_of"]
+
+
+_T = TypeVar("_T")
 
 
 class _ThrottledMetered(ThrottledSession, Metered):
@@ -58,6 +61,23 @@ def turns_of(session: Session, soon: Callable[[], None]) -> Turns | None:
     Args: soon: has a turn of the loop look at the session's deadline.
     """
     return Turns(session, soon) if isinstance(session, ThrottledSession) else None
+
+
+async def in_turn(turns: Turns | None, msg_type: str, fields: list[Any], act: Callable[[], _T]) -> _T:
+    """Do something that sends one message, like these fields, when a Throttle lets it.
+
+    Cancelled while it waits, nothing was done.
+    """
+    if turns is None:
+        return act()
+    done: list[_T] = []
+
+    def send(msg_type: str, fields: Any) -> int:
+        done.append(act())
+        return 1
+
+    await turns.send(send, msg_type, fields)
+    return done[0]
 
 
 class Turns:

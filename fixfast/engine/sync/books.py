@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Books", "LiveBook", "PolledBooks"]
 
 _T = TypeVar("_T")
-_SECOND = 1_000_000_000
-#: A thread that reads for all is woken by the peer alone: what another thread does to a book it sees so late, at most.
-_LOOK_AGAIN_NS = _SECOND // 2
 _OVER = (BookStatus.ENDED, BookStatus.REJECTED)
 
 
@@ -127,41 +124,19 @@ class Books(Booking):
 
         Raises: TimeoutError; the error that ended the session.
         """
-        errors: list[BaseException] = []
-
-        def over() -> bool:
-            try:
-                if so():
-                    return True
-                self.check()
-            except Exception as error:
-                errors.append(error)
-                return True
-            return False
-
-        start = clock.now().mono_ns
-        until = None if timeout is None else start + max(0, int(timeout * _SECOND))
-        look = start + _LOOK_AGAIN_NS
-        while not self._live.wait_until(over, look if until is None else min(look, until)):
-            if until is not None and look >= until:
-                raise TimeoutError(f"not in {timeout} s")
-            look += _LOOK_AGAIN_NS
-        if errors:
-            raise errors[0]
+        if not self._live.wait_so(so, self.check, timeout):
+            raise TimeoutError(f"not in {timeout} s")
 
     # --- inside ---------------------------------------------------------------------------------------------
 
     def _in_turn(self, act: Callable[[], _T]) -> _T:
         """Do something that sends one message, under the session's lock, when a Throttle lets it."""
-        done: list[_T] = []
 
-        def send(msg_type: str, fields: Any) -> int:
+        def checked() -> _T:
             self.check()
-            done.append(act())
-            return 1
+            return act()
 
-        self._live.act(send, "V", [(262, "x" * 10)])
-        return done[0]
+        return self._live.in_turn("V", [(262, "x" * 10)], checked)
 
     def _make(self, symbol: str, config: BookConfig, reader: EntryReader) -> LiveBook:
         return LiveBook(symbol, config, reader, self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from fixfast import clock
 from fixfast.engine.sync.books import Books
@@ -18,6 +18,11 @@ from fixfast.trading.orders import Check
 from fixfast.trading.request import OrderOptions
 
 __all__ = ["Ordered"]
+
+_T = TypeVar("_T")
+_SECOND = 1_000_000_000
+#: A thread that reads for all is woken by the peer alone: what another thread does to a book it sees so late, at most.
+_LOOK_AGAIN_NS = _SECOND // 2
 
 
 class Ordered(CallingBack):
@@ -90,8 +95,14 @@ class Ordered(CallingBack):
             fields = fields if changed is None else changed
         return self._put(msg_type, fields)
 
-    def act(self, send: Callable[[str, Any], int], msg_type: str, fields: Any) -> None:
-        """Call send(msg_type, fields) under the lock, when a Throttle allows such a message."""
+    def in_turn(self, msg_type: str, fields: list[Any], act: Callable[[], _T]) -> _T:
+        """Do something that sends one message, like these fields, under the lock, when a Throttle allows it."""
+        done: list[_T] = []
+
+        def send(msg_type: str, fields: Any) -> int:
+            done.append(act())
+            return 1
+
         if self._pacing is not None:
             if self._turning == get_ident():
                 raise ConcurrencyError("a hook that the session calls cannot wait for that session")
@@ -101,6 +112,36 @@ class Ordered(CallingBack):
                 send(msg_type, fields)
         if self._unsafe and self._turning != get_ident():
             self.mind_store()
+        return done[0]
+
+    def wait_so(self, so: Callable[[], bool], check: Callable[[], None], timeout: float | None) -> bool:
+        """Wait until something is so; both are asked under the lock, and what they raise is raised.
+
+        Args: check: raises when it never will be. timeout: seconds; None: for ever. Returns: False: not in time.
+        """
+        errors: list[BaseException] = []
+
+        def over() -> bool:
+            try:
+                if so():
+                    return True
+                check()
+            except Exception as error:
+                errors.append(error)
+                return True
+            return False
+
+        look = clock.now().mono_ns
+        until = None if timeout is None else look + max(0, int(timeout * _SECOND))
+        while True:
+            look += _LOOK_AGAIN_NS
+            if self.wait_until(over, look if until is None else min(look, until)):
+                break
+            if until is not None and look >= until:
+                return False
+        if errors:
+            raise errors[0]
+        return True
 
     def _not_sent(self, error: BaseException) -> None:
         if isinstance(error, Exception):

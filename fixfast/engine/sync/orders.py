@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["LiveOrder", "Orders", "PolledOrders"]
 
 _T = TypeVar("_T")
-_SECOND = 1_000_000_000
 
 
 class LiveOrder(Order):
@@ -159,38 +158,20 @@ class Orders(Ordering):
 
     def in_turn(self, msg_type: str, extra: list[Any], act: Callable[[], _T]) -> _T:
         """Do something that sends one message, under the session's lock, when a Throttle lets it."""
-        done: list[_T] = []
 
-        def send(msg_type: str, fields: Any) -> int:
+        def checked() -> _T:
             self.check()
-            done.append(act())
-            return 1
+            return act()
 
-        self._live.act(send, msg_type, [(11, "x" * 10), *extra])
-        return done[0]
+        return self._live.in_turn(msg_type, [(11, "x" * 10), *extra], checked)
 
     def wait(self, so: Callable[[], bool], timeout: float | None) -> None:
         """Wait until something is so; it is asked under the session's lock, and what it raises is raised.
 
         Raises: TimeoutError; the error that ended the session.
         """
-        errors: list[BaseException] = []
-
-        def over() -> bool:
-            try:
-                if so():
-                    return True
-                self.check()
-            except Exception as error:
-                errors.append(error)
-                return True
-            return False
-
-        until = None if timeout is None else clock.now().mono_ns + max(0, int(timeout * _SECOND))
-        if not self._live.wait_until(over, until):
+        if not self._live.wait_so(so, self.check, timeout):
             raise TimeoutError(f"not in {timeout} s; the order goes on")
-        if errors:
-            raise errors[0]
 
     # --- inside ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,90 @@
+"""Tapping: something that hears all a live session tells before the program does. What orders and books share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from fixfast import clock
+from fixfast.engine.observing.records import about
+from fixfast.session.state import State
+from fixfast.session.wire import Message
+from fixfast.types import Now, SessionID
+
+__all__ = ["Tapped", "Tapping"]
+
+_log = logging.getLogger("fixfast.engine")
+
+
+class Tapped(Protocol):
+    """What is needed of a live session."""
+
+    @property
+    def id(self) -> SessionID: ...
+    @property
+    def state(self) -> State: ...
+
+
+_Session = TypeVar("_Session", bound=Tapped)
+
+
+class Tapping(Generic[_Session]):
+    """Hears what one live session tells.
+
+    Args:
+        session: whose it is.
+        passed: acknowledges a message that the program is not to see; None: it sees all of them.
+
+    Attributes:
+        error: why nothing more will come; None while it may.
+    """
+
+    #: for the log: what fails here, and the name of that record
+    _what: ClassVar[tuple[str, str]]
+
+    def __init__(self, session: _Session, passed: Callable[[Message], None] | None) -> None:
+        self._session = session
+        self._passed = passed
+        self.error: BaseException | None = None
+
+    def tap(self, events: Iterator[Any]) -> Iterator[Any]:
+        """Pass on what a session tells, having heard it."""
+        now = clock.now()
+        for event in events:
+            if self._hear(event, now) and self._passed is not None:
+                self._passed(event)
+            else:
+                yield event
+        self._settle(now)
+
+    def end(self, error: BaseException) -> None:
+        """Know that nothing more will come; waiting ends with this error."""
+        if self.error is None:
+            self.error = error
+
+    def check(self) -> None:
+        """Raise why nothing can be asked for any more."""
+        if self.error is not None:
+            raise self.error
+
+    # --- inside ---------------------------------------------------------------------------------------------
+
+    def _hear(self, event: object, now: Now) -> bool:
+        """Take an event. Return whether it is a message of the kind that is kept here."""
+        raise NotImplementedError
+
+    def _settle(self, now: Now) -> None:
+        """Send what waits for the end of a turn."""
+        raise NotImplementedError
+
+    def _safely(self, function: Callable[..., object], *arguments: object) -> bool:
+        """Call what keeps it. What that raises must not hurt the session: all that waits here ends with it."""
+        try:
+            function(*arguments)
+        except Exception as error:
+            what, record = self._what
+            _log.exception("%s: %s failed", self._session.id, what, extra=about(record, self._session.id))
+            self.end(error)
+            return False
+        return True
