@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 import fixfast as ff
 from benchmarks.runner import pin
-from fixfast.exchange.agents import Agents, Place, Withdraw
-from fixfast.exchange.agents_config import AgentsConfig
-from fixfast.exchange.book_order import BookOrder
-from fixfast.exchange.instrument import Instrument
-from fixfast.exchange.market_data import MarketData
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Cancelled, Filled, TradePrinted
+from fixfast.exchange.agents.config import AgentsConfig
+from fixfast.exchange.agents.traders import Agents, Place, Withdraw
+from fixfast.exchange.market_data.publisher import MarketData
+from fixfast.exchange.matching.book_order import BookOrder
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import Instrument
+from fixfast.exchange.matching.outcome import Cancelled, Filled, TradePrinted
 from fixfast.trading.book import Book
 
 __all__ = ["WAYS", "batches", "main", "publish"]

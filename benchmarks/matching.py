@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 from benchmarks.rivals import Fixfast, Rival
 from benchmarks.runner import pin
 from benchmarks.workload import Entry, Workload
-from fixfast.exchange.book_order import BookOrder
-from fixfast.exchange.instrument import Instrument
-from fixfast.exchange.matching import Matching
+from fixfast.exchange.matching.book_order import BookOrder
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import Instrument
 
 __all__ = ["FLOWS", "Measured", "main", "matching_workloads", "measure"]
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import InstrumentConfig
 from fixfast.exchange.faults import FaultConfig
 from fixfast.trading.request import OrderRequest

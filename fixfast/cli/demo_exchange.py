@@ -14,13 +14,13 @@ import click
 from fixfast.cli.demo_child import Lifeline, child_command, emit
 from fixfast.cli.demo_day import ACCOUNT, ACCOUNT_MAX, AGENTS, BOT, EXCHANGE, FAULTS, INSTRUMENTS
 from fixfast.engine.observing.wirelog import WireLog
-from fixfast.exchange.book_keeping import Kept
-from fixfast.exchange.commands import Command
+from fixfast.exchange.agents.trading import TradingAgents
 from fixfast.exchange.config import AccountConfig, ExchangeConfig, ParticipantConfig
 from fixfast.exchange.exchange import Exchange
-from fixfast.exchange.reports import CancelReject, Execution, Outgoing
-from fixfast.exchange.requests import NewOrder
-from fixfast.exchange.trading_agents import TradingAgents
+from fixfast.exchange.venue.book_keeping import Kept
+from fixfast.exchange.venue.commands import Command
+from fixfast.exchange.venue.reports import CancelReject, Execution, Outgoing
+from fixfast.exchange.venue.requests import NewOrder
 from fixfast.session.stats import SessionStats
 from fixfast.types import Side
 

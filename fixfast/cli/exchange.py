@@ -18,7 +18,7 @@ from fixfast import clock
 from fixfast.cli.exchange_console import Console, chances
 from fixfast.cli.exchange_replay import replay as play
 from fixfast.engine.observing.wirelog import WireLog
-from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig, load_exchange_config
 from fixfast.exchange.exchange import Exchange
 

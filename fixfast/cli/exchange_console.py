@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from fixfast.errors import ConfigError, FixfastError
 from fixfast.exchange.exchange import Exchange
-from fixfast.exchange.outcome import Phase
+from fixfast.exchange.matching.outcome import Phase
 
 __all__ = ["HELP", "Console", "chances"]
 

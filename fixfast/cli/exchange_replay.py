@@ -14,7 +14,7 @@ import click
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.errors import ConfigError
 from fixfast.exchange.config import ExchangeConfig
-from fixfast.exchange.replaying import ReplayExchange
+from fixfast.exchange.replay.exchange import ReplayExchange
 
 __all__ = ["replay"]
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fixfast.exchange.agents_config import AgentsConfig
+    from fixfast.exchange.agents.config import AgentsConfig
     from fixfast.exchange.config import (
         AccountConfig,
         ExchangeConfig,
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     )
     from fixfast.exchange.exchange import Exchange
     from fixfast.exchange.faults import FaultConfig
-    from fixfast.exchange.market_data_limits import MarketDataLimits
-    from fixfast.exchange.outcome import Phase
-    from fixfast.exchange.replaying import ReplayExchange
-    from fixfast.exchange.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
+    from fixfast.exchange.market_data.limits import MarketDataLimits
+    from fixfast.exchange.matching.outcome import Phase
+    from fixfast.exchange.replay.exchange import ReplayExchange
+    from fixfast.exchange.venue.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
 
 __all__ = [
     "AccountConfig",
@@ -48,13 +48,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AgentsConfig": "agents_config",
-    "MarketDataLimits": "market_data_limits",
-    "ReplayExchange": "replaying",
+    "AgentsConfig": "agents.config",
+    "MarketDataLimits": "market_data.limits",
+    "ReplayExchange": "replay.exchange",
     "Exchange": "exchange",
     "FaultConfig": "faults",
-    "Phase": "outcome",
-    **dict.fromkeys(("CancelOrder", "MassCancel", "NewOrder", "ReplaceOrder"), "requests"),
+    "Phase": "matching.outcome",
+    **dict.fromkeys(("CancelOrder", "MassCancel", "NewOrder", "ReplaceOrder"), "venue.requests"),
 }
 
 

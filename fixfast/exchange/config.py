@@ -17,11 +17,11 @@ from fixfast.engine.settings.nodes import read_toml
 from fixfast.engine.settings.read import Reader
 from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
 from fixfast.errors import ConfigError
-from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.faults import FaultConfig
-from fixfast.exchange.instrument import BandAction, Prevention
-from fixfast.exchange.market_data_limits import MarketDataLimits
-from fixfast.exchange.outcome import Phase
+from fixfast.exchange.market_data.limits import MarketDataLimits
+from fixfast.exchange.matching.instrument import BandAction, Prevention
+from fixfast.exchange.matching.outcome import Phase
 
 __all__ = [
     "DEFAULT_INSTRUMENTS",

@@ -15,7 +15,17 @@ from fixfast import clock
 from fixfast.dictionary.validation import Validation
 from fixfast.engine.acceptor import Server, serve
 from fixfast.errors import StoreError
-from fixfast.exchange.commands import (
+from fixfast.exchange.agents.trading import TradingAgents
+from fixfast.exchange.config import ExchangeConfig, scaled
+from fixfast.exchange.faults import FaultConfig, Faults
+from fixfast.exchange.gateway.order_gateway import Handler, OrderGateway, owner_of
+from fixfast.exchange.hours import Hours
+from fixfast.exchange.journal.file import CommandJournal
+from fixfast.exchange.journal.memory import restore, snapshot
+from fixfast.exchange.journal.recovery import Recovery, marks_in
+from fixfast.exchange.market_data.publishing import Publishing
+from fixfast.exchange.matching.outcome import Event, Phase, PhaseChanged
+from fixfast.exchange.venue.commands import (
     BustTrade,
     CancelOrders,
     Command,
@@ -27,20 +37,10 @@ from fixfast.exchange.commands import (
     SetPhase,
     Tick,
 )
-from fixfast.exchange.config import ExchangeConfig, scaled
-from fixfast.exchange.faults import FaultConfig, Faults
-from fixfast.exchange.hours import Hours
-from fixfast.exchange.journal import CommandJournal
-from fixfast.exchange.listing import Listing
-from fixfast.exchange.memory import restore, snapshot
-from fixfast.exchange.order_gateway import Handler, OrderGateway, owner_of
-from fixfast.exchange.outcome import Event, Phase, PhaseChanged
-from fixfast.exchange.publishing import Publishing
-from fixfast.exchange.recovery import Recovery, marks_in
-from fixfast.exchange.reports import Outgoing
-from fixfast.exchange.requests import MassStatus, OrderStatus, Request
-from fixfast.exchange.trading_agents import TradingAgents
-from fixfast.exchange.venue import Changes, Market, Venue
+from fixfast.exchange.venue.listing import Listing
+from fixfast.exchange.venue.reports import Outgoing
+from fixfast.exchange.venue.requests import MassStatus, OrderStatus, Request
+from fixfast.exchange.venue.venue import Changes, Market, Venue
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
 from fixfast.session.wire import Message

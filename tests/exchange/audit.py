@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from fixfast.exchange.levels import AHEAD
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import (
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.levels import AHEAD
+from fixfast.exchange.matching.outcome import (
     Accepted,
     Busted,
     Cancelled,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fixfast.exchange.book_order import BookOrder
-from fixfast.exchange.instrument import Instrument
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Event, Filled, Phase
+from fixfast.exchange.matching.book_order import BookOrder
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import Instrument
+from fixfast.exchange.matching.outcome import Event, Filled, Phase
 
 __all__ = ["BUY", "SELL", "Desk", "kinds"]
 

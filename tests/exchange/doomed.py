@@ -18,8 +18,8 @@ from typing import Any
 from fixfast.exchange.config import ExchangeConfig, ParticipantConfig
 from fixfast.exchange.exchange import Exchange
 from fixfast.exchange.faults import FaultConfig
-from fixfast.exchange.journal import CommandJournal
-from fixfast.exchange.reports import ReportWriter
+from fixfast.exchange.journal.file import CommandJournal
+from fixfast.exchange.venue.reports import ReportWriter
 
 __all__: list[str] = []
 

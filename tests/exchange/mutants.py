@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from unittest import mock
 
-from fixfast.exchange import auction, crossing, matching
-from fixfast.exchange.book_state import BookState
-from fixfast.exchange.crossing import Crossing
-from fixfast.exchange.levels import BookSide
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.stops import Stops
-from fixfast.exchange.working import Working
+from fixfast.exchange.matching import auction, crossing, engine
+from fixfast.exchange.matching.book_state import BookState
+from fixfast.exchange.matching.crossing import Crossing
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.levels import BookSide
+from fixfast.exchange.matching.stops import Stops
+from fixfast.exchange.matching.working import Working
 
 __all__ = ["MUTANTS", "mutated"]
 
@@ -72,7 +72,7 @@ MUTANTS = {
     "an auction sets no last price": Mutant(Crossing, "_uncross", "self.last_px = found.px", "pass"),
     "the band is not looked at": Mutant(Crossing, "_sweep", "band is not None", "False"),
     "post only takes": Mutant(Working, "_bad_now", "if post_only and", "if False and"),
-    "orders are taken in a halt": Mutant(matching, "bad_phase", "phase is Phase.HALTED", "False"),
+    "orders are taken in a halt": Mutant(engine, "bad_phase", "phase is Phase.HALTED", "False"),
     "good till date lives a moment longer": Mutant(Matching, "expire", "<= now_ns", "< now_ns"),
     "day orders live on": Mutant(Matching, "set_phase", "(_DAY, _OPENING, _CLOSE)", "(_OPENING, _CLOSE)"),
     "at-the-close orders come too late": Mutant(Matching, "set_phase", "self._rest(order)", "pass"),

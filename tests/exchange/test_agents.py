@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.agents import Agents, Place, Withdraw
-from fixfast.exchange.agents_config import AgentsConfig
-from fixfast.exchange.book_order import LIMIT, BookOrder
-from fixfast.exchange.instrument import Instrument
-from fixfast.exchange.market_data import MarketData
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Accepted, Cancelled, Filled, Refused, TradePrinted
+from fixfast.exchange.agents.config import AgentsConfig
+from fixfast.exchange.agents.traders import Agents, Place, Withdraw
+from fixfast.exchange.market_data.publisher import MarketData
+from fixfast.exchange.matching.book_order import LIMIT, BookOrder
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import Instrument
+from fixfast.exchange.matching.outcome import Accepted, Cancelled, Filled, Refused, TradePrinted
 from tests.exchange.market import WALL, Line, PlainBook, request
 
 SECOND = 1_000_000_000

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
-from fixfast.exchange.commands import (
+from fixfast.exchange.config import ExchangeConfig
+from fixfast.exchange.journal.file import CommandJournal
+from fixfast.exchange.journal.memory import restore, snapshot
+from fixfast.exchange.venue.commands import (
     BustTrade,
     CancelOrders,
     Command,
@@ -22,11 +25,8 @@ from fixfast.exchange.commands import (
     from_row,
     to_row,
 )
-from fixfast.exchange.config import ExchangeConfig
-from fixfast.exchange.journal import CommandJournal
-from fixfast.exchange.memory import restore, snapshot
-from fixfast.exchange.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
-from fixfast.exchange.venue import Venue
+from fixfast.exchange.venue.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
+from fixfast.exchange.venue.venue import Venue
 
 LISTING = [["AAPL", 2, 0]]
 U = 10**8

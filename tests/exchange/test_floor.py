@@ -24,7 +24,7 @@ from fixfast.exchange import (
     PhaseAt,
     load_exchange_config,
 )
-from fixfast.exchange.reasons import CANCEL_REASONS, ORDER_REASONS
+from fixfast.exchange.venue.reasons import CANCEL_REASONS, ORDER_REASONS
 from tests.exchange.floor import VERSIONS, Floor, fill_of, run
 
 each_version = pytest.mark.parametrize("version", VERSIONS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.instrument import Instrument
+from fixfast.exchange.matching.instrument import Instrument
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ import pytest
 
 import fixfast as ff
 from fixfast.exchange.config import ExchangeConfig
-from fixfast.exchange.journal import CommandJournal
-from fixfast.exchange.memory import restore
-from fixfast.exchange.reports import CancelReject, Execution
-from fixfast.exchange.venue import Venue
+from fixfast.exchange.journal.file import CommandJournal
+from fixfast.exchange.journal.memory import restore
+from fixfast.exchange.venue.reports import CancelReject, Execution
+from fixfast.exchange.venue.venue import Venue
 from tests.engine.harness import run
 from tests.exchange.doomed import PLACES
 

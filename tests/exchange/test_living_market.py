@@ -8,11 +8,11 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError
-from fixfast.exchange import trading_agents
-from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.agents import trading
+from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig, PhaseAt, load_exchange_config
-from fixfast.exchange.market_data_limits import MarketDataLimits
-from fixfast.exchange.requests import NewOrder
+from fixfast.exchange.market_data.limits import MarketDataLimits
+from fixfast.exchange.venue.requests import NewOrder
 from fixfast.trading.book import Book
 from tests.exchange.floor import VERSIONS, Client, Floor, run
 from tests.exchange.market import PlainBook, request
@@ -216,7 +216,7 @@ def test_agents_keep_to_the_hours_and_gather_before_them() -> None:
 
 
 def test_what_agents_are_done_with_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trading_agents, "_FORGOTTEN", 500)
+    monkeypatch.setattr(trading, "_FORGOTTEN", 500)
 
     async def main() -> None:
         async with Floor(ExchangeConfig(agents=WHO)) as floor:

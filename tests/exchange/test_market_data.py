@@ -10,9 +10,9 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError, FieldMissing, NotActive, Throttled
-from fixfast.exchange.feed import Change
-from fixfast.exchange.market_data import MarketData
-from fixfast.exchange.market_data_limits import MarketDataLimits
+from fixfast.exchange.market_data.feed import Change
+from fixfast.exchange.market_data.limits import MarketDataLimits
+from fixfast.exchange.market_data.publisher import MarketData
 from fixfast.trading.book import Book
 from fixfast.trading.bookconfig import BookConfig
 from tests.exchange.market import VERSIONS, WALL, Line, PlainBook, Symbol, request

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 import fixfast as ff
-from fixfast.exchange.data_messages import Line
-from fixfast.exchange.market_data import MarketData
-from fixfast.exchange.market_data_limits import MarketDataLimits
+from fixfast.exchange.market_data.limits import MarketDataLimits
+from fixfast.exchange.market_data.messages import Line
+from fixfast.exchange.market_data.publisher import MarketData
 from tests.exchange.market import VERSIONS, WALL, PlainBook, Symbol, begin_string, request
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.instrument import Instrument
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Accepted, Cancelled, CancelReason, Filled, Refusal, Refused, TradePrinted
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import Instrument
+from fixfast.exchange.matching.outcome import Accepted, Cancelled, CancelReason, Filled, Refusal, Refused, TradePrinted
 from tests.exchange.books import Desk
 
 

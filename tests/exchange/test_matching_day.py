@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixfast.exchange.outcome import (
+from fixfast.exchange.matching.outcome import (
     Busted,
     Cancelled,
     CancelReason,

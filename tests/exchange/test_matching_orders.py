@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixfast.exchange.outcome import (
+from fixfast.exchange.matching.outcome import (
     Cancelled,
     CancelReason,
     Event,

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Busted, Restated
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.outcome import Busted, Restated
 from tests.exchange.books import Desk
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from fixfast.exchange.outcome import CancelReason, Event, Phase, Refusal
+from fixfast.exchange.matching.outcome import CancelReason, Event, Phase, Refusal
 from tests.exchange.days import main, run_day
 from tests.exchange.model import Terms
 from tests.exchange.mutants import MUTANTS, mutated

@@ -11,11 +11,11 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError
-from fixfast.exchange.agents_config import AgentsConfig
-from fixfast.exchange.market_data import MarketData
-from fixfast.exchange.market_data_limits import MarketDataLimits
-from fixfast.exchange.recording import Recording
-from fixfast.exchange.replay import Replay, ReplayMarket
+from fixfast.exchange.agents.config import AgentsConfig
+from fixfast.exchange.market_data.limits import MarketDataLimits
+from fixfast.exchange.market_data.publisher import MarketData
+from fixfast.exchange.replay.player import Replay, ReplayMarket
+from fixfast.exchange.replay.recording import Recording
 from fixfast.trading.book import Book
 from fixfast.trading.bookconfig import BookConfig
 from tests.exchange.market import DICTIONARIES, VERSIONS, WALL, Line, PlainBook, begin_string, request

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.exchange.agents_config import AgentsConfig
+from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig
-from fixfast.exchange.replaying import ReplayExchange
+from fixfast.exchange.replay.exchange import ReplayExchange
 from fixfast.testing import World
 from fixfast.trading.book import Book
 from tests.exchange.floor import VERSIONS, Floor, run

@@ -9,10 +9,10 @@ import json
 from enum import Enum
 from typing import Any
 
-from fixfast.exchange.book_order import BookOrder
-from fixfast.exchange.instrument import BandAction, Instrument
-from fixfast.exchange.matching import Matching
-from fixfast.exchange.outcome import Event, Phase
+from fixfast.exchange.matching.book_order import BookOrder
+from fixfast.exchange.matching.engine import Matching
+from fixfast.exchange.matching.instrument import BandAction, Instrument
+from fixfast.exchange.matching.outcome import Event, Phase
 from tests.exchange.audit import Audit
 from tests.exchange.model import Model, Order, Terms
 

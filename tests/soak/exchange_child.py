@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import fixfast as ff
-from fixfast.exchange.book_keeping import Kept
-from fixfast.exchange.listing import Listing
+from fixfast.exchange.venue.book_keeping import Kept
+from fixfast.exchange.venue.listing import Listing
 from tests.soak.child import obey
 from tests.soak.setup import AGENTS, FAULTS, INSTRUMENTS, NAMES
 

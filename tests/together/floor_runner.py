@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import fixfast as ff
-from fixfast.exchange.requests import CancelOrder, NewOrder
+from fixfast.exchange.venue.requests import CancelOrder, NewOrder
 from fixfast.trading.lifecycle import effect_of
 from tests.exchange.floor import Floor
 from tests.trading.scripts import Line, Runner, Scenario

@@ -1,0 +1,1 @@
+"""Seeded traders that make a living market. See docs/exchange.md."""

@@ -1,0 +1,1 @@
+"""The FIX side of the exchange: messages in, messages out."""
