@@ -87,8 +87,10 @@ THIRD_PARTY = {
     "httpx": ("auth.registration", "venues"),
     "cryptography": ("venues", "transport"),
     "nicegui": ("service",),
-    "starlette": ("service",),
-    "uvicorn": ("service",),
+    "starlette": ("service", "exchange"),
+    "uvicorn": ("service", "exchange"),
+    "argon2": ("service", "exchange"),
+    "msgspec": ("service",),
     "prometheus_client": ("engine",),
     **dict.fromkeys(
         ("cython", "cpython", "libc", "libcpp"),
