@@ -184,7 +184,7 @@ class Keeping:
             self._log.append(kind, wall_ns, data)
 
     def _rebuild(self, log: OrderLog) -> None:
-        """Go through a log: nothing is sent, and nobody is told."""
+        """Go through a log: nothing is sent, and nobody is told. That the session is gone is written down, too."""
         self._replaying = True
         try:
             for n, (kind, wall_ns, data) in enumerate(log.read()):
@@ -193,15 +193,17 @@ class Keeping:
                     self._again(kind, wall_ns, data)
                 except (ValueError, KeyError, TypeError) as error:
                     raise StoreCorrupt("order log", n, f"record {n}: {error}") from error
-            self._interrupted()
+            interrupted = self._interrupted()
         finally:
             self._replaying = False
+        if interrupted:
+            self._write(LogKind.EVENT, self._wall_ns, interrupted)
 
-    def _again(self, kind: str, wall_ns: int, data: bytes) -> None:
-        now = Now(0, wall_ns)
+    def _again(self, kind: str, wall_ns: int, data: bytes) -> list[OrderUpdate]:
+        """Do once more what a record says was done."""
         if kind == LogKind.RECEIVED:
-            self.on_message(parse(data, max_message_size=max(len(data), 1)), now)
-        elif kind == LogKind.REQUESTED:
+            return self.on_message(parse(data, max_message_size=max(len(data), 1)), Now(0, wall_ns))
+        if kind == LogKind.REQUESTED:
             self._request_again(unpack(data))
         elif kind == LogKind.NUMBERED:
             seq, _, cl_ord_id = data.decode("utf-8", "surrogateescape").partition(" ")
@@ -212,13 +214,14 @@ class Keeping:
             values = unpack(data)
             found = self._asked_by(values["id"])
             if found is not None and "why" in values:
-                self._refuse(*found, Rejection("", None, values["why"]), None)
-            elif found is not None:
+                return self._tell(self._refuse(*found, Rejection("", None, values["why"]), None))
+            if found is not None:
                 self._remove(*found)
         elif kind == LogKind.EVENT:
-            self._event_again(unpack(data))
+            return self._tell(self._event_again(unpack(data)))
         else:
             raise ValueError(f"a record of kind {kind!r}")
+        return []
 
     def _request_again(self, values: dict[str, Any]) -> None:
         msg_type, cl_ord_id = values["type"], values["id"]
@@ -235,10 +238,10 @@ class Keeping:
         else:
             self._enter(order, msg_type, cl_ord_id)
 
-    def _event_again(self, values: dict[str, Any]) -> None:
+    def _event_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
         raise NotImplementedError
 
-    def _interrupted(self) -> None:
+    def _interrupted(self) -> bytes:
         raise NotImplementedError
 
     def on_message(self, message: Message, now: Now) -> list[OrderUpdate]:

@@ -100,16 +100,19 @@ class OrderManager(Hearing):
         self._transmit(asked, order, self._wording.new(cl_ord_id, request, now.wall_ns), values, now)
         return order
 
-    def cancel(self, order: Order, now: Now, *, extra: Iterable[tuple[Any, Any]] = ()) -> Request:
+    def cancel(self, order: Order, now: Now, *, extra: Iterable[tuple[Any, Any]] = (), cl_ord_id: str = "") -> Request:
         """Ask for the cancellation of an order (F). While one is asked for already, that request is returned.
 
-        Raises: LocalProtocolError: the order has ended. What `send` raises: then nothing is pending.
+        Args: extra: more fields. cl_ord_id: of the request; made here when not given.
+
+        Raises: LocalProtocolError: the order has ended, or the id is in use. What `send` raises: then nothing is
+            pending.
         """
         self._still_open(order, "cancel")
         for request in order.pending.values():
             if request.msg_type == "F":
                 return request
-        cl_ord_id = self._new_id("", now)
+        cl_ord_id = self._new_id(cl_ord_id, now)
         request = self._enter(order, "F", cl_ord_id)
         fields = self._wording.cancel(cl_ord_id, order, list(extra), now.wall_ns)
         return self._transmit(request, order, fields, {"type": "F", "id": cl_ord_id, "order": order.cl_ord_id}, now)
@@ -123,11 +126,13 @@ class OrderManager(Hearing):
         price: Any = None,
         stop_px: Any = None,
         extra: Iterable[tuple[Any, Any]] = (),
+        cl_ord_id: str = "",
     ) -> Request:
         """Ask for other terms (G); what is not given stays. They are in force when the broker says so (E3).
 
         Raises: LocalProtocolError: the order was cancelled, rejected or expired (one that was filled may be reopened,
-            E4.9), or nothing is to change. ConfigError: a number that is none. What checks and `send` raise.
+            E4.9), nothing is to change, or the request's own `cl_ord_id` is in use. ConfigError: a number that is none.
+            What checks and `send` raise.
         """
         if not order.is_open and not order.is_filled:
             self._still_open(order, "replace")
@@ -151,7 +156,7 @@ class OrderManager(Hearing):
             )
             for check in self._checks:
                 check(wanted, order, now)
-        cl_ord_id = self._new_id("", now)
+        cl_ord_id = self._new_id(cl_ord_id, now)
         request = self._enter(order, "G", cl_ord_id, terms)
         fields = self._wording.replace(cl_ord_id, order, terms, list(extra), now.wall_ns)
         values = {"type": "G", "id": cl_ord_id, "order": order.cl_ord_id, "terms": terms}
@@ -167,7 +172,7 @@ class OrderManager(Hearing):
         """
         return self._ask_status(order, now)
 
-    def mass_cancel(self, now: Now, *, symbol: str = "", side: str = "") -> Request:
+    def mass_cancel(self, now: Now, *, symbol: str = "", side: str = "", cl_ord_id: str = "") -> Request:
         """Ask for the cancellation of all orders, or of those in one symbol (q). They end by their own reports.
 
         Raises: LocalProtocolError: before FIX 4.3 there is no such message; use cancel_all(). What `send` raises.
@@ -175,7 +180,7 @@ class OrderManager(Hearing):
         if not self.options.has_mass:
             text = f"{self.options.version} has no OrderMassCancelRequest: cancel_all() cancels one order after another"
             raise LocalProtocolError(text)
-        cl_ord_id = self._new_id("", now)
+        cl_ord_id = self._new_id(cl_ord_id, now)
         request = self._enter(None, "q", cl_ord_id)
         fields = self._wording.mass_cancel(cl_ord_id, symbol, side, now.wall_ns)
         return self._transmit(request, None, fields, {"type": "q", "id": cl_ord_id}, now)

@@ -174,12 +174,17 @@ class Reconciling(Keeping):
             return True
         return False
 
-    def _event_again(self, values: dict[str, Any]) -> None:
-        if values["event"] == "new_day":
-            self._forget_ended()
-        else:
-            self._event(values["event"])
+    def _event_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
+        if values["event"] != "new_day":
+            return self._event(values["event"])
+        self._forget_ended()
+        return []
 
-    def _interrupted(self) -> None:
-        """After the log was gone through: the process that wrote it has ended, and with it the session."""
-        self._event("disconnected")
+    def _interrupted(self) -> bytes:
+        """After the log was gone through: the process that wrote it has ended, and with it the session.
+
+        Returns: the record that says so; nothing where it changes nothing.
+        """
+        name = "disconnected"
+        was_on, doubtful = self.logged_on, self._event(name)
+        return pack({"event": name}) if was_on or doubtful else b""
