@@ -22,6 +22,7 @@ from fixfast.exchange.faults import FaultConfig
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.matching.instrument import BandAction, Prevention
 from fixfast.exchange.matching.outcome import Phase
+from fixfast.trading.exact import EXACT
 
 __all__ = [
     "DEFAULT_INSTRUMENTS",
@@ -58,10 +59,10 @@ def scaled(name: str, value: object, *, above: int | None = None) -> int:
     if isinstance(value, (float, bool)) or not isinstance(value, (str, int, Decimal)):
         raise ConfigError(name, value, allowed)
     try:
-        number = Decimal(value).scaleb(SCALE)
+        number = Decimal(value).scaleb(SCALE, EXACT)
     except InvalidOperation:
         raise ConfigError(name, value, allowed) from None
-    if not number.is_finite() or number != int(number) or abs(number) > _LARGEST:
+    if not number.is_finite() or number.copy_abs() > _LARGEST or number != int(number):
         raise ConfigError(name, value, allowed)
     if above is not None and number <= above:
         raise ConfigError(name, value, f"{allowed}, above {above}")

@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from fixfast.codec.message import Message
+from fixfast.trading.exact import EXACT
 from fixfast.trading.lifecycle import ENDED, EXECUTIONS, PENDING, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
-from fixfast.trading.order import EXACT, Order, average
+from fixfast.trading.order import Order, average
 from fixfast.trading.report import Report, Terms, read_terms
 from fixfast.trading.request import Rejection, Request
 from fixfast.trading.trade import Trade, make_trade
@@ -326,7 +327,7 @@ class Applying:
     def _take_qty(self, order: Order, report: Report, message: Message) -> None:
         """Take the OrderQty of a bust or correction: there are venues where what is busted does not work again."""
         qty = read_terms(message).qty
-        if qty is not None and report.cum_qty is not None and report.leaves_qty == EXACT.subtract(qty, report.cum_qty):
+        if qty is not None and report.cum_qty is not None and report.leaves_qty == _subtract(qty, report.cum_qty):
             order.qty = qty
 
     def _rejected(self, order: Order, message: Message, request: Request | None) -> Request | None:
@@ -405,7 +406,7 @@ class Applying:
     def _compare(self, order: Order, report: Report, message: Message) -> None:
         """Compare what a report says with what its trades make (E4.1, E4.2), and ask where they differ."""
         heard, ours = order.heard_qty, order.cum_qty
-        order.missing_qty = EXACT.subtract(heard, ours) if heard > ours else _ZERO
+        order.missing_qty = _subtract(heard, ours) if heard > ours else _ZERO
         cum, effect = report.cum_qty, report.effect
         if cum is None or (cum < heard and effect not in _SETTLES):
             return
@@ -429,5 +430,5 @@ class Applying:
         if _multiply(avg_px, qty) == notional:  # PERF: a product where that is exact; else two quotients
             return True
         exponent = avg_px.as_tuple().exponent
-        unit = Decimal(1).scaleb(exponent) if isinstance(exponent, int) else _ZERO
-        return abs(_subtract(average(notional, qty), avg_px)) <= max(unit, self._tolerance)
+        unit = Decimal((0, (1,), exponent)) if isinstance(exponent, int) else _ZERO
+        return _subtract(average(notional, qty), avg_px).copy_abs() <= max(unit, self._tolerance)

@@ -7,15 +7,16 @@ step between rounds, and no context of `decimal` that a program may have set has
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from fixfast.trading.exact import EXACT
 
 if TYPE_CHECKING:
     from fixfast.trading.arrays import DepthArrays
 
 __all__ = [
-    "EXACT",
     "Anomaly",
     "BookStatus",
     "BookTrade",
@@ -33,8 +34,6 @@ Side: TypeAlias = tuple[list[int], list[tuple[int, int | None]]]
 #: Decimals of prices and of quantities
 Scales: TypeAlias = tuple[int, int]
 
-#: wide enough for whatever a message can hold: nothing is ever rounded
-EXACT = Context(prec=10_000)
 _TEN = tuple(10**n for n in range(20))
 
 

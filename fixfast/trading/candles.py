@@ -15,18 +15,18 @@ import re
 from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, get_args
 
 from fixfast.errors import ConfigError
+from fixfast.trading.exact import EXACT, quotients
 from fixfast.trading.trade import Trade
 
 __all__ = ["Candle", "Candles", "interval_ns"]
 
 Gaps = Literal["skip", "carry"]
 
-_EXACT = Context(prec=10_000)
-_QUOTIENT = Context(prec=28)
+_QUOTIENT = quotients(28)
 _ZERO = Decimal(0)
 _UNITS = {
     "ns": 1,
@@ -111,8 +111,8 @@ class _Bar:
     def add(self, one: _Print, *, keep: bool) -> None:
         self.first, self.last = min(self.first, one), max(self.last, one)
         self.high, self.low = max(self.high, one.price), min(self.low, one.price)
-        self.volume = _EXACT.add(self.volume, one.qty)
-        self.notional = _EXACT.add(self.notional, _EXACT.multiply(one.price, one.qty))
+        self.volume = EXACT.add(self.volume, one.qty)
+        self.notional = EXACT.add(self.notional, EXACT.multiply(one.price, one.qty))
         self.trades += 1
         if keep:
             insort(self.prints, one)

@@ -14,7 +14,8 @@ from fixfast.codec.convert import parse_time_ns
 from fixfast.codec.getter import getter
 from fixfast.codec.groups import Group
 from fixfast.errors import FieldFormatError
-from fixfast.trading.bookview import EXACT, Scales
+from fixfast.trading.bookview import Scales
+from fixfast.trading.exact import EXACT
 
 __all__ = ["DEFAULT_SCALES", "EntryReader", "Row", "by_symbol", "rescaled", "row_time_ns"]
 

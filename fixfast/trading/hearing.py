@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from fixfast.codec.message import Message
 from fixfast.errors import FixfastError
+from fixfast.trading.exact import EXACT
 from fixfast.trading.keeping import Orphan
 from fixfast.trading.lifecycle import EXECUTIONS, PENDING, STATUSES, Effect, OrdStatus, allowed
 from fixfast.trading.log import LogKind
@@ -141,7 +142,7 @@ class Hearing(Reconciling):
         terms = read_terms(message)
         qty = terms.qty
         if qty is None and report.cum_qty is not None and report.leaves_qty is not None:
-            qty = report.cum_qty + report.leaves_qty
+            qty = EXACT.add(report.cum_qty, report.leaves_qty)
         cl_ord_id = report.cl_ord_id or report.order_id
         if not (qty and qty > 0 and cl_ord_id and report.symbol and report.side):
             return None

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
+from fixfast.trading.exact import EXACT
 from fixfast.types import Scaled
 
 __all__ = ["LogKind", "MemoryOrderLog", "OrderLog", "Record", "pack", "unpack"]
@@ -95,7 +96,7 @@ def _written(pairs: Iterable[Any]) -> list[Any]:
     written: list[Any] = []
     for tag, value in pairs:
         if isinstance(value, Scaled):
-            value = Decimal(value.mantissa).scaleb(value.exponent)
+            value = Decimal(value.mantissa).scaleb(value.exponent, EXACT)
         elif isinstance(value, (list, tuple)):
             value = [_written(entry) for entry in value]
         written.append((tag, value))

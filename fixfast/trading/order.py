@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal
+from decimal import Decimal
 
+from fixfast.trading.exact import EXACT, quotients
 from fixfast.trading.lifecycle import ENDED, OrdStatus
 from fixfast.trading.report import Report
 from fixfast.trading.request import OrderRequest, Rejection, Request
 from fixfast.trading.trade import Trade
 from fixfast.trading.update import Doubt
 
-__all__ = ["EXACT", "Order", "average"]
+__all__ = ["Order", "average"]
 
-#: Sums of trades are exact whatever decimal context a program has set. (Only a hostile number has more than 60 digits.)
-EXACT = Context(prec=60, traps=[])
 _add, _subtract, _multiply = EXACT.add, EXACT.subtract, EXACT.multiply
 _ZERO = Decimal(0)
-_AVERAGE = Context(prec=28, traps=[])
+_AVERAGE = quotients(28)
 
 
 def average(notional: Decimal, qty: Decimal) -> Decimal:

@@ -16,20 +16,19 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from fixfast.errors import ConfigError, TradeConflict
 from fixfast.trading.bookview import BookStatus
+from fixfast.trading.exact import EXACT, quotients
 from fixfast.trading.trade import Trade
 
 __all__ = ["Position", "Positions", "sign_of"]
 
 _ZERO = Decimal(0)
-#: Sums and products: wide enough for whatever a message can hold, so nothing is rounded
-_EXACT = Context(prec=10_000)
 #: The average price, which is a quotient
-_AVERAGE = Context(prec=40)
+_AVERAGE = quotients(40)
 
 #: Side(54): what a trade does to a position. Buy, BuyMinus, Subscribe; Sell, SellPlus, SellShort, SellShortExempt,
 #: Redeem.
@@ -88,18 +87,18 @@ class Position:
             return _ZERO
         if self.mark is None:
             return None
-        held = _EXACT.multiply(self.qty, _EXACT.subtract(self.mark, self.avg_px))
-        return _EXACT.multiply(held, self.multiplier)
+        held = EXACT.multiply(self.qty, EXACT.subtract(self.mark, self.avg_px))
+        return EXACT.multiply(held, self.multiplier)
 
     @property
     def profit(self) -> Decimal | None:
         """Realised plus unrealised, to the last digit; None without a mark."""
         if not self.qty:
-            return _EXACT.multiply(self.cash, self.multiplier)
+            return EXACT.multiply(self.cash, self.multiplier)
         if self.mark is None:
             return None
-        total = _EXACT.add(self.cash, _EXACT.multiply(self.qty, self.mark))
-        return _EXACT.multiply(total, self.multiplier)
+        total = EXACT.add(self.cash, EXACT.multiply(self.qty, self.mark))
+        return EXACT.multiply(total, self.multiplier)
 
 
 class _State(NamedTuple):
@@ -115,17 +114,17 @@ class _State(NamedTuple):
         """Return the state after one more trade."""
         buys = sign_of(trade.side) > 0
         qty, cash, avg_px, bought, sold = self
-        paid = _EXACT.multiply(trade.qty, trade.px)
+        paid = EXACT.multiply(trade.qty, trade.px)
         if buys:
-            held, cash, bought = _EXACT.add(qty, trade.qty), _EXACT.subtract(cash, paid), _EXACT.add(bought, trade.qty)
+            held, cash, bought = EXACT.add(qty, trade.qty), EXACT.subtract(cash, paid), EXACT.add(bought, trade.qty)
         else:
-            held, cash, sold = _EXACT.subtract(qty, trade.qty), _EXACT.add(cash, paid), _EXACT.add(sold, trade.qty)
+            held, cash, sold = EXACT.subtract(qty, trade.qty), EXACT.add(cash, paid), EXACT.add(sold, trade.qty)
         if not held:
             avg_px = _ZERO
         elif not qty or (held > 0) != (qty > 0):  # opened, or turned around
             avg_px = trade.px
         elif (qty > 0) == buys:  # grown
-            cost = _EXACT.add(_EXACT.multiply(qty.copy_abs(), avg_px), paid)
+            cost = EXACT.add(EXACT.multiply(qty.copy_abs(), avg_px), paid)
             avg_px = _AVERAGE.divide(cost, held.copy_abs())
         return _State(held, cash, avg_px, bought, sold)
 
@@ -200,7 +199,7 @@ class Positions:
             ConfigError: a number is a float, or none.
         """
         held, price = _number("qty", qty), _number("px", px)
-        state = _State(held, _EXACT.minus(_EXACT.multiply(held, price)), price if held else _ZERO)
+        state = _State(held, EXACT.minus(EXACT.multiply(held, price)), price if held else _ZERO)
         ledger = self._ledger(account, symbol)
         ledger.begin(state)
 
@@ -316,7 +315,7 @@ class Positions:
         if ledger is None:
             return Position(account, symbol, mark=mark, multiplier=multiplier)
         qty, cash, avg_px, bought, sold = ledger.state
-        realised = _EXACT.multiply(_EXACT.add(cash, _EXACT.multiply(qty, avg_px)), multiplier)
+        realised = EXACT.multiply(EXACT.add(cash, EXACT.multiply(qty, avg_px)), multiplier)
         count = len(ledger.trades)
         return Position(account, symbol, qty, avg_px, cash, bought, sold, realised, mark, multiplier, count)
 
@@ -336,7 +335,7 @@ class Positions:
         total = _ZERO
         for (_, held), ledger in self._ledgers.items():
             if held == symbol:
-                total = _EXACT.add(total, ledger.state.qty)
+                total = EXACT.add(total, ledger.state.qty)
         return total
 
     def trades(self, account: str, symbol: str) -> list[Trade]:

@@ -7,6 +7,7 @@ from typing import Any
 from fixfast.codec.message import Message
 from fixfast.errors import LocalProtocolError
 from fixfast.session.events import Disconnected, GapDetected, GapFilled, LoggedOn, MessagesLost, SequenceReset
+from fixfast.trading.exact import EXACT
 from fixfast.trading.keeping import Keeping
 from fixfast.trading.lifecycle import OrdStatus
 from fixfast.trading.log import LogKind, pack
@@ -168,7 +169,9 @@ class Reconciling(Keeping):
             return False
         fresh = self.logged_on and not self._gap and not message.poss_dup and not message.poss_resend
         if not order.is_open or (
-            fresh and report.ord_status == order.status and report.cum_qty in (None, order.cum_qty + order.missing_qty)
+            fresh
+            and report.ord_status == order.status
+            and report.cum_qty in (None, EXACT.add(order.cum_qty, order.missing_qty))
         ):
             order.uncertain = False
             return True

@@ -16,18 +16,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Context, Decimal
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Protocol
 
 from fixfast.errors import ConfigError, LocalProtocolError, RiskRejected
+from fixfast.trading.exact import EXACT
 from fixfast.trading.positions import Positions, sign_of
 from fixfast.types import Now
 
 __all__ = ["Exposure", "Ordered", "RiskCheck", "RiskLimits", "Working"]
 
 _ZERO = Decimal(0)
-_EXACT = Context(prec=10_000)
 _SECOND = 1_000_000_000
 _LONGEST = 7 * 86400
 _MOST_ORDERS = 1_000_000
@@ -164,12 +164,12 @@ class Exposure:
         """Count an order as it is now: after it was sent, and after every change."""
         key, before = self._counted.pop(order, (None, _ZERO))
         if key is not None:
-            self._open[key] = _EXACT.subtract(self._open[key], before)
+            self._open[key] = EXACT.subtract(self._open[key], before)
         worst = order.worst_qty
         if worst:
             now = (order.account, order.symbol, sign_of(order.side))
             self._counted[order] = now, worst
-            self._open[now] = _EXACT.add(self._open.get(now, _ZERO), worst)
+            self._open[now] = EXACT.add(self._open.get(now, _ZERO), worst)
 
     def on_update(self, update: Any) -> None:
         """Follow an OrderManager: `manager.subscribe(exposure.on_update)`."""
@@ -320,7 +320,7 @@ class RiskCheck:
                 raise RiskRejected("max_notional", "an unknown amount", f"up to {limits.max_notional}", detail)
             prices = [reference]
         worst = max(px.copy_abs() for px in prices)
-        notional = _EXACT.multiply(_EXACT.multiply(order.qty, worst), Decimal(self._multipliers.get(order.symbol, 1)))
+        notional = EXACT.multiply(EXACT.multiply(order.qty, worst), Decimal(self._multipliers.get(order.symbol, 1)))
         if notional > limits.max_notional:
             raise RiskRejected("max_notional", notional, f"up to {limits.max_notional}", order.symbol)
 
@@ -339,15 +339,15 @@ class RiskCheck:
         for name, width in (
             (
                 "collar",
-                None if limits.collar is None else _EXACT.multiply(reference.copy_abs(), Decimal(limits.collar)),
+                None if limits.collar is None else EXACT.multiply(reference.copy_abs(), Decimal(limits.collar)),
             ),
             ("collar_abs", limits.collar_abs),
         ):
             if width is None:
                 continue
-            edge = _EXACT.add(reference, _EXACT.multiply(Decimal(sign), Decimal(width)))
+            edge = EXACT.add(reference, EXACT.multiply(Decimal(sign), Decimal(width)))
             if order.price > edge if sign > 0 else order.price < edge:
-                allowed = f"{'up to' if sign > 0 else 'from'} {edge.normalize(_EXACT):f}"
+                allowed = f"{'up to' if sign > 0 else 'from'} {edge.normalize(EXACT):f}"
                 raise RiskRejected(name, order.price, allowed, f"{order.symbol}, reference {reference}")
 
     def _check_exposure(self, limits: RiskLimits, order: Ordered, replaces: Working | None) -> None:
@@ -355,16 +355,16 @@ class RiskCheck:
             return
         sign = sign_of(order.side)
         # While a replace is pending, the order may still be filled as it was: the larger of both counts (E4.13).
-        asked = order.qty if replaces is None else max(_EXACT.subtract(order.qty, replaces.cum_qty), _ZERO)
+        asked = order.qty if replaces is None else max(EXACT.subtract(order.qty, replaces.cum_qty), _ZERO)
         counted = self.exposure.counted(replaces)
-        others = _EXACT.subtract(self.exposure.open_qty(order.account, order.symbol, sign), counted)
-        open_qty = _EXACT.add(others, max(asked, counted))
+        others = EXACT.subtract(self.exposure.open_qty(order.account, order.symbol, sign), counted)
+        open_qty = EXACT.add(others, max(asked, counted))
         where = f"{order.account or 'no account'}, {order.symbol}: {open_qty} open on this side"
         if limits.max_open_qty is not None and open_qty > limits.max_open_qty and asked > counted:
             raise RiskRejected("max_open_qty", open_qty, f"up to {limits.max_open_qty}", where)
         if limits.max_position is not None and self._positions is not None:
             held = self._positions.qty(order.account, order.symbol)
-            worst = _EXACT.add(_EXACT.multiply(held, Decimal(sign)), open_qty)
+            worst = EXACT.add(EXACT.multiply(held, Decimal(sign)), open_qty)
             if worst > limits.max_position and asked > counted:
                 side = "long" if sign > 0 else "short"
                 raise RiskRejected(

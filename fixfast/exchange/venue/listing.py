@@ -7,6 +7,7 @@ from decimal import Decimal
 from fixfast.exchange.config import SCALE, InstrumentConfig, scaled
 from fixfast.exchange.matching.instrument import Instrument
 from fixfast.exchange.venue.reasons import ORDER_REASONS, Refusal
+from fixfast.trading.exact import EXACT
 
 __all__ = ["Listing"]
 
@@ -77,11 +78,11 @@ class Listing:
 
     def decimal_price(self, units: int) -> Decimal:
         """Return a price as a Decimal."""
-        return Decimal(units).scaleb(-self.price_scale)
+        return Decimal(units).scaleb(-self.price_scale, EXACT)
 
     def decimal_qty(self, units: int) -> Decimal:
         """Return a quantity as a Decimal."""
-        return Decimal(units).scaleb(-self.qty_scale)
+        return Decimal(units).scaleb(-self.qty_scale, EXACT)
 
 
 def _units(name: str, value: Decimal | str | int | None, unit: int) -> int | None:

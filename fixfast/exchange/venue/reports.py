@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from fixfast.exchange.venue.reasons import Reason
 from fixfast.session.wire import Template
+from fixfast.trading.exact import EXACT
 from fixfast.types import Scaled, Slot
 
 __all__ = [
@@ -83,7 +84,7 @@ class Execution(NamedTuple):
     def avg_px(self) -> Decimal:
         """AvgPx(6), as it is written."""
         mantissa, exponent = average(self.notional, self.cum_qty, self.price_scale)
-        return Decimal(mantissa).scaleb(exponent)
+        return Decimal(mantissa).scaleb(exponent, EXACT)
 
 
 class CancelReject(NamedTuple):
