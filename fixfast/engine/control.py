@@ -9,9 +9,6 @@ import json
 import logging
 import os
 import secrets
-import socket
-import stat
-import sys
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
@@ -24,11 +21,11 @@ from fixfast.engine.controlled import COMMANDS, Refused, Sessions, find, status_
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.label import printable
 from fixfast.engine.observing.records import about
+from fixfast.engine.place import PrivatePlace
 from fixfast.engine.sync.driven import Driven
 from fixfast.engine.telling import Telling
 from fixfast.errors import ConfigError, FixfastError
 from fixfast.session.wire import format_time
-from fixfast.store.files import HELD, lock_fd
 from fixfast.types import SessionID
 
 __all__ = ["Control", "control"]
@@ -39,8 +36,6 @@ _log = logging.getLogger("fixfast.control")
 _MAX_FRAME, _MAX_CONNECTIONS, _HANDSHAKE = 4096, 8, 5.0
 #: Seconds that a Poller's program has to do what it is asked for.
 _PATIENCE = 5.0
-#: the shortest name of a socket that every system takes is 103 bytes long
-_MAX_PATH = 103
 #: bytes of the audit file above which it is moved to `.1`
 _MAX_AUDIT = 16 << 20
 
@@ -101,19 +96,15 @@ class Control:
     def __init__(
         self, sessions: Sessions, path: Path, idle: float, uids: Iterable[int] | None, secret_comp_ids: bool
     ) -> None:
-        if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
-            raise ConfigError("path", str(path), "used on a system with Unix sockets; this one has none")
+        self._place = PrivatePlace(path)
         if isinstance(idle, bool) or not isinstance(idle, (int, float)) or not 0 < idle < float("inf"):
             raise ConfigError("idle", idle, "seconds, above 0")
-        if len(os.fsencode(path)) > _MAX_PATH:
-            raise ConfigError("path", str(path), f"at most {_MAX_PATH} bytes long")
         self.path = path
         self._sessions = sessions
         self._idle = idle
         self._uids = frozenset((os.geteuid(),) if uids is None else uids)
         self._secret = secret_comp_ids
         self._keys: dict[str, bytes] = {}
-        self._lock = -1
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread: _LoopThread | None = None
@@ -122,15 +113,14 @@ class Control:
 
     async def __aenter__(self) -> Control:
         try:
-            self._make_private_folder()
-            self._take_lock()
+            self._place.take()
             self._keys = {role: make_key(key_path(self.path, role)) for role in ("admin", "read")}
             if self._keys["admin"] == self._keys["read"]:
                 raise ConfigError("key file", str(key_path(self.path, "read")), "another key than the admin's")
-            sock = self._bind()
+            sock = self._place.bind()
             self._server = await asyncio.start_unix_server(self._accept, sock=sock, limit=_MAX_FRAME)
         except BaseException:
-            self._release()
+            self._place.release()
             raise
         return self
 
@@ -145,8 +135,7 @@ class Control:
             task.cancel()
         if others:
             await asyncio.wait(others)
-        self.path.unlink(missing_ok=True)
-        self._release()
+        self._place.remove()
 
     def __enter__(self) -> Control:
         self._thread = _LoopThread()
@@ -165,43 +154,6 @@ class Control:
             self._thread.run(self.__aexit__(kind, error, trace))
         finally:
             self._thread.close()
-
-    def _make_private_folder(self) -> None:
-        folder = self.path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
-            raise ConfigError("path", str(self.path), f"in a folder that only you can enter: chmod 700 {folder}")
-
-    def _take_lock(self) -> None:
-        """Be the only one who may remove a socket that a killed process left."""
-        name = f"{self.path}.lock"
-        self._lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            lock_fd(self._lock)
-        except OSError as error:
-            if error.errno not in HELD:
-                raise
-            raise ConfigError("path", str(self.path), "a socket of this process: another one has it") from None
-
-    def _bind(self) -> socket.socket:
-        if os.path.lexists(self.path):
-            if not stat.S_ISSOCK(os.lstat(self.path).st_mode):
-                raise ConfigError("path", str(self.path), "a socket, or nothing: there is something else")
-            self.path.unlink()
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.bind(os.fspath(self.path))  # nobody else can enter the folder meanwhile
-            os.chmod(self.path, 0o600)
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-
-    def _release(self) -> None:
-        if self._lock >= 0:
-            lock, self._lock = self._lock, -1
-            os.close(lock)
 
     # --- connections ---------------------------------------------------------------------------------------
 

@@ -137,6 +137,11 @@ class Crowd:
         record.barred_until = max(record.barred_until, now + pause)
         return pause / _SECOND
 
+    def barred_ns(self, ip: str, now: int) -> int:
+        """Return for how long an IP is barred from now on."""
+        record = self._known.get(ip) or self._strangers.get(ip)
+        return max(0, record.barred_until - now) if record is not None else 0
+
     def leave(self, guest: Guest) -> None:
         """Know that a connection has ended."""
         self.connections -= 1

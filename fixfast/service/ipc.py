@@ -19,13 +19,20 @@ import hmac
 import secrets
 from collections.abc import Callable
 
-from fixfast.service.frames import FrameError, framed
-from fixfast.service.messages import VERSION, Challenge, Hello, Message, Proof, encode
+from fixfast.service.frames import FrameError
+from fixfast.service.messages import VERSION, Challenge, Hello, Message, Proof
 
-__all__ = ["NONCE", "Connecting", "Listening", "name_of", "new_secret"]
+__all__ = ["NONCE", "Connecting", "Listening", "VersionError", "name_of", "new_secret"]
 
 #: bytes of a nonce, and of a token
 NONCE = 32
+
+
+class VersionError(FrameError):
+    """The other side speaks another version of the IPC."""
+
+    def __init__(self, theirs: int) -> None:
+        super().__init__(f"the other side speaks version {theirs} of the IPC, this one {VERSION}")
 
 
 def new_secret() -> bytes:
@@ -44,7 +51,14 @@ def _proof(secret: bytes, who: str, hello: Hello, nonce: bytes) -> bytes:
 
 
 class Connecting:
-    """The side that connects. `secret` is None for role "login": an API key is shown afterwards instead."""
+    """The side that connects.
+
+    Args:
+        role: as in Hello.
+        secret: None for the role "login": an API key is shown afterwards instead.
+
+    Attributes: hello: what it says first.
+    """
 
     __slots__ = ("_secret", "hello")
 
@@ -53,24 +67,20 @@ class Connecting:
         name = "" if secret is None else name_of(secret)
         self.hello = Hello(VERSION, role, name, secrets.token_bytes(NONCE))
 
-    def first(self) -> bytes:
-        """Return the first frame."""
-        return framed(encode(self.hello))
-
-    def answer(self, message: Message) -> bytes:
-        """Return the frame that answers the Challenge; b"" where nothing is to be proved.
+    def answer(self, message: Message) -> Proof | None:
+        """Return what answers the Challenge; None where nothing is to be proved.
 
         Raises: FrameError: it is none, of another version, or the other side does not have the secret.
         """
         if not isinstance(message, Challenge):
             raise FrameError(f"{type(message).__name__} instead of Challenge")
         if message.version != VERSION:
-            raise FrameError(f"the other side speaks version {message.version} of the IPC, this one {VERSION}")
+            raise VersionError(message.version)
         if self._secret is None:
-            return b""
+            return None
         if not hmac.compare_digest(message.proof, _proof(self._secret, "listener", self.hello, message.nonce)):
-            raise FrameError("the other side is not who it should be: it does not have the secret")
-        return framed(encode(Proof(_proof(self._secret, "connector", self.hello, message.nonce))))
+            raise FrameError("the other side does not have the secret: it was revoked, or this is somebody else")
+        return Proof(_proof(self._secret, "connector", self.hello, message.nonce))
 
 
 class Listening:
@@ -89,26 +99,26 @@ class Listening:
         self._known = False
         self.role = self.name = ""
 
-    def challenge(self, message: Message) -> bytes:
-        """Return the frame that answers Hello.
+    def challenge(self, message: Message) -> Challenge:
+        """Return what answers Hello.
 
         Raises: FrameError: it is none, or of another version.
         """
         if not isinstance(message, Hello):
             raise FrameError(f"{type(message).__name__} instead of Hello")
         if message.version != VERSION:
-            raise FrameError(f"the other side speaks version {message.version} of the IPC, this one {VERSION}")
+            raise VersionError(message.version)
         if len(message.nonce) != NONCE:
             raise FrameError(f"a nonce of {len(message.nonce)} bytes instead of {NONCE}")
         self.role, self.name = message.role, message.name
         nonce = secrets.token_bytes(NONCE)
         if message.role == "login":
-            return framed(encode(Challenge(VERSION, nonce, b"")))
+            return Challenge(VERSION, nonce, b"")
         found = self._find(message.role, message.name)
         self._known = found is not None
         secret = found if found is not None else secrets.token_bytes(NONCE)
         self._expected = _proof(secret, "connector", message, nonce)
-        return framed(encode(Challenge(VERSION, nonce, _proof(secret, "listener", message, nonce))))
+        return Challenge(VERSION, nonce, _proof(secret, "listener", message, nonce))
 
     def accepts(self, message: Message) -> bool:
         """Return whether this Proof shows that the other side has the secret. Raises: FrameError: it is no Proof."""
