@@ -83,7 +83,7 @@ THIRD_PARTY = {
     "uvloop": ("transport", "engine", "cli"),
     "pyarrow": ("logs",),
     "dask": ("logs",),
-    "psycopg": ("store",),
+    "psycopg": ("store", "service"),
     "httpx": ("auth.registration", "venues"),
     "cryptography": ("venues", "transport"),
     "nicegui": ("service",),
