@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fixfast._version import __version__
 
 if TYPE_CHECKING:
+    import fixfast.auth
     import fixfast.engine.sync as sync
     import fixfast.exchange
     import fixfast.testing  # noqa: F401
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from fixfast.engine.throttle import RateLimit, Throttle
     from fixfast.engine.throttled import Released, Unsent
     from fixfast.errors import (
+        AuthFailed,
         BusinessReject,
         ConcurrencyError,
         ConfigError,
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
         SubscriptionRejected,
         Throttled,
         TradeConflict,
+        WrongAuthState,
     )
     from fixfast.session.config import LogonContext, SessionConfig
     from fixfast.session.events import Alarm, Rejected
@@ -166,10 +169,11 @@ _HOME = {
         "fixfast.engine.throttle": "RateLimit Throttle",
         "fixfast.engine.throttled": "Released Unsent",
         "fixfast.errors": (
-            "BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError FieldFormatError "
-            "FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed MessageError MissingExtra "
-            "NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected RiskRejected StoreCorrupt "
-            "StoreError StoreLocked SubscriptionRejected Throttled TradeConflict"
+            "AuthFailed BusinessReject ConcurrencyError ConfigError DictionaryError EncodeError EncodeTypeError "
+            "FieldFormatError FieldMissing FixfastError GarbledMessage GaveUp LocalProtocolError LogonFailed "
+            "MessageError MissingExtra NotActive OrderEnded OrderRejected RemoteProtocolError RequestRejected "
+            "RiskRejected StoreCorrupt StoreError StoreLocked SubscriptionRejected Throttled TradeConflict "
+            "WrongAuthState"
         ),
         "fixfast.session.config": "LogonContext SessionConfig",
         "fixfast.session.events": "Alarm Rejected",
@@ -214,6 +218,7 @@ __all__ = [
     "Alarm",
     "Anomaly",
     "Application",
+    "AuthFailed",
     "Book",
     "BookChange",
     "BookConfig",
@@ -336,7 +341,9 @@ __all__ = [
     "UpdateKind",
     "Validation",
     "WireLog",
+    "WrongAuthState",
     "__version__",
+    "auth",
     "blank_secrets",
     "connect",
     "control",
@@ -361,7 +368,12 @@ __all__ = [
 
 
 #: rooms that are public as they are: ff.testing.pair, ff.sync.connect
-_ROOMS = {"exchange": "fixfast.exchange", "sync": "fixfast.engine.sync", "testing": "fixfast.testing"}
+_ROOMS = {
+    "auth": "fixfast.auth",
+    "exchange": "fixfast.exchange",
+    "sync": "fixfast.engine.sync",
+    "testing": "fixfast.testing",
+}
 
 
 def __getattr__(name: str) -> Any:

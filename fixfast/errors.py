@@ -13,9 +13,11 @@
     |   +-- Throttled                 send() faster than the session's Throttle allows; says when to try again
     |   +-- ConcurrencyError          a second consumer of one event stream, a second owner
     |   +-- RiskRejected              an order that a risk limit does not let out; names limit, value, what is allowed
+    |   +-- WrongAuthState            a login was asked for something that its state does not allow; says why
     +-- RemoteProtocolError           the peer broke the protocol
     |   +-- LogonFailed               no session came of a connection; says why
     |   +-- GaveUp                    reconnecting ended for good; says why
+    |   +-- AuthFailed                no account, no login or no new password came of it; says why
     |   +-- TradeConflict             two different trades under one ExecID
     |   +-- SubscriptionRejected      the venue refused a market data request; says why
     +-- OrderEnded                    an order ended before what was waited for came true; says how
@@ -36,6 +38,7 @@ Exceptions carry data, not only text. Any other exception that leaves fixfast is
 from __future__ import annotations
 
 __all__ = [
+    "AuthFailed",
     "BusinessReject",
     "ConcurrencyError",
     "ConfigError",
@@ -63,6 +66,7 @@ __all__ = [
     "SubscriptionRejected",
     "Throttled",
     "TradeConflict",
+    "WrongAuthState",
 ]
 
 
@@ -187,6 +191,22 @@ class RiskRejected(LocalProtocolError):
         return type(self), (self.limit, self.value, self.allowed, self.detail)
 
 
+class WrongAuthState(LocalProtocolError):
+    """A call of an AuthCoordinator that its state does not allow: nothing was done.
+
+    `call` is what was called, `state` where the login stands, `why` what is in the way.
+    """
+
+    def __init__(self, call: str, state: str, why: str) -> None:
+        super().__init__(f"{call} while {state}: {why}")
+        self.call = call
+        self.state = state
+        self.why = why
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
+        return type(self), (self.call, self.state, self.why)
+
+
 class RemoteProtocolError(FixfastError):
     """The peer broke the protocol."""
 
@@ -277,6 +297,34 @@ class GaveUp(RemoteProtocolError):
 
     def __reduce__(self) -> tuple[type, tuple[str, int]]:
         return type(self), (self.reason, self.attempts)
+
+
+class AuthFailed(RemoteProtocolError):
+    """No account, no login or no new password came of what was asked for. `str()` is a sentence to show to a person.
+
+    Attributes:
+        reason: an `AuthReason`, which is also a text for programs, such as "wrong_password".
+        text: what the other side said.
+        fields: (name, what is wrong with it) of what was entered.
+        retry_after: seconds after which the other side may be asked again; None where it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        reason: str,
+        text: str = "",
+        fields: tuple[tuple[str, str], ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.text = text
+        self.fields = fields
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, str, tuple[tuple[str, str], ...], float | None]]:
+        return type(self), (str(self), self.reason, self.text, self.fields, self.retry_after)
 
 
 class OrderEnded(FixfastError):

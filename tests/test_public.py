@@ -46,6 +46,8 @@ def test_sessions_know_each_other_by_mirrored_identities() -> None:
         ff.NotActive("disconnected"),
         ff.LogonFailed("refused", "wrong password", 5),
         ff.GaveUp("no connection lasted", 3),
+        ff.AuthFailed("The password is wrong.", "wrong_password", "no", (("password", "short"),), 3.0),
+        ff.WrongAuthState("login()", "Active", "log out first"),
         ff.RiskRejected("max_qty", 5, "up to 4", "EUR/USD"),
         ff.TradeConflict("e1", "two"),
         ff.SubscriptionRejected("r1", ("EUR/USD",), "0", "unknown symbol", "no\x01such"),
