@@ -13,9 +13,20 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from fixfast.codec.message import Message
+from fixfast.trading.daily import begins_day, day_doubts, is_average
 from fixfast.trading.exact import EXACT
-from fixfast.trading.lifecycle import ENDED, EXECUTIONS, PENDING, PRECEDENCE, STATUSES, Effect, OrdStatus, allowed
-from fixfast.trading.order import Order, average
+from fixfast.trading.lifecycle import (
+    ENDED,
+    EXECUTIONS,
+    GOOD_TILL,
+    PENDING,
+    PRECEDENCE,
+    STATUSES,
+    Effect,
+    OrdStatus,
+    allowed,
+)
+from fixfast.trading.order import Order
 from fixfast.trading.report import Report, Terms, read_terms
 from fixfast.trading.request import Rejection, Request
 from fixfast.trading.trade import Trade, make_trade
@@ -42,7 +53,7 @@ _NO_PROOF = frozenset(
 _UNDECIDED = PENDING | {OrdStatus.REJECTED, None}
 _DUPLICATE_ORDER = "6"  # OrdRejReason(103)
 _PART_FILLED = PRECEDENCE[OrdStatus.PARTIALLY_FILLED]
-_add, _subtract, _multiply, _fma = EXACT.add, EXACT.subtract, EXACT.multiply, EXACT.fma
+_add, _subtract, _fma = EXACT.add, EXACT.subtract, EXACT.fma
 #: (OrdStatus before, OrdStatus(39) of a fill) -> the status after it, where there is nothing special about that
 _FILLED_TO: dict[tuple[OrdStatus, str | None], OrdStatus] = {
     (before, reported.value): reported
@@ -97,14 +108,14 @@ class Applying:
             return None
         ours = _add(ours, qty)
         left = _subtract(order.qty, ours)
-        if cum_qty != ours or left < _ZERO:
+        if cum_qty != ours or left < _ZERO or (order.carried is not None and order.means(exec_id)):
             return None
         if status is _FILLED or not left:
             left = _ZERO
         if leaves_qty and leaves_qty != left:
             return None
         notional = _fma(qty, px, order.notional)
-        if avg_px is not None and not self._is_average(avg_px, notional, ours):
+        if avg_px is not None and not is_average(avg_px, notional, ours, self._tolerance):
             return None
         trade = make_trade(
             exec_id,
@@ -124,6 +135,8 @@ class Applying:
         order.leaves_qty = left
         order.missing_qty = _ZERO
         order.notional = notional
+        if order.time_in_force in GOOD_TILL:
+            self._compare_day(order, report, message)
         return _new(OrderUpdate, (_TRADED, order, before, status, report, message, trade, None, None))
 
     def apply(self, order: Order, report: Report, message: Message) -> list[OrderUpdate]:
@@ -176,6 +189,7 @@ class Applying:
             px,
             report.transact_time_ns,
         )
+        order.free(exec_id)
         order.trades[exec_id] = trade
         order.count(qty, px)
         if order.cum_qty > order.qty:
@@ -265,6 +279,8 @@ class Applying:
                 self._catch_up(order, report, message)
         elif effect is Effect.RESTATED:
             self._take_terms(order, read_terms(message), None)
+            if begins_day(message):
+                order.new_day()
         elif effect is Effect.REJECTED or report.ord_status == "8":
             return self._rejected(order, message, request)
         first = next(iter(order.requests.values()), None)
@@ -422,13 +438,16 @@ class Applying:
         leaves, avg_px = report.leaves_qty, report.avg_px
         if leaves is not None and leaves != order.leaves_qty and leaves and effect is not Effect.STATUS:
             self._ask(Doubt.QUANTITIES, f"LeavesQty {leaves}, not {order.leaves_qty}", order, report, message)
-        if avg_px is not None and effect in EXECUTIONS and not self._is_average(avg_px, order.notional, ours):
+        if (
+            avg_px is not None
+            and effect in EXECUTIONS
+            and not is_average(avg_px, order.notional, ours, self._tolerance)
+        ):
             self._ask(Doubt.AVG_PX, f"AvgPx {avg_px}, the trades make {order.avg_px}", order, report, message)
+        if order.time_in_force in GOOD_TILL:
+            self._compare_day(order, report, message)
 
-    def _is_average(self, avg_px: Decimal, notional: Decimal, qty: Decimal) -> bool:
-        """Return whether a reported AvgPx is that of the trades, but for how it was rounded."""
-        if _multiply(avg_px, qty) == notional:  # PERF: a product where that is exact; else two quotients
-            return True
-        exponent = avg_px.as_tuple().exponent
-        unit = Decimal((0, (1,), exponent)) if isinstance(exponent, int) else _ZERO
-        return _subtract(average(notional, qty), avg_px).copy_abs() <= max(unit, self._tolerance)
+    def _compare_day(self, order: Order, report: Report, message: Message) -> None:
+        """Compare what a report says of the day (E4.14)."""
+        for doubt, text in day_doubts(order, report, message, self._tolerance):
+            self._ask(doubt, text, order, report, message)

@@ -123,7 +123,10 @@ class Hearing(Reconciling):
         execs = self._execs
         known = execs.setdefault(exec_id, says)
         if known is says:
-            return True
+            if not self._old_execs or self._old_execs.get(exec_id) != says:
+                return True
+            del execs[exec_id]  # a copy of one of an earlier day; today's may have this ExecID, too
+            return False
         if known[0] is not order:
             # Another order's: no copy, whatever the rule says. It must not be lost, and is known by both names now.
             exec_id = f"{exec_id}\0{order.order_id or order.cl_ord_id}"

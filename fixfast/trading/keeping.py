@@ -12,6 +12,7 @@ from fixfast.codec.parse import parse
 from fixfast.errors import StoreCorrupt
 from fixfast.trading.applying import Applying
 from fixfast.trading.ids import ClOrdIDs
+from fixfast.trading.lifecycle import EXECUTIONS, GOOD_TILL, OrdStatus
 from fixfast.trading.log import LogKind, OrderLog, pack, unpack
 from fixfast.trading.order import Order
 from fixfast.trading.report import Report
@@ -37,6 +38,12 @@ class Orphan(NamedTuple):
     raw: bytes
 
 
+def _lives_on(order: Order) -> bool:
+    """Return whether an order may be heard of on another day."""
+    waits = order.status is OrdStatus.DONE_FOR_DAY and order.time_in_force in GOOD_TILL
+    return order.is_open or waits or bool(order.pending)
+
+
 class Keeping:
     """What an OrderManager keeps. Not used by itself."""
 
@@ -56,6 +63,7 @@ class Keeping:
         self._by_seq: dict[int, _Asked] = {}
         self._plain_requests: dict[str, _Asked] = {}  # those that are in no order's chain: H, q, AF
         self._execs: dict[str, tuple[object, ...]] = {}  # ExecID -> what it said (E4.4)
+        self._old_execs: dict[str, tuple[object, ...]] = {}  # ... executions of earlier days, of orders that still live
         self._wording = Wording(options)
         self._ids = ClOrdIDs(options.id_prefix)
         self._applying = Applying(self._ask, options.avg_px_tolerance, options.keep)
@@ -172,10 +180,16 @@ class Keeping:
         raise NotImplementedError
 
     def _forget_ended(self) -> None:
-        self.orders = {key: order for key, order in self.orders.items() if order.is_open}
-        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order.is_open}
-        self._plain_requests.clear()
+        """Begin a new day with the orders that live on: open ones, and good-till ones that were done for the day."""
+        living = {order for order in self.orders.values() if _lives_on(order)}
+        for order in living:
+            order.new_day()
+        self.orders = {key: order for key, order in self.orders.items() if order in living}
+        self._by_order_id = {key: order for key, order in self._by_order_id.items() if order in living}
+        known = self._old_execs | self._execs
+        self._old_execs = {key: says for key, says in known.items() if says[0] in living and says[1] in EXECUTIONS}
         self._execs.clear()
+        self._plain_requests.clear()
 
     # --- the log --------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ __all__ = [
     "EXECUTIONS",
     "EXEC_TRANS_TYPES",
     "EXEC_TYPES",
+    "GOOD_TILL",
     "GUARDS",
     "PENDING",
     "PRECEDENCE",
@@ -117,6 +118,9 @@ ENDED = frozenset(
         OrdStatus.EXPIRED,
     }
 )
+
+#: TimeInForce(59) of orders that live for days: good till cancel, good till date
+GOOD_TILL = frozenset("16")
 
 #: ExecType(150) -> what it does (E3). 1 and 2 are fills up to 4.2, and are taken for fills wherever they come.
 EXEC_TYPES: dict[str, Effect] = {

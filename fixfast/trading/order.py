@@ -35,7 +35,8 @@ class Order:
         qty, price, stop_px: as they are in force; a replace changes them when it is accepted, not earlier (E3).
         status: OrdStatus(39), as the broker said last and the table allowed.
         cum_qty: the sum of the live trades. leaves_qty: what still works in the market.
-        trades: the live trades by ExecID, busted ones gone, corrected ones as they are now.
+        trades: the live trades by ExecID, busted ones gone, corrected ones as they are now. One of an earlier
+            day, whose ExecID was used again since, has another key.
         pending: our requests that are not answered, by their ClOrdID: the order itself, cancels and replaces.
         requests: all of them.
         rejected: why the order was refused, else None.
@@ -48,6 +49,7 @@ class Order:
 
     __slots__ = (
         "account",
+        "carried",
         "cl_ord_id",
         "corrections",
         "cum_qty",
@@ -113,6 +115,8 @@ class Order:
         self.corrections: dict[str, str] = {}
         #: ExecIDs of trades that were busted
         self.voided: set[str] = set()
+        #: keys of the trades of earlier days; None while nobody has told of a new day
+        self.carried: set[str] | None = None
 
     def __repr__(self) -> str:
         done = f"{self.cum_qty}/{self.qty}"
@@ -159,6 +163,39 @@ class Order:
             self.cum_qty = _subtract(self.cum_qty, qty)
             self.notional = _subtract(self.notional, _multiply(qty, px))
 
+    def new_day(self) -> None:
+        """Begin a new day: what was executed so far was executed before it."""
+        self.carried = set(self.trades)
+
+    def today(self) -> tuple[Decimal, Decimal]:
+        """Return quantity and notional of the live trades of this day; of all while nobody has told of one."""
+        qty = notional = _ZERO
+        for key, trade in self.trades.items():
+            if not self.carried or key not in self.carried:
+                qty = _add(qty, trade.qty)
+                notional = _add(notional, _multiply(trade.qty, trade.px))
+        return qty, notional
+
+    def means(self, exec_id: str) -> bool:
+        """Return whether an ExecID is that of a trade, of one that was busted, or of a correction."""
+        return exec_id in self.trades or exec_id in self.corrections or exec_id in self.voided
+
+    def free(self, exec_id: str) -> None:
+        """Have an ExecID mean nothing any more: that of an earlier day is used again. Its trade stays (E4.4)."""
+        self.voided.discard(exec_id)
+        self.corrections.pop(exec_id, None)
+        trade = self.trades.pop(exec_id, None)
+        if trade is None:
+            return
+        n = 0
+        while (key := f"{exec_id}\0{n}") in self.trades:
+            n += 1
+        self.trades[key] = trade
+        if self.carried is not None and exec_id in self.carried:
+            self.carried.remove(exec_id)
+            self.carried.add(key)
+        self.corrections = {name: key if of == exec_id else of for name, of in self.corrections.items()}
+
     def settle(self) -> None:
         """Work out LeavesQty: OrderQty - CumQty while it works, 0 when it ended (E4.2)."""
         if self.status in ENDED or self.cum_qty >= self.qty:
@@ -172,7 +209,17 @@ class Order:
         plain = (self.cl_ord_id, self.orig_cl_ord_id, self.order_id, self.account, self.symbol, self.side)
         terms = (self.ord_type, self.time_in_force, self.qty, self.price, self.stop_px, self.rejected, self.text)
         sums = (self.status, self.cum_qty, self.leaves_qty, self.notional, self.missing_qty, self.uncertain)
-        return (*plain, *terms, *sums, _by_id(self.trades.values()), tuple(self.pending), chain, frozenset(self.flags))
+        days = None if self.carried is None else frozenset(self.carried)
+        return (
+            *plain,
+            *terms,
+            *sums,
+            _by_id(self.trades.values()),
+            tuple(self.pending),
+            chain,
+            frozenset(self.flags),
+            days,
+        )
 
 
 def _by_id(trades: Iterable[Trade]) -> tuple[Trade, ...]:

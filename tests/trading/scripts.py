@@ -14,6 +14,7 @@ One file of scenarios/ is one case of appendix D of the standard, for every vers
     -> 3                                    how many messages the client has sent
     = A status=1 cum=40 leaves=60 avg=10    what the client knows: see _SHOWN
     ~ disconnect                            the session: logon, disconnect, gap ... (see _EVENTS), restart
+    ~ new-day                               for client and venue; ~ new-day of the venue: nobody tells the client
     ? transition                            the questions asked since the last such line; "? none"
 
 `a|b|c` is a value for 4.2, 4.4 and 5.0 SP2. `wire.38=-100` on a `>` line is a field as it goes over the wire, whatever
@@ -102,6 +103,7 @@ _SHOWN: dict[str, Callable[[ff.Order], str]] = {
     "open": lambda order: "yes" if order.is_open else "no",
     "filled": lambda order: "yes" if order.is_filled else "no",
     "rejected": lambda order: (order.rejected.reason or "none") if order.rejected else "no",
+    "today": lambda order: f"{order.today()[0].normalize():f}",
     "worst": lambda order: f"{order.worst_qty.normalize():f}",
 }
 
@@ -270,6 +272,10 @@ class Runner:
             self.manager.on_event(_EVENTS["gap"], NOW)
         elif what == "restart":
             self.restart()
+        elif what == "new-day":
+            self.venue.new_day()
+            if "venue" not in line.words:
+                self.manager.new_day(NOW)
         else:
             self.updates += self.manager.on_event(_EVENTS[what], NOW)
         self.manager.settle(NOW)

@@ -258,6 +258,9 @@ ODD = st.fixed_dictionaries(
         151: st.sampled_from([None, "0", "0.00", "7"]),
         6: st.sampled_from([None, "0", "9.9999999999", "10", "10.00"]),
         60: st.just("yesterday"),
+        424: st.sampled_from([None, "100", "95", "x"]),
+        425: st.sampled_from([None, "0", "5", "x"]),
+        426: st.sampled_from([None, "0", "10", "12.50"]),
     },
 )
 
@@ -266,10 +269,11 @@ ODD = st.fixed_dictionaries(
     fills=st.lists(
         st.tuples(st.sampled_from([1, 5, 30, Decimal("2.50")]), st.integers(9, 11), st.just({}) | ODD), max_size=8
     ),
-    event=st.sampled_from([None, None, "cancel", "status", GONE]),
+    event=st.sampled_from([None, None, "cancel", "status", "new day", GONE]),
+    tif=st.sampled_from("01"),
 )
 def test_the_short_way_for_a_fill_does_what_the_long_one_does(
-    fills: list[tuple[Decimal, int, dict[int, Any]]], event: Any
+    fills: list[tuple[Decimal, int, dict[int, Any]]], event: Any, tif: str
 ) -> None:
     """Applying.fill() is a short cut: without it everything is the same, what is asked and what is told, too."""
     told, states = [], []
@@ -279,7 +283,8 @@ def test_the_short_way_for_a_fill_does_what_the_long_one_does(
                 patch.setattr(Applying, "fill", lambda *_: None)
             manager = ff.OrderManager(lambda msg_type, fields: 1)
             for name in "AB":
-                manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(10)), NOW, cl_ord_id=name)
+                request = ff.OrderRequest("X", "1", Decimal(100), Decimal(10), time_in_force=tif)
+                manager.submit(request, NOW, cl_ord_id=name)
             cum, notional = Decimal(0), Decimal(0)
             updates = take(manager, 1, "8", {37: "V1", 11: "A", 17: "E0", 150: "0", 39: "0"})
             if event is not None:

@@ -239,3 +239,61 @@ def test_a_new_day_forgets_what_has_ended_and_the_exec_ids() -> None:
     (update,) = manager.on_message(accepted(kept), NOW)
     assert update.kind is ff.UpdateKind.NEW  # the ExecID may be used again
     assert [order.cl_ord_id for order in ff.OrderManager(Wire(), log=log).all_orders] == [kept.cl_ord_id]
+
+
+def filled(order: ff.Order, exec_id: str, qty: int, cum: int, px: int = 10) -> ff.Message:
+    sums = [(32, qty), (31, px), (151, 100 - cum), (14, cum), (150, "F"), (39, "1")]
+    return report("8", (37, "V1"), (11, order.cl_ord_id), (17, exec_id), (55, "X"), (54, "1"), *sums)
+
+
+def test_E4_4_an_exec_id_of_another_day_is_used_again_and_its_trade_stays() -> None:
+    manager = ff.OrderManager(Wire(), log=(log := ff.MemoryOrderLog()))
+    order = manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(10)), NOW)
+    manager.on_message(filled(order, "E1", 10, 10), NOW)
+    manager.new_day(NOW)
+    (again,) = manager.on_message(filled(order, "E1", 10, 10), NOW)  # yesterday's report once more
+    assert (again.kind, order.cum_qty) == (ff.UpdateKind.DUPLICATE, 10)
+    (news,) = manager.on_message(filled(order, "E1", 20, 30), NOW)
+    assert (news.kind, order.cum_qty, order.today()[0]) == (ff.UpdateKind.TRADE, 30, 20)
+    assert sorted(trade.qty for trade in order.trades.values()) == [10, 20]
+    (again,) = manager.on_message(filled(order, "E1", 20, 30), NOW)
+    assert (again.kind, order.cum_qty) == (ff.UpdateKind.DUPLICATE, 30)
+    bust = [(150, "H"), (39, "1"), (19, "E1"), (14, 10), (151, 90)]
+    manager.on_message(report("8", (37, "V1"), (11, order.cl_ord_id), (17, "E2"), (55, "X"), (54, "1"), *bust), NOW)
+    assert (order.cum_qty, [trade.qty for trade in order.trades.values()]) == (10, [10])  # today's was meant
+    assert not manager.questions
+    rebuilt = ff.OrderManager(Wire(), log=log)
+    order.uncertain = True
+    assert [one.state() for one in rebuilt.all_orders] == [order.state()]
+
+
+def test_a_correction_of_another_day_does_not_take_the_name_of_a_trade() -> None:
+    manager = ff.OrderManager(Wire())
+    order = manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(10)), NOW)
+    manager.on_message(filled(order, "E1", 10, 10), NOW)
+    ids = [(37, "V1"), (11, order.cl_ord_id), (55, "X"), (54, "1")]
+    fixed = [(17, "E2"), (150, "G"), (39, "1"), (19, "E1"), (32, 15), (31, 10), (14, 15), (151, 85)]
+    manager.on_message(report("8", *ids, *fixed), NOW)
+    manager.new_day(NOW)
+    for exec_id, cum in (("E1", 16), ("E2", 17)):
+        manager.on_message(filled(order, exec_id, 1, cum), NOW)
+    manager.on_message(report("8", *ids, (17, "E3"), (150, "H"), (39, "1"), (19, "E2"), (14, 16), (151, 84)), NOW)
+    assert sorted(trade.qty for trade in order.trades.values()) == [1, 15]
+    assert not manager.questions
+
+
+def test_a_new_day_keeps_what_may_still_be_heard_of() -> None:
+    manager = ff.OrderManager(Wire())
+    day, till = (
+        manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(10), time_in_force=tif), NOW) for tif in "01"
+    )
+    full = manager.submit(LIMIT, NOW)
+    for n, (order, status) in enumerate(((day, "3"), (till, "3"), (full, "0"))):
+        manager.on_message(accepted(order, f"A{n}"), NOW)
+        ids = [(37, f"V{n}"), (11, order.cl_ord_id), (17, f"E{n}"), (55, "X"), (54, "1")]
+        manager.on_message(report("8", *ids, (150, status), (39, status), (14, 0), (151, 0)), NOW)
+    manager.replace(full, NOW, qty=LIMIT.qty + 5)
+    ids = [(37, "V2"), (11, full.cl_ord_id), (17, "E9"), (55, "X"), (54, "1"), (32, LIMIT.qty), (31, 1)]
+    manager.on_message(report("8", *ids, (150, "F"), (39, "2"), (14, LIMIT.qty), (151, 0)), NOW)
+    manager.new_day(NOW)
+    assert manager.all_orders == [till, full]  # restated in the morning; a replace may reopen it

@@ -56,6 +56,8 @@ class _Order:
         self.symbol, self.side = fields[55], fields[54]
         self.qty, self.price = Decimal(fields[38]), fields.get(44)
         self.account = fields.get(1)
+        self.good_till = fields.get(59) in ("1", "6")
+        self.carried: set[str] = set()  # trades of earlier days
         self.state = ""
         self.trades: dict[str, tuple[Decimal, Decimal]] = {}
         self.pending: dict[str, str] = {}  # id of an acknowledged request -> 6 or E
@@ -69,6 +71,13 @@ class _Order:
         cum = self.cum
         notional = sum((qty * px for qty, px in self.trades.values()), _ZERO)
         return round(notional / cum, 6).normalize() + 0 if cum else _ZERO
+
+    def of_the_day(self) -> dict[int, Decimal]:
+        """Return DayOrderQty, DayCumQty and DayAvgPx."""
+        trades = [trade for exec_id, trade in self.trades.items() if exec_id not in self.carried]
+        cum = sum((qty for qty, _ in trades), _ZERO)
+        notional = sum((qty * px for qty, px in trades), _ZERO)
+        return {424: self.qty - (self.cum - cum), 425: cum, 426: round(notional / cum, 6) if cum else _ZERO}
 
     @property
     def status(self) -> str:
@@ -103,6 +112,7 @@ class ScriptedVenue:
         self._asked: dict[str, dict[int, Any]] = {}  # ClOrdID -> fields of F, G, H
         self._numbers = 0
         self._exec_ids = 0
+        self._days = 0
 
     def take(self, msg_type: str, fields: list[tuple[Any, Any]]) -> None:
         """Take a message of the client's."""
@@ -111,6 +121,12 @@ class ScriptedVenue:
             self.orders[str(values[11])] = _Order(len(self.orders) + 1, values)
         elif 11 in values:
             self._asked[str(values[11])] = values
+
+    def new_day(self) -> None:
+        """Begin a new day; from the second on, reports of good-till orders have 424-426."""
+        self._days += 1
+        for order in self.orders.values():
+            order.carried = set(order.trades)
 
     def message(self, msg_type: str, fields: list[tuple[Any, Any]], head: list[tuple[Any, Any]] | None = None) -> bytes:
         """Return a message as it comes over the wire."""
@@ -216,11 +232,18 @@ class ScriptedVenue:
             (14, Decimal(words["cum"]) if "cum" in words else order.cum),
             (6, order.avg),
             (60, NOW.wall_ns),
+            *self._day(order, words),
             (912, "Y" if "last" in words and not self.old else None),
             (58, words.get("text")),
         ]
         head = [(43, "Y"), (122, NOW.wall_ns)] if "dup" in words else None
         return self.message("8", fields, head)
+
+    def _day(self, order: _Order, words: dict[str, str]) -> list[tuple[int, Any]]:
+        if not order.good_till or not self._days:
+            return []
+        said = {424: "day_qty", 425: "day_cum", 426: "day_avg"}
+        return [(tag, Decimal(words.get(said[tag], value))) for tag, value in order.of_the_day().items()]
 
     def _cancel_reject(self, order: _Order, request: str, words: dict[str, str]) -> bytes:
         order.pending.pop(request, None)
