@@ -125,6 +125,7 @@ async def run(settings: dict[str, Any]) -> None:
         port=0,
         versions=("FIX.4.4",),
         open=False,
+        remember_closed=None,  # all of them are compared in the end
         seed=settings["seed"],
         instruments=INSTRUMENTS,
         accounts=(AccountConfig(ACCOUNT, BOT, max_order_qty=ACCOUNT_MAX),),

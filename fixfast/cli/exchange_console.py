@@ -19,9 +19,12 @@ halt [SYMBOL]                only cancels are taken; without a symbol: everywher
 resume [SYMBOL]              continuous trading, which begins with an auction of what is there
 phase PHASE [SYMBOL]         pre-open, "opening auction", continuous, "closing auction", halted, closed
 cancel ORDERID | SYMBOL | all
+reinstate ORDERID            take a cancelled order back
+stop ORDERID [PRICE]         guarantee its execution
 bust SYMBOL N                take trade N of an instrument back (TrdMatchID is T<place>.<N>)
 correct SYMBOL N PRICE       correct its price
 day                          a new day: ClOrdIDs of orders that are done may be used again
+end-day                      orders for the day expire, and a new day begins
 fault NAME=CHANCE ...        slow, slow_by, drop, duplicate, reject, gap, disconnect; 0 is never, 1 always
 fault off
 quit
@@ -56,9 +59,12 @@ class Console:
             "resume": self._resume,
             "phase": self._phase,
             "cancel": self._cancel,
+            "reinstate": self._reinstate,
+            "stop": self._stop_order,
             "bust": self._bust,
             "correct": self._correct,
             "day": self._day,
+            "end-day": self._end_day,
             "fault": self._fault,
             "quit": self._end,
             "help": lambda words: HELP.rstrip(),
@@ -133,6 +139,15 @@ class Console:
             reports = exchange.cancel(order_id=what)
         return f"{len(reports)} cancelled"
 
+    def _reinstate(self, words: list[str]) -> str:
+        return f"{len(self._exchange.reinstate(_one(words, 'reinstate ORDERID')))} reports"
+
+    def _stop_order(self, words: list[str]) -> str:
+        if len(words) not in (1, 2):
+            raise _Usage("stop ORDERID [PRICE]")
+        price = _price(words[1], "stop ORDERID [PRICE]") if len(words) == 2 else None
+        return f"{len(self._exchange.stop_order(words[0], price=price))} reports"
+
     def _bust(self, words: list[str]) -> str:
         if len(words) != 2:
             raise _Usage("bust SYMBOL N")
@@ -141,15 +156,15 @@ class Console:
     def _correct(self, words: list[str]) -> str:
         if len(words) != 3:
             raise _Usage("correct SYMBOL N PRICE")
-        try:
-            price = Decimal(words[2])
-        except InvalidOperation:
-            raise _Usage("correct SYMBOL N PRICE") from None
+        price = _price(words[2], "correct SYMBOL N PRICE")
         return f"{len(self._exchange.correct(words[0], _number(words[1]), price))} reports"
 
     def _day(self, words: list[str]) -> str:
         self._exchange.new_day()
         return "a new day"
+
+    def _end_day(self, words: list[str]) -> str:
+        return f"a new day, {len(self._exchange.end_day())} reports"
 
     def _fault(self, words: list[str]) -> str:
         if words == ["off"]:
@@ -171,6 +186,13 @@ def _one(words: list[str], usage: str) -> str:
     if len(words) != 1:
         raise _Usage(usage)
     return words[0]
+
+
+def _price(word: str, usage: str) -> Decimal:
+    try:
+        return Decimal(word)
+    except InvalidOperation:
+        raise _Usage(usage) from None
 
 
 def _number(word: str) -> int:

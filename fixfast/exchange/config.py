@@ -35,6 +35,7 @@ __all__ = [
     "Version",
     "load_exchange_config",
     "scaled",
+    "seconds_of",
 ]
 
 #: Quantities and prices of requests and reports are ints that count 10**-8.
@@ -69,6 +70,15 @@ def scaled(name: str, value: object, *, above: int | None = None) -> int:
     return int(number)
 
 
+def seconds_of(at: object) -> int | None:
+    """Return the seconds since midnight of a time of day, "09:30" or "09:30:00"; None: it is none."""
+    parts = at.split(":") if isinstance(at, str) else []
+    if len(parts) not in (2, 3) or not all(len(part) == 2 and part.isdecimal() for part in parts):
+        return None
+    hours, minutes, seconds = (*map(int, parts), 0)[:3]
+    return hours * 3600 + minutes * 60 + seconds if hours < 24 and minutes < 60 and seconds < 60 else None
+
+
 def _scaled_or_none(name: str, value: object) -> None:
     if value is not None:
         scaled(name, value, above=0)
@@ -101,6 +111,7 @@ class InstrumentConfig:
         self_trade: what happens where orders of one owner would trade with each other: they do; or the new one, the
             resting one or both are cancelled; or both are made smaller by what they would have traded.
         negative_prices: prices may be 0 and below.
+        suspend_on_halt: its orders are suspended while trading is halted; None: as the exchange says.
     """
 
     symbol: str
@@ -116,6 +127,7 @@ class InstrumentConfig:
     band_action: Literal["refuse", "halt"] = "refuse"
     self_trade: Literal["none", "cancel newest", "cancel oldest", "cancel both", "decrement"] = "cancel newest"
     negative_prices: bool = False
+    suspend_on_halt: bool | None = None
 
     def __post_init__(self) -> None:
         _names("symbol", [self.symbol])
@@ -217,11 +229,7 @@ class PhaseAt:
     @property
     def seconds(self) -> int | None:
         """Seconds since midnight, None where `at` is no time of day."""
-        parts = self.at.split(":") if isinstance(self.at, str) else []
-        if len(parts) not in (2, 3) or not all(len(part) == 2 and part.isdecimal() for part in parts):
-            return None
-        hours, minutes, seconds = (*map(int, parts), 0)[:3]
-        return hours * 3600 + minutes * 60 + seconds if hours < 24 and minutes < 60 and seconds < 60 else None
+        return seconds_of(self.at)
 
 
 #: What is traded where no configuration says otherwise.
@@ -263,6 +271,13 @@ class ExchangeConfig:
         replace_below_filled: a replace to a quantity below what is filled is rejected, or makes the order filled.
         cancel_on_disconnect: orders of a session are cancelled when it ends.
         done_for_day: orders that outlive the close are told so (Done for Day), and restated when the next day begins.
+        suspend_on_halt: open orders are told that they are Suspended when trading halts, and restated when it goes on;
+            else they just wait.
+        calculated: orders that are filled are told so (Calculated) when the day ends.
+        restate_good_till: good-till orders are restated when a new day begins.
+        day_ends: a time of day, "17:00": what is good for the day expires, and a new day begins; None: only by command.
+        remember_closed: so many of the newest orders that have ended are remembered during the day, about: of older
+            ones only the ClOrdIDs are (they cannot be asked for, busted or reinstated any more); None: all.
         stale_after: orders with a TransactTime(60) so many seconds old are rejected as stale; None: never.
         order_id_prefix: begins OrderIDs, ExecIDs and trade ids.
         journal: a directory that keeps the exchange's state and its sessions; None: memory only.
@@ -291,6 +306,11 @@ class ExchangeConfig:
     replace_below_filled: Literal["reject", "fill"] = "reject"
     cancel_on_disconnect: bool = False
     done_for_day: bool = False
+    suspend_on_halt: bool = False
+    calculated: bool = False
+    restate_good_till: bool = True
+    day_ends: str | None = None
+    remember_closed: int | None = 100_000
     stale_after: float | None = None
     order_id_prefix: str = ""
     journal: Path | None = None
@@ -326,6 +346,11 @@ class ExchangeConfig:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not 0 <= value < 86_400):
                 raise ConfigError(name, value, "seconds, from 0 to a day")
+        if self.day_ends is not None and seconds_of(self.day_ends) is None:
+            raise ConfigError("day_ends", self.day_ends, 'a time of day such as "17:00" or "17:00:00", or None')
+        kept = self.remember_closed
+        if kept is not None and (type(kept) is not int or kept < 0):
+            raise ConfigError("remember_closed", kept, "a whole number from 0, or None")
         if type(self.snapshot_every) is not int or self.snapshot_every < 1:
             raise ConfigError("snapshot_every", self.snapshot_every, "a whole number from 1")
         for name, allowed in (

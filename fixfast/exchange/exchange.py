@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, get_args
@@ -16,31 +15,22 @@ from fixfast.dictionary.validation import Validation
 from fixfast.engine.acceptor import Server, serve
 from fixfast.errors import StoreError
 from fixfast.exchange.agents.trading import TradingAgents
-from fixfast.exchange.config import ExchangeConfig, scaled
+from fixfast.exchange.config import ExchangeConfig
 from fixfast.exchange.faults import FaultConfig, Faults
 from fixfast.exchange.gateway.order_gateway import Handler, OrderGateway, owner_of
-from fixfast.exchange.hours import Hours
+from fixfast.exchange.hours import Change, DayEnd, Hours
 from fixfast.exchange.journal.file import CommandJournal
 from fixfast.exchange.journal.memory import restore, snapshot
 from fixfast.exchange.journal.recovery import Recovery, marks_in
 from fixfast.exchange.market_data.publishing import Publishing
 from fixfast.exchange.matching.outcome import Event, Phase, PhaseChanged
-from fixfast.exchange.venue.commands import (
-    BustTrade,
-    CancelOrders,
-    Command,
-    CorrectTrade,
-    NewDay,
-    RefuseRequest,
-    RestateOrder,
-    SessionEpoch,
-    SetPhase,
-    Tick,
-)
+from fixfast.exchange.operators import Operators
+from fixfast.exchange.venue.commands import Command, RefuseRequest, SessionEpoch, Tick
 from fixfast.exchange.venue.listing import Listing
+from fixfast.exchange.venue.market import Changes, Market
 from fixfast.exchange.venue.reports import Outgoing
 from fixfast.exchange.venue.requests import MassStatus, OrderStatus, Request
-from fixfast.exchange.venue.venue import Changes, Market, Venue
+from fixfast.exchange.venue.venue import Venue
 from fixfast.session.config import SessionConfig
 from fixfast.session.session import Session
 from fixfast.session.wire import Message
@@ -72,7 +62,7 @@ class Listener(Protocol):
         """Hear of a client that is gone."""
 
 
-class Exchange:
+class Exchange(Operators):
     """A simulated exchange: `async with Exchange(config) as exchange: ...`.
 
     It listens on one port for FIX 4.2, 4.4 and 5.0 SP2, matches by price and time, and tells everybody what they are
@@ -107,7 +97,7 @@ class Exchange:
         self.behind = True  # reports of the time before may not have been sent yet
         self._recovery = Recovery()
         self._timer: asyncio.TimerHandle | None = None
-        self._hours = Hours(self.config.phases, ZoneInfo(self.config.timezone))
+        self._hours = Hours(self.config.phases, ZoneInfo(self.config.timezone), self.config.day_ends)
         self._hours_at = 0
         self._publishing = Publishing(self, self.config.market_data)
         self.market_data = self._publishing.data
@@ -137,10 +127,7 @@ class Exchange:
             raise
         self.catch_up()
         self.gateway.cancel_for_the_gone(known)
-        for change in self._hours.current(now_ns):
-            for symbol in change.symbols or (None,):
-                self._set_phase(change.phase, symbol)
-        self._hours_at = now_ns
+        self._keep_hours(self._hours.missed(self.venue.now_ns, self.venue.day_ended_ns, now_ns), now_ns)
         if self._agents is not None:
             self._agents.open()
         self._schedule()
@@ -222,51 +209,6 @@ class Exchange:
         if ":" in request.owner:
             raise ValueError(f"owner {request.owner!r}: a colon is for sessions")
         return self.do(request)
-
-    def set_phase(self, phase: Phase | str, symbol: str | None = None) -> list[Outgoing]:
-        """Change the trading phase of an instrument, or of all. Raises: LocalProtocolError: there is no such."""
-        return self.do(SetPhase(str(phase), symbol))
-
-    def halt(self, symbol: str | None = None) -> list[Outgoing]:
-        """Halt trading: only cancels are taken."""
-        return self.set_phase(Phase.HALTED, symbol)
-
-    def resume(self, symbol: str | None = None) -> list[Outgoing]:
-        """Trade continuously again, beginning with an auction of what is there."""
-        return self.set_phase(Phase.CONTINUOUS, symbol)
-
-    def cancel(
-        self, *, order_id: str | None = None, owner: str | None = None, symbol: str | None = None, text: str = ""
-    ) -> list[Outgoing]:
-        """Cancel orders unasked: one, an owner's, an instrument's, or all."""
-        return self.do(CancelOrders(owner, symbol, order_id, None, text or "Cancelled by the exchange"))
-
-    def restate(
-        self,
-        order_id: str,
-        *,
-        qty: Decimal | str | int | None = None,
-        price: Decimal | str | int | None = None,
-        reason: int = 99,
-        text: str = "",
-    ) -> list[Outgoing]:
-        """Change an order unasked (150=D). Args: reason: ExecRestatementReason(378)."""
-        quantity = None if qty is None else scaled("qty", qty)
-        return self.do(
-            RestateOrder(order_id, quantity, None if price is None else scaled("price", price), reason, text)
-        )
-
-    def bust(self, symbol: str, trade_id: int, text: str = "") -> list[Outgoing]:
-        """Take a trade back, for both sides (150=H; 20=1 in FIX 4.2)."""
-        return self.do(BustTrade(symbol, trade_id, text))
-
-    def correct(self, symbol: str, trade_id: int, price: Decimal | str | int, text: str = "") -> list[Outgoing]:
-        """Correct the price of a trade, for both sides (150=G; 20=2 in FIX 4.2)."""
-        return self.do(CorrectTrade(symbol, trade_id, scaled("price", price), text))
-
-    def new_day(self) -> None:
-        """Forget yesterday's orders that are done: their ClOrdIDs may be used again. Good-till orders are restated."""
-        self.do(NewDay())
 
     def set_faults(self, **chances: float) -> None:
         """Change the chances of faults: `exchange.set_faults(drop=0.1)`. Raises: ConfigError."""
@@ -416,11 +358,17 @@ class Exchange:
         due = self.venue.next_due()
         if due is not None and due <= now_ns:
             self.do(Tick())
-        for change in self._hours.changes(self._hours_at, now_ns):
-            for symbol in change.symbols or (None,):
-                self._set_phase(change.phase, symbol)
-        self._hours_at = now_ns
+        self._keep_hours(self._hours.changes(self._hours_at, now_ns), now_ns)
         self._schedule()
+
+    def _keep_hours(self, due: Iterable[Change | DayEnd], now_ns: int) -> None:
+        for one in due:
+            if isinstance(one, DayEnd):
+                self.end_day(one.at_ns)
+            else:
+                for symbol in one.symbols or (None,):
+                    self._set_phase(one.phase, symbol)
+        self._hours_at = now_ns
 
     def _set_phase(self, phase: str, symbol: str | None) -> None:
         wanted = [symbol] if symbol is not None else list(self.venue.markets)

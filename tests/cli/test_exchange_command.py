@@ -115,6 +115,11 @@ def test_what_an_operator_types_is_done_or_explained() -> None:
                 ("cancel AAPL", "0 cancelled"),
                 ("cancel all", "0 cancelled"),
                 ("day", "a new day"),
+                ("reinstate O77", "? no order"),
+                ("reinstate", "? reinstate ORDERID"),
+                ("stop O77 1.00", "? no order"),
+                ("stop O77 dear", "? stop ORDERID [PRICE]"),
+                ("end-day", "a new day, "),
                 ("dance", "? there is no command 'dance'"),
                 ('book "AAPL', "? No closing quotation"),
             ):

@@ -17,6 +17,7 @@ from fixfast.exchange.matching.outcome import (
     Phase,
     Replaced,
     Restated,
+    RestateReason,
     TradePrinted,
 )
 
@@ -71,7 +72,8 @@ class Audit:
             elif isinstance(event, Restated):
                 account = self.orders[event.order.order_id]
                 assert account.cum == event.cum
-                assert event.qty < account.qty, event
+                assert event.qty <= account.qty, event
+                assert event.qty < account.qty or event.reason is RestateReason.REINSTATED, event
                 account.qty, account.leaves = event.qty, event.leaves
                 assert event.qty == event.cum + event.leaves, event
             elif isinstance(event, Busted):

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from tests.exchange.model import Terms
+from tests.exchange.model_values import Terms
 from tests.exchange.versus import Versus
 
 __all__ = ["Day", "main", "run_day"]
@@ -147,6 +147,12 @@ class Day:
             price, stop_px = rng.choice(((None, stop_px), (self.middle, stop_px), (price, self.middle)))
         return ("replace", order.order_id, qty, price, stop_px, display)
 
+    def gone(self, versus: Versus) -> dict[str, Any]:
+        """An order that was cancelled, as it was then."""
+        order = self.random.choice(list(versus.model.gone.values()))
+        names = ("order_id", "owner", "side", "ord_type", "tif", "qty", "price", "stop_px", "display", "post_only")
+        return {name: getattr(order, name) for name in (*names, "expire_ns", "cum", "triggered")}
+
     def target(self, versus: Versus) -> int:
         orders = versus.model.orders
         if not orders or self.random.random() < 0.03:
@@ -171,7 +177,9 @@ class Day:
         if what < 0.235 and versus.model.trade_count:
             return ("bust", max(1, versus.model.trade_count + 1 - rng.randrange(8)), self.now)
         if what > 0.99:
-            return ("expire", self.now)
+            return ("end_day" if what > 0.998 else "expire", self.now)
+        if what > 0.975 and versus.model.gone:
+            return ("reinstate", self.gone(versus), self.now)
         order = self.new_order()
         if rng.random() < 0.005 and versus.model.orders:
             order["order_id"] = rng.choice(versus.model.orders).order_id  # in use

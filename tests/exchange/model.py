@@ -7,59 +7,15 @@ and orders stand in it by their number.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-__all__ = ["Model", "Terms"]
+from tests.exchange.model_values import Order, Terms
+
+__all__ = ["Model"]
 
 Event = tuple[Any, ...]
 GATHERING = ("PRE_OPEN", "OPENING_AUCTION", "CLOSING_AUCTION")
-
-
-@dataclass
-class Terms:
-    """What the model has to know of the instrument and the options."""
-
-    tick: int = 1
-    lot: int = 1
-    reference: int | None = None
-    band: int | None = None
-    band_halts: bool = False
-    max_qty: int | None = None
-    max_slices: int = 1000
-    negative_prices: bool = False
-    fill_on_replace_below: bool = True
-    trades_kept: int = 100_000
-    prevention: str = "none"
-
-
-@dataclass
-class Order:
-    order_id: int
-    owner: str
-    side: int
-    ord_type: str
-    tif: str
-    qty: int
-    price: int | None
-    stop_px: int | None
-    display: int | None
-    post_only: bool
-    min_qty: int | None
-    expire_ns: int | None
-    cum: int = 0
-    leaves: int = 0
-    shown: int = 0
-    stamp: int = 0  # time priority
-    place: str = "nowhere"  # book, stops, parked
-
-    @property
-    def is_stop(self) -> bool:
-        return self.ord_type in "34"
-
-    def likes(self, price: int) -> bool:
-        """Would it trade at this price?"""
-        return self.price is None or (price <= self.price if self.side == 1 else price >= self.price)
 
 
 class Model:
@@ -67,6 +23,7 @@ class Model:
         self.terms = terms
         self.phase = phase
         self.orders: list[Order] = []  # open ones, as they were accepted
+        self.gone: dict[int, Order] = {}  # those that were cancelled
         self.trades: dict[int, tuple[int, int, Order, Order]] = {}
         self.reference = terms.reference
         self.last: int | None = None
@@ -133,6 +90,43 @@ class Model:
         else:
             self.enter(o, new=True)
         self.set_off_stops()
+        return self.events
+
+    def reinstate(self, o: Order, now: int) -> list[Event]:
+        """`o` says how the order was; what it has filled is known here, too."""
+        self.begin(now)
+        waits = o.is_stop and not o.triggered
+        wrong = self.wrong_with_new(o, now, market=False)
+        if not wrong and o.qty <= o.cum:
+            wrong = "BELOW_FILLED"
+        if not wrong and (o.tif in "34" or (o.price is None and not waits)):
+            wrong = "NOT_RESTING"
+        if not wrong and not waits:
+            wrong = self.wrong_now(o.price, o.side, o.post_only)
+        if wrong:
+            self.say("Refused", o.order_id, wrong)
+            return self.events
+        for trade_id, (px, qty, buyer, seller) in self.trades.items():
+            sides = [o if side.order_id == o.order_id else side for side in (buyer, seller)]
+            self.trades[trade_id] = (px, qty, sides[0], sides[1])
+        self.gone.pop(o.order_id, None)
+        o.leaves = o.qty - o.cum
+        self.orders.append(o)
+        self.say("Restated", o.order_id, "REINSTATED", o.qty, o.cum, o.leaves)
+        if waits:
+            self.wait(o)
+        elif o.tif == "7" and self.phase != "CLOSING_AUCTION":
+            o.place = "parked"
+            self.stamp(o)
+        else:
+            self.enter(o, new=False)
+        self.set_off_stops()
+        return self.events
+
+    def end_day(self, now: int) -> list[Event]:
+        self.begin(now)
+        for o in [o for o in self.orders if o.tif in "027"]:
+            self.expire_order(o)
         return self.events
 
     def cancel(self, order_id: int, now: int) -> list[Event]:
@@ -329,6 +323,7 @@ class Model:
         self.say("Cancelled", o.order_id, reason, o.leaves, o.cum)
         o.leaves = 0
         self.orders.remove(o)
+        self.gone[o.order_id] = o
 
     def expire_order(self, o: Order) -> None:
         self.say("Expired", o.order_id, o.leaves, o.cum)
@@ -354,6 +349,7 @@ class Model:
                 return
             o = due.pop(0)
             o.place = "nowhere"
+            o.triggered = True
             self.say("Triggered", o.order_id)
             wrong = self.wrong_now(o.price, o.side, o.post_only)
             if wrong:
@@ -401,7 +397,7 @@ class Model:
 
     # --- what can be wrong, in the order in which it is looked for ------------------------------------
 
-    def wrong_with_new(self, o: Order, now: int) -> str | None:
+    def wrong_with_new(self, o: Order, now: int, market: bool = True) -> str | None:
         now_or_never = o.tif in "34"
         only_in_auction = o.tif in "27"
         continuous = self.phase == "CONTINUOUS"
@@ -424,7 +420,7 @@ class Model:
             (self.phase == "CLOSING_AUCTION" and o.tif == "2", "TOO_LATE"),
         ]
         wrong = next((name for is_so, name in checks if is_so), None)
-        return wrong or (None if o.is_stop else self.wrong_now(o.price, o.side, o.post_only))
+        return wrong or (None if o.is_stop or not market else self.wrong_now(o.price, o.side, o.post_only))
 
     def wrong_values(
         self, kind: str, qty: int, price: int | None, stop_px: int | None, display: int | None

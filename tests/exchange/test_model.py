@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from fixfast.exchange.matching.outcome import CancelReason, Event, Phase, Refusal
 from tests.exchange.days import main, run_day
-from tests.exchange.model import Terms
+from tests.exchange.model_values import Terms
 from tests.exchange.mutants import MUTANTS, mutated
 from tests.exchange.versus import Versus
 

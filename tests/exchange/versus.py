@@ -14,7 +14,8 @@ from fixfast.exchange.matching.engine import Matching
 from fixfast.exchange.matching.instrument import BandAction, Instrument
 from fixfast.exchange.matching.outcome import Event, Phase
 from tests.exchange.audit import Audit
-from tests.exchange.model import Model, Order, Terms
+from tests.exchange.model import Model
+from tests.exchange.model_values import Order, Terms
 
 __all__ = ["Command", "Versus", "engine_for", "execute", "plain"]
 
@@ -44,12 +45,11 @@ def engine_for(terms: Terms, phase: str) -> Matching:
 def execute(book: Matching, command: Command) -> list[Event]:
     """Give a command to the engine."""
     name, *arguments, now = command
-    if name == "submit":
-        return book.submit(BookOrder(account="", **arguments[0]), now)
+    if name in ("submit", "reinstate"):
+        return list(getattr(book, name)(BookOrder(account="", **arguments[0]), now))
     if name == "set_phase":
         return book.set_phase(Phase[arguments[0]], now)
-    events: list[Event] = getattr(book, name)(*arguments, now)
-    return events
+    return list(getattr(book, name)(*arguments, now))
 
 
 def plain(event: Event) -> tuple[Any, ...]:
@@ -78,8 +78,8 @@ class Versus:
         events = execute(self.book, command)
         said = [plain(event) for event in events]
         name, *arguments, now = command
-        if name == "submit":
-            expected = self.model.submit(Order(**{**ORDER, **arguments[0]}), now)
+        if name in ("submit", "reinstate"):
+            expected = getattr(self.model, name)(Order(**{**ORDER, **arguments[0]}), now)
         else:
             expected = getattr(self.model, name)(*arguments, now)
         assert said == expected, f"engine: {said}\nmodel:  {expected}"

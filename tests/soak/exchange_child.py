@@ -108,6 +108,7 @@ async def main(directory: str, port: str, seed: str) -> None:
         seed=int(seed),
         journal=Path(directory),
         snapshot_every=20_000,
+        remember_closed=None,  # all of them are compared in the end
         instruments=INSTRUMENTS,
         faults=FAULTS,
         agents=AGENTS,

@@ -14,8 +14,7 @@ __all__ = ["restore", "snapshot"]
 _FORMAT = 1
 _PLAIN = (
     "number", "order_id", "owner", "cl_ord_id", "account", "symbol", "side", "qty", "ord_type", "price", "stop_px",
-    "time_in_force", "status", "cum", "notional", "display", "min_qty", "post_only", "expire_ns", "names",
-    "done_for_day",
+    "time_in_force", "status", "cum", "notional", "display", "min_qty", "post_only", "expire_ns", "names", "mark",
 )  # fmt: skip
 
 
@@ -27,7 +26,10 @@ def snapshot(venue: Venue) -> dict[str, Any]:
         "now_ns": venue.now_ns,
         "numbers": venue.numbers,
         "reports": venue.reports,
+        "day_ended_ns": venue.day_ended_ns,
         "executions": telling.executions,
+        "spent": {owner: sorted(names) for owner, names in telling.spent.items()},
+        "full": telling.full,
         "last_seq": venue.last_seq,
         "epochs": venue.epochs,
         "pending": [[number, one.kind, to_row(one.request), one.due_ns] for number, one in venue.pending.items()],
@@ -45,7 +47,10 @@ def restore(venue: Venue, state: dict[str, Any]) -> None:
         raise ValueError(f"an exchange's snapshot of version {state.get('version')}: this fixfast reads {_FORMAT}")
     telling = venue.telling
     venue.now_ns, venue.numbers, venue.reports = state["now_ns"], state["numbers"], state["reports"]
+    venue.day_ended_ns = state["day_ended_ns"]
     telling.executions = state["executions"]
+    telling.spent = {owner: set(names) for owner, names in state["spent"].items()}
+    telling.full = state["full"]
     venue.last_seq, venue.epochs = dict(state["last_seq"]), dict(state["epochs"])
     for row in state["orders"]:
         kept = _to_order(row)

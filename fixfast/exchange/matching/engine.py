@@ -10,7 +10,7 @@ from heapq import heappop
 from typing import Any
 
 from fixfast.errors import ConfigError
-from fixfast.exchange.matching.book_order import LIMIT, STOPS, BookOrder
+from fixfast.exchange.matching.book_order import LIMIT, ORDER_FIELDS, STOPS, BookOrder
 from fixfast.exchange.matching.book_state import SNAPSHOT_VERSION
 from fixfast.exchange.matching.checks import bad_order, bad_phase
 from fixfast.exchange.matching.instrument import Instrument, Prevention
@@ -32,7 +32,7 @@ from fixfast.exchange.matching.working import Working
 
 __all__ = ["Matching"]
 
-_DAY, _OPENING, _CLOSE = "0", "2", "7"
+_AT_ONCE = ("3", "4")  # TimeInForce(59)
 
 
 class Matching(Working):
@@ -68,18 +68,45 @@ class Matching(Working):
             return events
         order.cum, order.leaves, order.shown, order.triggered = 0, order.qty, 0, False
         events.append(Accepted(order, order.qty))
-        if order.expire_ns is not None:
-            self._expire_at(order, order.expire_ns)
-        if order.ord_type in STOPS:
-            self._open[order.order_id] = order
-            self._wait(order)
-        elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
-            self._open[order.order_id] = order
-            self._park(order)
-        else:
-            self._enter(order, events)
-        if self._range is not None:
-            self._trigger(events)
+        self._admit(order, events)
+        return events
+
+    def reinstate(self, order: BookOrder, now_ns: int) -> list[Event]:
+        """Take back an order that was cancelled: it comes in again with what is left of it, last of its price.
+
+        Args: order: as it was, with its `cum`, and `triggered` for a stop order that had gone off. It must be one that
+            can rest. Its minimum quantity does not count again.
+        """
+        events = self.expire(now_ns)
+        waits = order.ord_type in STOPS and not order.triggered
+        refusal = (
+            Refusal.DUPLICATE_ID
+            if order.order_id in self._open
+            else bad_order(order, self.instrument, now_ns)
+            or bad_phase(order, self.phase)
+            or (Refusal.BELOW_FILLED if order.qty <= order.cum else None)
+            or (Refusal.NOT_RESTING if order.tif in _AT_ONCE or (order.price is None and not waits) else None)
+            or self._bad_now(not waits, order.side, order.price, order.post_only)
+        )
+        if refusal is not None:
+            events.append(Refused(order.order_id, refusal, order))
+            return events
+        # Its trades can still be busted: that must find this order, and no other that looks like it.
+        for _, _, *sides in self._trades.values():
+            for known in sides:
+                if known.order_id == order.order_id and known is not order:
+                    for name in ORDER_FIELDS:
+                        setattr(known, name, getattr(order, name))
+                    order = known
+        order.leaves, order.shown = order.qty - order.cum, 0
+        events.append(Restated(order, RestateReason.REINSTATED, order.qty, order.cum, order.leaves))
+        self._admit(order, events, new=False)
+        return events
+
+    def end_day(self, now_ns: int) -> list[Event]:
+        """Expire what is good for the day, in any phase; which also the close does."""
+        events = self.expire(now_ns)
+        self._expire_day(events)
         return events
 
     def cancel(self, order_id: int, now_ns: int) -> list[Event]:
@@ -183,8 +210,7 @@ class Matching(Working):
         px, qty = (auction.px, auction.qty) if auction else (None, 0)
         events.append(PhaseChanged(before, phase, HaltReason.COMMAND, px, qty))
         if phase is Phase.CLOSED:
-            for order in [o for o in self._open.values() if o.tif in (_DAY, _OPENING, _CLOSE)]:
-                self._expire(order, events)
+            self._expire_day(events)
         elif phase is Phase.CLOSING_AUCTION:
             parked, self._parked = self._parked, {}
             for order in parked.values():

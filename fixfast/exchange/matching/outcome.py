@@ -68,6 +68,7 @@ class Refusal(Enum):
     BELOW_FILLED = "quantity is not above what is filled"
     NOT_CONTINUOUS = "only taken in continuous trading"
     TOO_LATE = "too late for this auction"
+    NOT_RESTING = "an order that cannot rest is not taken back"
     HALTED = "trading is halted"
     CLOSED = "the market is closed"
 
@@ -90,6 +91,7 @@ class RestateReason(Enum):
 
     SELF_TRADE = "self-trade prevention"
     BUST = "trade busted"
+    REINSTATED = "reinstated"
 
 
 class HaltReason(Enum):

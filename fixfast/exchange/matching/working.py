@@ -17,7 +17,7 @@ from fixfast.exchange.matching.outcome import CancelReason, Event, Expired, Phas
 
 __all__ = ["Working"]
 
-_OPENING, _IOC, _FOK, _CLOSE = "2", "3", "4", "7"
+_DAY, _OPENING, _IOC, _FOK, _CLOSE = "0", "2", "3", "4", "7"
 #: PERF: the name of an Enum's member costs 80 ns on CPython 3.11, one of a module 6.
 _CONTINUOUS = Phase.CONTINUOUS
 _STOPPED = (Phase.HALTED, Phase.CLOSED)
@@ -27,6 +27,21 @@ _IDLE_EXPIRIES = 64
 
 class Working(Crossing):
     """A book that knows what its orders are told to do."""
+
+    def _admit(self, order: BookOrder, events: list[Event], new: bool = True) -> None:
+        """Let an order in that was accepted: to wait, to be parked, or to meet the market."""
+        if order.expire_ns is not None:
+            self._expire_at(order, order.expire_ns)
+        if order.ord_type in STOPS and not order.triggered:
+            self._open[order.order_id] = order
+            self._wait(order)
+        elif order.tif == _CLOSE and self.phase is not Phase.CLOSING_AUCTION:
+            self._open[order.order_id] = order
+            self._park(order)
+        else:
+            self._enter(order, events, new)
+        if self._range is not None:
+            self._trigger(events)
 
     def _enter(self, order: BookOrder, events: list[Event], new: bool = True) -> None:
         """An order meets the market: it trades where trading is continuous, and what is left rests or goes."""
@@ -146,6 +161,11 @@ class Working(Crossing):
         events.append(Expired(order, order.leaves, order.cum))
         order.leaves = 0
         del self._open[order.order_id]
+
+    def _expire_day(self, events: list[Event]) -> None:
+        """The day is over: what is good for it goes."""
+        for order in [o for o in self._open.values() if o.tif in (_DAY, _OPENING, _CLOSE)]:
+            self._expire(order, events)
 
     def _end_auction_orders(self, events: list[Event]) -> None:
         """An auction is over: what was for it alone goes, and market orders do not stay."""

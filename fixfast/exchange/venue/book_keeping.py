@@ -28,12 +28,13 @@ class Kept:
     Attributes:
         cl_ord_id: the last accepted one (E4.6); names: all it ever had.
         status: OrdStatus without what is pending.
-        done_for_day: the market has closed, and it waits for the next day.
+        mark: OrdStatus that shows over that while it is active: "3" done for the day, "7" stopped (its execution is
+            guaranteed), "9" suspended; "" none.
         notional: the sum of quantity times price of its live trades.
     """
 
     __slots__ = (
-        "account", "cl_ord_id", "cum", "display", "done_for_day", "expire_ns", "min_qty", "names", "notional",
+        "account", "cl_ord_id", "cum", "display", "expire_ns", "mark", "min_qty", "names", "notional",
         "number", "ord_type", "order_id", "owner", "pending", "post_only", "price", "qty", "side", "status",
         "stop_px", "symbol", "time_in_force", "trades",
     )  # fmt: skip
@@ -71,7 +72,7 @@ class Kept:
         self.display: int | None = None
         self.min_qty: int | None = None
         self.post_only = False
-        self.done_for_day = False
+        self.mark = ""
         self.expire_ns: int | None = None
         # PERF: tuples of texts and numbers, which the garbage collector forgets; lists it would visit again and again
         self.trades: tuple[KeptTrade, ...] = ()
@@ -86,7 +87,7 @@ class Kept:
     @property
     def leaves(self) -> int:
         """LeavesQty(151): 0 once it cannot trade any more (E4.2)."""
-        return self.qty - self.cum if self.status in ACTIVE and not self.done_for_day else 0
+        return self.qty - self.cum if self.status in ACTIVE and self.mark != "3" else 0
 
     @property
     def shown_status(self) -> str:
@@ -95,7 +96,7 @@ class Kept:
             return self.status
         if self.pending is not None:
             return self.pending.kind
-        return "3" if self.done_for_day else self.status
+        return self.mark or self.status
 
     def settle(self) -> None:
         """Derive the status of an active order from what is filled."""

@@ -22,11 +22,14 @@ __all__ = [
     "CancelOrders",
     "Command",
     "CorrectTrade",
+    "EndDay",
     "NewDay",
     "RefuseRequest",
+    "ReinstateOrder",
     "RestateOrder",
     "SessionEpoch",
     "SetPhase",
+    "StopOrder",
     "Tick",
     "from_row",
     "to_row",
@@ -68,6 +71,21 @@ class RestateOrder(NamedTuple):
     text: str = ""
 
 
+class StopOrder(NamedTuple):
+    """Guarantee an execution that is not made yet (150=7). `price` counts 10**-8; None: the order's own."""
+
+    order_id: str
+    price: int | None = None
+    text: str = ""
+
+
+class ReinstateOrder(NamedTuple):
+    """Take back an order that was cancelled (150=D)."""
+
+    order_id: str
+    text: str = ""
+
+
 class BustTrade(NamedTuple):
     """Take a trade back, for both sides."""
 
@@ -105,23 +123,32 @@ class NewDay(NamedTuple):
     owners: tuple[str, ...] = ()
 
 
+class EndDay(NamedTuple):
+    """End the day: what is good for it expires, and a new day begins. `at_ns`: when it ended; 0: now."""
+
+    at_ns: int = 0
+
+
 Command: TypeAlias = (
     Request
     | RefuseRequest
     | SetPhase
     | CancelOrders
     | RestateOrder
+    | StopOrder
+    | ReinstateOrder
     | BustTrade
     | CorrectTrade
     | Tick
     | NewDay
+    | EndDay
     | SessionEpoch
 )
 
 _KINDS: dict[str, Any] = {
     "D": NewOrder, "F": CancelOrder, "G": ReplaceOrder, "H": OrderStatus, "q": MassCancel, "AF": MassStatus,
     "phase": SetPhase, "cancel": CancelOrders, "restate": RestateOrder, "bust": BustTrade, "correct": CorrectTrade,
-    "tick": Tick, "day": NewDay, "epoch": SessionEpoch,
+    "stop": StopOrder, "reinstate": ReinstateOrder, "tick": Tick, "day": NewDay, "end": EndDay, "epoch": SessionEpoch,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

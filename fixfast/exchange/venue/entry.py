@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fixfast.errors import LocalProtocolError
-from fixfast.exchange.config import AccountConfig, ExchangeConfig, scaled
 from fixfast.exchange.matching.book_order import BookOrder
-from fixfast.exchange.matching.outcome import Event, Refused
+from fixfast.exchange.matching.outcome import Event, Phase, PhaseChanged, Refused
 from fixfast.exchange.matching.outcome import Refusal as BookRefusal
 from fixfast.exchange.venue.book_keeping import Kept, Pending
+from fixfast.exchange.venue.judging import Judging
+from fixfast.exchange.venue.market import Market
 from fixfast.exchange.venue.reasons import CANCEL_REASONS, MASS_REASONS, ORDER_REASONS, Reason, Refusal
 from fixfast.exchange.venue.reports import CancelReject, Execution, MassCancelReport, Outgoing, comp_id_of
 from fixfast.exchange.venue.requests import CancelOrder, MassCancel, NewOrder, ReplaceOrder
-from fixfast.exchange.venue.telling import Telling
-
-if TYPE_CHECKING:
-    from fixfast.exchange.venue.venue import Market
 
 __all__ = ["Entry"]
 
-_BUY = frozenset("1")
-_SELL = frozenset(("2", "5"))  # Sell, Sell Short
-_SIDES = _BUY | _SELL
-_TYPES = frozenset("1234")
-_SECOND = 1_000_000_000
+_BUY = "1"
 
 #: what the book says -> the reason's name
 _BOOK_REASONS: Mapping[BookRefusal, str] = {
@@ -51,36 +44,12 @@ _BOOK_REASONS: Mapping[BookRefusal, str] = {
     BookRefusal.TOO_LATE: "too_late",
     BookRefusal.HALTED: "closed",
     BookRefusal.CLOSED: "closed",
+    BookRefusal.NOT_RESTING: "unsupported",
 }
 
 
-class Entry:
+class Entry(Judging):
     """The half of a Venue that deals with what clients send."""
-
-    def __init__(
-        self,
-        config: ExchangeConfig,
-        markets: dict[str, Market],
-        publish: Callable[[Market, list[Event], int], object] | None,
-    ) -> None:
-        self.config = config
-        self.markets = markets
-        self.publish = publish
-        self.telling = Telling(config.order_id_prefix)
-        self.now_ns = 0
-        self.numbers = 0  # of orders
-        self.reports = 0  # of mass cancels
-        self.pending: dict[int, Pending] = {}
-        self.waits = False  # for a time: an order expires, a request is pending
-        self.last_seq: dict[str, int] = {}  # owner -> MsgSeqNum of its last request, in its epoch
-        self.epochs: dict[str, int] = {}  # owner -> epoch of its numbers
-        self._pending_ns = int(config.pending_time * _SECOND)
-        self._stale_ns = None if config.stale_after is None else int(config.stale_after * _SECOND)
-        self._owners: dict[str, str] = {}  # owner -> its CompID
-        self._accounts: dict[str, dict[str, AccountConfig]] = {}
-        for account in config.accounts:
-            self._accounts.setdefault(account.owner, {})[account.name] = account
-        self._silent = frozenset(one.comp_id for one in config.participants if one.drop_copy_of)
 
     # --- D -------------------------------------------------------------------------------------------------
 
@@ -89,8 +58,8 @@ class Entry:
         telling = self.telling
         key = request.owner, request.cl_ord_id
         known = telling.names.get(key)
-        if known is not None:
-            if request.poss_resend:
+        if known is not None or (telling.spent and key[1] in telling.spent.get(key[0], ())):
+            if request.poss_resend and known is not None:
                 return [self.status_of(known, now_ns, request.cl_ord_id)]
             return self.refuse(request, "duplicate", now_ns)
         market = self.markets.get(request.symbol)
@@ -100,21 +69,24 @@ class Entry:
         try:
             if market is None:
                 raise Refusal(ORDER_REASONS["unknown_symbol"])
-            kept = self._judged(request, market, now_ns)
+            kept = self.judged(request, market, now_ns)
         except Refusal as refusal:
             return [self._rejected(request, refusal.reason, refusal.text, now_ns)]
         self.numbers = kept.number
-        side = 1 if kept.side in _BUY else -1
+        side = 1 if kept.side == _BUY else -1
         book = BookOrder(
             kept.number, owner, kept.account or "", side, kept.ord_type, kept.time_in_force, kept.qty,
             kept.price, kept.stop_px, kept.display, kept.post_only, kept.min_qty, kept.expire_ns,
         )  # fmt: skip
-        telling.orders[kept.number] = kept
+        orders = telling.orders
+        orders[kept.number] = kept
         telling.names[key] = kept
+        if self._remembered is not None and len(orders) > telling.full:
+            telling.thin_out(self._remembered, self.pending)
         events = market.book.submit(book, now_ns)
         last = events[-1]
         if type(last) is Refused:
-            del telling.orders[kept.number], telling.names[key]
+            del orders[kept.number], telling.names[key]
             reports = self.after(market, events[:-1], now_ns) if len(events) > 1 else []
             reason = ORDER_REASONS[_BOOK_REASONS[last.reason]]
             reports.append(self._rejected(request, reason, _sentence(last.reason), now_ns))
@@ -124,98 +96,27 @@ class Entry:
         first = telling.execution(kept, market.listing, "A", now_ns)
         return [first, *self.after(market, events, now_ns)]
 
-    def _judged(self, request: NewOrder, market: Market, now_ns: int) -> Kept:
-        """Return the record of a new order.
-
-        Raises: Refusal: it cannot be one.
-        """
-        # PERF: all fields at once: one by one their names cost more than all that is done with them
-        (
-            owner, _, cl_ord_id, account, symbol, side, asked_qty, ord_type, asked_price, asked_stop, tif, post_only,
-            min_qty, display, expire_ns, sent, _, bad,
-        ) = request  # fmt: skip
-        listing = market.listing
-        if self._silent and comp_id_of(owner) in self._silent:
-            raise Refusal(ORDER_REASONS["option"], "A drop copy session sends no orders")
-        if bad:
-            tag, _, value = bad.partition("=")
-            name = "quantity" if tag in ("38", "110", "111", "1138") else "price"
-            raise Refusal(
-                ORDER_REASONS[name], f"{value} has more decimals or digits than this exchange has (tag {tag})"
-            )
-        if side not in _SIDES:
-            raise Refusal(ORDER_REASONS["unsupported"], "Side is not supported")
-        if ord_type not in _TYPES:
-            raise Refusal(ORDER_REASONS["unsupported"], "OrdType is not supported")
-        if asked_qty is None:
-            raise Refusal(ORDER_REASONS["quantity"], "OrderQty is missing")
-        if self._stale_ns is not None and sent is not None and now_ns - sent > self._stale_ns:
-            raise Refusal(ORDER_REASONS["stale"])
-        qty = listing.qty(asked_qty)
-        price = None if asked_price is None else listing.price(asked_price)
-        stop_px = None if asked_stop is None else listing.price(asked_stop, "StopPx")
-        if self._accounts:
-            account = self._account(comp_id_of(owner), account, asked_qty, price, qty, market)
-        number = self.numbers + 1
-        order_id = f"{self.telling.prefix}O{number}"
-        kept = Kept(number, order_id, owner, cl_ord_id, account, symbol, side, qty, ord_type, price, stop_px, tif)
-        if display is not None:
-            kept.display = listing.qty(display, "the shown quantity")
-        if min_qty:
-            kept.min_qty = listing.qty(min_qty, "MinQty")
-        kept.post_only = post_only
-        kept.expire_ns = expire_ns
-        self.waits = self.waits or expire_ns is not None
-        return kept
-
-    def _account(
-        self, comp_id: str, name: str | None, qty: int, price: int | None, units: int, market: Market
-    ) -> str | None:
-        """Return the account an order is for, which it may name or not.
-
-        Raises: Refusal: it is not its sender's, or its limits do not allow the order.
-        """
-        accounts = self._accounts.get(comp_id)
-        if accounts is None:
-            return name
-        if name is None and len(accounts) == 1:
-            name = next(iter(accounts))
-        account = accounts.get(name or "")
-        if account is None:
-            raise Refusal(ORDER_REASONS["account"])
-        limit = ORDER_REASONS["limit"]
-        if account.max_order_qty is not None and qty > scaled("max_order_qty", account.max_order_qty):
-            raise Refusal(limit, f"OrderQty must be at most {account.max_order_qty} for account {name}")
-        if account.max_order_notional is not None:
-            at = price if price is not None else market.book.last_px or market.book.reference
-            most = scaled("max_order_notional", account.max_order_notional)
-            if at is not None and market.listing.notional(units, abs(at)) > most:
-                raise Refusal(limit, f"the order's value must be at most {account.max_order_notional}")
-        if account.max_open_orders is not None and self.telling.open[account.name] >= account.max_open_orders:
-            raise Refusal(limit, f"account {name} may have {account.max_open_orders} open orders")
-        return name
-
     # --- F and G -------------------------------------------------------------------------------------------
 
     def cancel(self, request: CancelOrder, now_ns: int) -> list[Outgoing]:
         """Take an OrderCancelRequest, or refuse it."""
         try:
-            kept = self._target(request)
+            kept = self.target(request)
         except Refusal as refusal:
             return self._not_cancelled(request, refusal, now_ns)
-        if self._again(request, kept):
+        if self.again(request, kept):
             return [self.status_of(kept, now_ns, request.cl_ord_id)]
         return self._begin(kept, request, "6", now_ns)
 
     def replace(self, request: ReplaceOrder, now_ns: int) -> list[Outgoing]:
         """Take an OrderCancelReplaceRequest, or refuse it: then order and book are as they were."""
         try:
-            kept = self._target(request)
-            if not self._again(request, kept):
-                self._new_values(kept, request)
+            kept = self.target(request)
+            if not self.again(request, kept):
+                self.new_values(kept, request)
         except Refusal as refusal:
             return self._not_cancelled(request, refusal, now_ns)
-        if self._again(request, kept):
+        if self.again(request, kept):
             return [self.status_of(kept, now_ns, request.cl_ord_id)]
         return self._begin(kept, request, "E", now_ns)
 
@@ -254,7 +155,7 @@ class Entry:
         if isinstance(request, CancelOrder):
             events = market.book.cancel(kept.number, now_ns)
         else:
-            qty, price, stop_px, display = self._new_values(kept, request)
+            qty, price, stop_px, display = self.new_values(kept, request)
             events = market.book.replace(kept.number, qty, price, stop_px, display, now_ns)
         refused = next((one for one in events if type(one) is Refused), None)
         reports = self.after(market, events, now_ns)
@@ -265,60 +166,6 @@ class Entry:
             reports += self._not_cancelled(request, Refusal(reason, _sentence(refused.reason)), now_ns)
         return reports
 
-    def _target(self, request: CancelOrder | ReplaceOrder) -> Kept:
-        """Return the order that a cancel or replace is for.
-
-        Raises: Refusal: there is none, or it cannot be changed.
-        """
-        kept = self.find(request.owner, request.orig_cl_ord_id, request.order_id)
-        if kept is None:
-            raise Refusal(CANCEL_REASONS["unknown_order"])
-        if self._again(request, kept):
-            return kept
-        if (request.owner, request.cl_ord_id) in self.telling.names:
-            raise Refusal(CANCEL_REASONS["duplicate"])
-        if kept.pending is not None:
-            raise Refusal(CANCEL_REASONS["pending"])
-        if not kept.active:
-            raise Refusal(CANCEL_REASONS["too_late"])
-        if request.orig_cl_ord_id and request.orig_cl_ord_id != kept.cl_ord_id:
-            text = f"OrigClOrdID is not the last one of this order, {kept.cl_ord_id}"
-            raise Refusal(CANCEL_REASONS["unknown_order"], text)
-        if request.symbol not in (None, kept.symbol) or request.side not in (None, kept.side):
-            raise Refusal(CANCEL_REASONS["unknown_order"], "Symbol or Side is not that of the order")
-        return kept
-
-    def _again(self, request: CancelOrder | ReplaceOrder, kept: Kept) -> bool:
-        """Whether a request came before, and its sender does not know whether it did (S13)."""
-        return request.poss_resend and request.cl_ord_id in kept.names
-
-    def _new_values(self, kept: Kept, request: ReplaceOrder) -> tuple[int, int | None, int | None, int | None]:
-        """Return quantity, price, stop price and shown quantity that a replace asks for.
-
-        Raises: Refusal.
-        """
-        if request.bad:
-            raise Refusal(CANCEL_REASONS["other"], f"{request.bad} cannot be read as a number of this exchange")
-        if request.ord_type not in (None, kept.ord_type):
-            raise Refusal(CANCEL_REASONS["other"], "OrdType cannot be replaced")
-        if request.time_in_force not in (None, kept.time_in_force):
-            raise Refusal(CANCEL_REASONS["other"], "TimeInForce cannot be replaced")
-        listing = self.markets[kept.symbol].listing
-        try:
-            qty = kept.qty if request.qty is None else listing.qty(request.qty)
-            price = kept.price if request.price is None else listing.price(request.price)
-            stop_px = kept.stop_px if request.stop_px is None else listing.price(request.stop_px, "StopPx")
-            display = None if request.display is None else listing.qty(request.display, "the shown quantity")
-        except Refusal as refusal:
-            raise Refusal(CANCEL_REASONS[refusal.reason.name], refusal.text) from None
-        if display is None and kept.display is not None:
-            display = min(kept.display, qty)
-        account = self._accounts.get(comp_id_of(kept.owner), {}).get(kept.account or "")
-        most = None if account is None else account.max_order_qty
-        if most is not None and request.qty is not None and request.qty > scaled("max_order_qty", most):
-            raise Refusal(CANCEL_REASONS["limit"])
-        return qty, price, stop_px, display
-
     # --- reports -------------------------------------------------------------------------------------------
 
     def after(self, market: Market, events: list[Event], now_ns: int) -> list[Outgoing]:
@@ -327,7 +174,17 @@ class Entry:
             return []
         if self.publish is not None:
             self.publish(market, events, now_ns)
-        return self.telling.tell(events, market.listing, now_ns)
+        reports = self.telling.tell(events, market.listing, now_ns)
+        if market.suspends and market.book.phase is Phase.HALTED and any(type(one) is PhaseChanged for one in events):
+            reports += self._suspend(market, now_ns)
+        return reports
+
+    def _suspend(self, market: Market, now_ns: int) -> list[Outgoing]:
+        """Suspend the orders of a market that was halted. What is guaranteed stays so."""
+        found = [kept for kept in self.open_orders(symbol=market.listing.symbol) if not kept.mark]
+        for kept in found:
+            kept.mark = "9"
+        return [self.telling.execution(kept, market.listing, "9", now_ns) for kept in found]
 
     def must(self, events: Iterable[Event], ref: int) -> None:
         """Raise LocalProtocolError where an operator's command was refused."""
@@ -409,20 +266,6 @@ class Entry:
                 now_ns,
             )
         ]
-
-    # --- looking up ----------------------------------------------------------------------------------------
-
-    def find(self, owner: str, cl_ord_id: str | None, order_id: str | None) -> Kept | None:
-        """Return an owner's order by one of its ClOrdIDs, or by its OrderID."""
-        if cl_ord_id:
-            return self.telling.names.get((owner, cl_ord_id))
-        kept = self.by_order_id(order_id or "")
-        return kept if kept is not None and kept.owner == owner else None
-
-    def by_order_id(self, order_id: str) -> Kept | None:
-        """Return the order with an OrderID."""
-        number = order_id.removeprefix(f"{self.telling.prefix}O")
-        return self.telling.orders.get(int(number)) if number.isdecimal() and number.isascii() else None
 
 
 def _shortest(*values: int | None) -> tuple[int, list[int | None]]:

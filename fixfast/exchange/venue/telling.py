@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from fixfast.exchange.matching.outcome import (
@@ -36,6 +36,8 @@ class Telling:
 
     Attributes:
         orders: number -> record, of all orders of the day. names: (owner, ClOrdID) -> record.
+        spent: owner -> ClOrdIDs of orders that were forgotten before their day was over.
+        full: with more orders than that, thin_out() is due.
         executions: how many ExecIDs there were.
         open: account, or owner where there is none -> how many of its orders are open.
     """
@@ -44,6 +46,8 @@ class Telling:
         self.prefix = prefix
         self.orders: dict[int, Kept] = {}
         self.names: dict[tuple[str, str], Kept] = {}
+        self.spent: dict[str, set[str]] = {}
+        self.full = 0
         self.executions = 0
         self.open: Counter[str] = Counter()
         self._asked: tuple[Kept, str, str] | None = None  # whose cancel or replace it is, its ClOrdID, the one before
@@ -85,7 +89,7 @@ class Telling:
         cl_ord_id: str | None = None,
         orig_cl_ord_id: str | None = None,
         status: str | None = None,
-        last: tuple[int, int] | None = None,
+        last: tuple[int, int | None] | None = None,
         ref: str | None = None,
         restated: int | None = None,
         text: str | None = None,
@@ -111,6 +115,27 @@ class Telling:
             self.open[kept.account or kept.owner] -= 1
         kept.status = status
         kept.pending = None
+
+    def forget(self, kept: Kept, *, names: bool = True) -> None:
+        """Forget an order that has ended. Args: names: its ClOrdIDs, too; else they stay used."""
+        del self.orders[kept.number]
+        for name in kept.names:
+            self.names.pop((kept.owner, name), None)
+        if not names:
+            self.spent.setdefault(kept.owner, set()).update(kept.names)
+
+    def forget_names(self, owners: Iterable[str] = ()) -> None:
+        """Let ClOrdIDs of forgotten orders be used again. Args: owners: whose; empty: everybody's."""
+        for owner in list(owners or self.spent):
+            self.spent.pop(owner, None)
+
+    def thin_out(self, keep: int, pending: Container[int]) -> None:
+        """Forget all but their ClOrdIDs of orders that have ended, but for the newest `keep`."""
+        ended = [kept for number, kept in self.orders.items() if not kept.active and number not in pending]
+        for kept in ended[: max(0, len(ended) - keep)]:
+            self.forget(kept, names=False)
+        # PERF: looked at seldom: what is open is walked over in vain
+        self.full = len(self.orders) + max(keep, len(self.orders) // 2, 100)
 
     # --- one for each event --------------------------------------------------------------------------------
 
@@ -141,6 +166,7 @@ class Telling:
         kept.notional += qty * px
         if leaves:
             kept.status = "1"
+            kept.mark = ""  # what was guaranteed, comes
             status = "1" if kept.pending is None else kept.pending.kind
         else:
             status = kept.status = "2"
@@ -195,6 +221,10 @@ class Telling:
         why = _SELF_TRADE if event.reason is RestateReason.SELF_TRADE else _BUSTED
         if not event.leaves:
             self.close(kept, "4" if event.cum < event.qty else "2")
+        elif event.reason is RestateReason.REINSTATED:
+            kept.settle()
+            kept.mark = ""
+            self.open[kept.account or kept.owner] += 1
         return self.execution(kept, listing, "D", now_ns, restated=why, text=event.reason.value)
 
     def _triggered(self, event: Triggered, listing: Listing, now_ns: int) -> Execution | None:
