@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from fixfast import clock
@@ -51,7 +52,8 @@ class Ordering(Tapping[_Session]):
     Args:
         session: whose they are.
         send: sends a message at once: send(msg_type, fields) -> MsgSeqNum.
-        options, log, checks, make: as for OrderManager; without options, the version is the session's.
+        options, log, checks, make: as for OrderManager; without options, the version is the session's;
+            without days, they are those of its schedule.
         passed: acknowledges a message that the program is not to see; None: it sees all of them.
 
     Attributes:
@@ -72,11 +74,13 @@ class Ordering(Tapping[_Session]):
         make: Callable[[str, OrderRequest], Order] = Order,
         passed: Callable[[Message], None] | None = None,
     ) -> None:
+        config = session.config
         if options is None:
-            config = session.config
             options = OrderOptions(
                 _VERSIONS.get(config.default_appl_ver_id, "") if _is_fixt(config) else _version(config)
             )
+        if options.days is None and config.schedule is not None:
+            options = replace(options, days=config.schedule)
         super().__init__(session, passed)
         self.manager = OrderManager(send, options, log=log, checks=checks, make=make)
 

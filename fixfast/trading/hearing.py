@@ -46,7 +46,7 @@ class Hearing(Reconciling):
         msg_type = message.msg_type
         if msg_type != "8" and not self.concerns(message):
             return []
-        self._wall_ns = now.wall_ns
+        self._at(now)
         if self._log is not None:
             self._write(LogKind.RECEIVED, now.wall_ns, message.raw)
         if msg_type == "8":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ __all__ = ["Keeping", "Orphan"]
 _NUMBERS = 4096
 
 
+_NEVER = 1 << 63
 #: a request, and the order it is about
 _Asked = tuple[Request, Order | None]
 
@@ -74,6 +76,32 @@ class Keeping:
         self._requests_made = 0
         self._replaying = False
         self._wall_ns = 0
+        self._day: date | None = None  # id of the window of options.days
+        self._day_ends = _NEVER if options.days is None else 0
+
+    # --- days -----------------------------------------------------------------------------------------------
+
+    def _at(self, now: Now) -> None:
+        """Know what time it is; begin a new day where one is due."""
+        self._wall_ns = now.wall_ns
+        if now.wall_ns > self._day_ends:
+            self._look_at_day(now)
+
+    def _look_at_day(self, now: Now) -> None:
+        days = self.options.days
+        if days is None or self._replaying:
+            return
+        window = days.due(now.wall_ns)
+        over, self._day_ends = self._day is not None and window.id > self._day, window.end_ns
+        self._day = max(window.id, self._day or window.id)  # a clock that is set back begins no day again
+        if over:
+            self._begin_day(now)
+
+    def _begin_day(self, now: Now) -> None:
+        self._wall_ns = now.wall_ns
+        self._write(LogKind.EVENT, now.wall_ns, pack({"event": "new_day"}))
+        self._forget_ended()
+        self._tell([OrderUpdate(UpdateKind.NEW_DAY, None, OrdStatus.SENT, OrdStatus.SENT)])
 
     # --- questions and updates ------------------------------------------------------------------------------
 
@@ -210,6 +238,8 @@ class Keeping:
             interrupted = self._interrupted()
         finally:
             self._replaying = False
+        if self._wall_ns:
+            self._look_at_day(Now(0, self._wall_ns))  # of the last record
         if interrupted:
             self._write(LogKind.EVENT, self._wall_ns, interrupted)
 

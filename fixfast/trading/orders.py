@@ -92,6 +92,7 @@ class OrderManager(Hearing):
         Raises: what a check raises; what `send` raises (NotActive, Throttled, EncodeError, StoreError): then there is
             no order. LocalProtocolError: the id is in use.
         """
+        self._at(now)
         for check in self._checks:
             check(request, None, now)
         cl_ord_id = self._new_id(cl_ord_id, now)
@@ -219,9 +220,12 @@ class OrderManager(Hearing):
         return self._tell(self._refuse(*found, Rejection("", None, why), None))
 
     def new_day(self, now: Now) -> None:
-        """Begin a new day: orders that have ended are forgotten, and all ExecIDs: they may be used again (E4.4)."""
-        self._write(LogKind.EVENT, now.wall_ns, pack({"event": "new_day"}))
-        self._forget_ended()
+        """Begin a new day: orders that have ended are forgotten, and all ExecIDs: they may be used again (E4.4).
+
+        Open orders stay, good-till orders that are done for the day, and what was executed of them. With
+        `OrderOptions(days=...)` it is called by itself. Listeners are told: UpdateKind.NEW_DAY.
+        """
+        self._begin_day(now)
 
     # --- inside ---------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
@@ -265,16 +265,28 @@ class Positions:
         return True
 
     def on_update(self, update: Any) -> None:
-        """Follow an OrderManager: `manager.subscribe(positions.on_update)`."""
-        if update.trade is None:
+        """Follow an OrderManager: `manager.subscribe(positions.on_update)`. Its new day is one here: roll().
+
+        Busts and corrections of trades of earlier days change what is carried over, exactly.
+        """
+        kind, trade = str(update.kind), update.trade
+        if kind == "new day":
+            self.roll()
+        elif trade is None:
             return
-        match str(update.kind):
-            case "trade":
-                self.apply(update.trade)
-            case "bust":
-                self.bust(update.trade.exec_id)
-            case "correct":
-                self.correct(update.trade.exec_id, update.trade)
+        elif kind == "trade":
+            self.apply(trade)
+        elif kind == "bust":
+            if self._has(trade):
+                self.bust(trade.exec_id)
+            else:
+                self._undo(trade)
+        elif kind == "correct":
+            if self._has(update.previous):
+                self.correct(trade.exec_id, trade)
+            else:
+                self._undo(update.previous)
+                self._redo(trade)
 
     def mark(self, symbol: str, px: Decimal | int) -> None:
         """Value a symbol at this price.
@@ -297,7 +309,7 @@ class Positions:
     def roll(self) -> None:
         """Begin a new day: what is held stays, at its average price and with its profit; ExecIDs may be used again.
 
-        Trades of the days before can no longer be busted or corrected.
+        Trades of the days before can no longer be busted or corrected here; on_update() can.
         """
         for account, symbol in self._ledgers:
             self._ledgers[account, symbol] = _Ledger(self._ledgers[account, symbol].state)
@@ -366,6 +378,25 @@ class Positions:
         place = (when, len(exec_id), exec_id, source)
         ledger.insert(place, trade)
         self._live[key] = trade, place
+
+    def _has(self, trade: Trade) -> bool:
+        """Return whether this very trade is live here, and not another one, of another day, with its ExecID."""
+        found = self._live.get(("", trade.exec_id))
+        return found is not None and found[0] == trade
+
+    def _undo(self, trade: Trade) -> None:
+        """Take a trade of an earlier day out of what was carried over."""
+        ledger = self._ledger(trade.account, trade.symbol)
+        bought, sold = ledger.start.bought, ledger.start.sold
+        if sign_of(trade.side) > 0:
+            state, bought = ledger.start.after(replace(trade, side="2")), EXACT.subtract(bought, trade.qty)
+        else:
+            state, sold = ledger.start.after(replace(trade, side="1")), EXACT.subtract(sold, trade.qty)
+        ledger.begin(state._replace(bought=bought, sold=sold))
+
+    def _redo(self, trade: Trade) -> None:
+        ledger = self._ledger(trade.account, trade.symbol)
+        ledger.begin(ledger.start.after(trade))
 
     def _leave(self, key: _Key) -> bool:
         found = self._live.pop(key, None)

@@ -53,7 +53,7 @@ class Reconciling(Keeping):
         name = _EVENTS.get(type(event))
         if name is None:
             return []
-        self._wall_ns = now.wall_ns
+        self._at(now)
         self._write(LogKind.EVENT, now.wall_ns, pack({"event": name}))
         return self._tell(self._event(name))
 
@@ -72,6 +72,7 @@ class Reconciling(Keeping):
 
         Returns: how many requests were sent.
         """
+        self._at(now)
         if not self._asking or not self.logged_on or self._gap or self.options.reconcile == "none":
             return 0
         self._asking = False

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from fixfast.errors import ConfigError
+from fixfast.session.schedule import Schedule
 
 __all__ = ["PRICED", "STOPPED", "OrderOptions", "OrderRequest", "Rejection", "Request", "exact"]
 
@@ -104,6 +105,8 @@ class OrderOptions:
         avg_px_tolerance: how far AvgPx(6) may be from ours before a question is asked, beyond one unit of its last
             digit (E4.1).
         handl_inst: HandlInst(21), which FIX up to 4.2 requires.
+        days: when a new day begins: with each window of a Schedule, whatever its `reset`. The first message, event or
+            order after that calls new_day(). None: the program does; but session.orders() takes the session's schedule.
         keep: how many questions, orphaned reports and parked busts are kept; the order log has them all.
     """
 
@@ -115,6 +118,7 @@ class OrderOptions:
     adopt: bool = False
     avg_px_tolerance: Decimal = Decimal(0)
     handl_inst: str = "1"
+    days: Schedule | None = None
     keep: int = 10_000
 
     def __post_init__(self) -> None:
@@ -124,6 +128,8 @@ class OrderOptions:
             raise ConfigError("reconcile", self.reconcile, " ".join(_RECONCILE))
         if self.reconcile == "mass" and not self.has_mass:
             raise ConfigError("reconcile", "mass", f"status: {self.version} has no OrderMassStatusRequest")
+        if not isinstance(self.days, Schedule | None):
+            raise ConfigError("days", self.days, 'a Schedule, such as Schedule.daily("17:00", "17:00", tz="UTC")')
         if type(self.keep) is not int or self.keep < 1:
             raise ConfigError("keep", self.keep, "a number from 1")
         object.__setattr__(self, "avg_px_tolerance", exact("avg_px_tolerance", self.avg_px_tolerance))

@@ -57,6 +57,8 @@ class UpdateKind(StrEnum):
     CERTAIN = "certain"
     #: the answer to a mass cancel; `order` is None
     MASS_CANCEL = "mass cancel"
+    #: a new day has begun: what has ended is forgotten, ExecIDs may be used again; `order` is None
+    NEW_DAY = "new day"
 
 
 class Doubt(StrEnum):

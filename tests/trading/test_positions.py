@@ -347,8 +347,8 @@ def test_positions_follow_a_book() -> None:
 
 def test_positions_follow_the_updates_of_orders() -> None:
     positions = ff.Positions()
-    told = [("new", None), ("trade", trade(1, "1", 10, 1)), ("trade", trade(2, "1", 5, 1))]
-    told += [("correct", trade(2, "1", 6, 1)), ("bust", trade(1, "1", 10, 1))]
-    for kind, one in told:
-        positions.on_update(SimpleNamespace(kind=kind, trade=one))
+    told = [("new", None, None), ("trade", trade(1, "1", 10, 1), None), ("trade", trade(2, "1", 5, 1), None)]
+    told += [("correct", trade(2, "1", 6, 1), trade(2, "1", 5, 1)), ("bust", trade(1, "1", 10, 1), None)]
+    for kind, one, before in told:
+        positions.on_update(SimpleNamespace(kind=kind, trade=one, previous=before))
     assert positions.qty(ACCOUNT, SYMBOL) == 6

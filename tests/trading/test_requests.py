@@ -293,7 +293,8 @@ def test_a_new_day_keeps_what_may_still_be_heard_of() -> None:
         ids = [(37, f"V{n}"), (11, order.cl_ord_id), (17, f"E{n}"), (55, "X"), (54, "1")]
         manager.on_message(report("8", *ids, (150, status), (39, status), (14, 0), (151, 0)), NOW)
     manager.replace(full, NOW, qty=LIMIT.qty + 5)
-    ids = [(37, "V2"), (11, full.cl_ord_id), (17, "E9"), (55, "X"), (54, "1"), (32, LIMIT.qty), (31, 1)]
-    manager.on_message(report("8", *ids, (150, "F"), (39, "2"), (14, LIMIT.qty), (151, 0)), NOW)
+    ids = [(37, "V2"), (11, full.cl_ord_id), (17, "E9"), (55, "X"), (54, "1")]
+    done = [(150, "F"), (39, "2"), (32, LIMIT.qty), (31, 1), (14, LIMIT.qty), (151, 0)]
+    manager.on_message(report("8", *ids, *done), NOW)
     manager.new_day(NOW)
     assert manager.all_orders == [till, full]  # restated in the morning; a replace may reopen it
