@@ -42,7 +42,7 @@ from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.types import Role
 
-__all__ = ["PROCESS", "TABLES", "Loaded", "load_config", "look_at_config"]
+__all__ = ["PROCESS", "SESSION_KEYS", "TABLES", "Loaded", "homes", "load_config", "look_at_config", "read_session"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,8 @@ TABLES: Mapping[str, type] = {
     "throttle": Throttle,
     "cancel_on_disconnect": CancelOnDisconnect,
 }
+#: the keys of a session
+SESSION_KEYS = frozenset({*keys_of(SessionConfig), "role", "store", "latency", *TABLES})
 #: role -> tables that its sessions do not have
 _NOT_OF = {Role.INITIATOR: ("listen", "cancel_on_disconnect"), Role.ACCEPTOR: ("connection",)}
 #: tables of a file that are not a session's
@@ -175,13 +177,11 @@ def _quickfix(
 
 def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], origins: dict[str, Node]) -> None:
     """Add the sessions of a file."""
-    session_keys = {*keys_of(SessionConfig), "role", "store", "latency", *TABLES}
-    reader.table(
-        root, "", ("defaults", "session", *PROCESS), dict.fromkeys(session_keys, "[defaults] or [session.NAME]")
-    )
+    elsewhere = dict.fromkeys(SESSION_KEYS, "[defaults] or [session.NAME]")
+    reader.table(root, "", ("defaults", "session", *PROCESS), elsewhere)
     defaults = root.value.get("defaults", Node({}, file=root.file))
     named = root.value.get("session", Node({}, file=root.file))
-    if not reader.table(defaults, "defaults", session_keys, _homes("defaults")):
+    if not reader.table(defaults, "defaults", SESSION_KEYS, homes("defaults")):
         return
     if not named.is_table:
         reader.remark(named, "session", "write [session.NAME], with a name for each session")
@@ -193,8 +193,8 @@ def _sessions(reader: Reader, root: Node, sessions: dict[str, SessionSettings], 
             continue
         if not own.is_table:
             reader.remark(own, path, f"stands outside of a session: [session.NAME] begins one, and {name} is its key")
-        elif reader.table(own, path, session_keys, _homes(path)):
-            made = _session(reader, name, defaults, own, path)
+        elif reader.table(own, path, SESSION_KEYS, homes(path)):
+            made = read_session(reader, name, defaults, own, path)
             if made is not None:
                 sessions[name], origins[name] = made, merge(defaults, own)
 
@@ -209,7 +209,7 @@ def _process(reader: Reader, root: Node, found: dict[str, Any]) -> None:
             found[name] = reader.build(cls, node, name)
 
 
-def _homes(path: str) -> dict[str, str]:
+def homes(path: str) -> dict[str, str]:
     """Return {key: table it belongs in} for keys that are one level too high."""
     found = {"kind": f"[{path}.store]"}
     for table, cls in (*TABLES.items(), *(("store", cls) for cls in STORES.values())):
@@ -218,7 +218,11 @@ def _homes(path: str) -> dict[str, str]:
     return found
 
 
-def _session(reader: Reader, name: str, defaults: Node, own: Node, path: str) -> SessionSettings | None:
+def read_session(reader: Reader, name: str, defaults: Node, own: Node, path: str) -> SessionSettings | None:
+    """Return what two tables say of a session; None: something is wrong, which is noted.
+
+    Args: path: what the second of them is called in remarks.
+    """
     before = len(reader.remarks)
     whole = merge(defaults, own)
     parts: dict[str, Any] = {

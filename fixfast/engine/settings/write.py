@@ -18,7 +18,7 @@ from fixfast.engine.settings.store_choice import STORES
 from fixfast.errors import ConfigError
 from fixfast.session.schedule import Schedule
 
-__all__ = ["dump", "nodes_of", "to_toml"]
+__all__ = ["dump", "nodes_of", "table_of", "to_toml"]
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _KINDS = {cls: kind for kind, cls in STORES.items()}
@@ -38,6 +38,11 @@ def nodes_of(settings: Settings) -> Node:
     process = {name: getattr(settings, name) for name in ("control", "metrics")}
     tables = {name: Node(_options(one)) for name, one in process.items() if one is not None}
     return Node({**tables, "session": Node(sessions)})
+
+
+def table_of(options: Any) -> Node:
+    """Return a dataclass of options as a table, as nodes_of() does. Raises: ConfigError, as to_toml()."""
+    return Node(_options(options))
 
 
 def _session(one: SessionSettings) -> dict[str, Node]:
