@@ -42,8 +42,6 @@ others() {
         FIXFAST_KERNEL=$kernel FIXFAST_DIFF_ROUNDS=1000 sanitized -m pytest -q -p no:cacheprovider -k 'not [reference' \
             tests/codec/test_framing.py tests/codec/test_data_fields.py tests/codec/test_damage.py
     done
-    sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" \
-        --target blob --target dictionary --target validate --target columns
 }
 
 if [ $# -gt 0 ]; then
@@ -54,9 +52,11 @@ said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 (set -e; others) >"$said" 2>&1 &
 # The plain-Python twin is not what is looked at here.
-sanitized -m pytest -q -p no:cacheprovider -k 'not [reference' \
+sanitized -m pytest -q -p no:cacheprovider -n 2 --dist worksteal -k 'not [reference' \
     tests/codec tests/fuzz tests/store/test_store.py tests/session/test_restart.py
 failed=0
 wait $! || failed=1
 cat "$said"
+sanitized -m tests.fuzz.run --plain --seconds "$FIXFAST_FUZZ_SECONDS" --processes 2 \
+    --target blob --target dictionary --target validate --target columns || failed=1
 exit $failed

@@ -1,7 +1,7 @@
 """Run the fuzz targets: with atheris (coverage-guided) where it is installed, else with a seeded mutator. The target
 `kernels` is C, for libFuzzer (native.py).
 
-    python -m tests.fuzz.run [--target stream] [--seconds 60] [--seed 1] [FILE ...]
+    python -m tests.fuzz.run [--target stream] [--seconds 60] [--seed 1] [--processes 2] [FILE ...]
 
 Files given are replayed. A finding is written to tests/fuzz/corpus/ and the run ends with exit code 1: mend the code,
 keep the file, and `tests/fuzz/test_corpus.py` guards it from then on.
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 import traceback
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -80,6 +82,14 @@ def _atheris(target: str, seconds: float, seed: int) -> int:
     return ended.returncode
 
 
+def _fuzz(target: str, *, seconds: float, seed: int, plain: bool) -> int:
+    """Fuzz one target for `seconds`. Returns the exit code."""
+    if target == NATIVE:
+        return fuzz(seconds, seed, _scratch(NATIVE), plain=plain)
+    run = _seeded if plain or find_spec("atheris") is None else _atheris
+    return run(target, seconds, seed)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Parse arguments and fuzz. Returns the exit code: 1 when an invariant broke."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.run", description=__doc__.partition("\n\n")[0])
@@ -87,21 +97,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--target", choices=sorted([*TARGETS, NATIVE]), action="append")
     parser.add_argument("--seconds", type=float, default=30.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="so many targets at once")
     parser.add_argument("--plain", action="store_true", help="use the seeded mutator even if atheris is installed")
     options = parser.parse_args(arguments)
     names = options.target or [*TARGETS, NATIVE]
-    native, names = NATIVE in names, [name for name in names if name != NATIVE]
     if options.files:
         for path in options.files:
             for name in names:
-                if path.suffix == TARGETS[name].kind.suffix:
+                if name != NATIVE and path.suffix == TARGETS[name].kind.suffix:
                     TARGETS[name].check(path.read_bytes())
-        return replay(options.files, _scratch(NATIVE)) if native else 0
-    run = _seeded if options.plain or find_spec("atheris") is None else _atheris
-    codes = [run(name, options.seconds, options.seed) for name in names]
-    if native:
-        codes.append(fuzz(options.seconds, options.seed, _scratch(NATIVE), plain=options.plain))
-    return max(codes)
+        return replay(options.files, _scratch(NATIVE)) if NATIVE in names else 0
+    run = partial(_fuzz, seconds=options.seconds, seed=options.seed, plain=options.plain)
+    if options.processes == 1:
+        return max(map(run, names))
+    with ProcessPoolExecutor(options.processes) as pool:
+        return max(pool.map(run, names))
 
 
 if __name__ == "__main__":

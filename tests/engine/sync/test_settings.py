@@ -90,7 +90,7 @@ def test_a_session_on_a_thread_is_seen_before_its_first_logon(tmp_path: Path) ->
         with settings(tmp_path, CONTROL + ORDERS + 'store = "memory"\n', port).sync.connect("orders"):
             over.wait(LIMIT)
 
-    thread = threading.Thread(target=bot)
+    thread = threading.Thread(target=bot, daemon=True)  # where this test fails it may wait for a logon for ever
     thread.start()
     try:
         until(path.exists)
