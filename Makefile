@@ -12,6 +12,7 @@ DEMO_ARGS ?=
 PYTEST_ARGS ?=
 # The tests run in one process for each core; PYTEST_WORKERS= runs them in one.
 PYTEST_WORKERS ?= -n auto --dist worksteal
+EXTRAS ?= test,cli
 BENCH_ARGS ?=
 SEEDS ?= 2000
 BASE ?= $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
@@ -47,7 +48,7 @@ $(PY):
 
 # Installed once, and again when something that is compiled or generated has changed, or the build files have.
 $(VENV)/.installed: pyproject.toml setup.py $(SOURCES) | $(PY)
-	$(PY) -m pip install -qq --editable '.[test,cli]'
+	$(PY) -m pip install -qq --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/.installed

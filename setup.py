@@ -8,6 +8,7 @@ what is generated. Environment variables, for development:
     FIXFAST_SANITIZE=address,undefined            gcc's or clang's sanitizers
     FIXFAST_WERROR=1                              Cython and C warnings are errors
     FIXFAST_COVERAGE=1                            line tracing, for coverage.py's plugin Cython.Coverage
+    FIXFAST_OPTIMIZE=0                            -O0 instead of -O3: a build for tests, made in half the time
 
 Changing one of them rebuilds what it concerns.
 """
@@ -198,7 +199,8 @@ class BuildExt(build_ext):
 
     def compiler_flags(self) -> None:
         msvc = self.compiler.compiler_type == "msvc"
-        compile_args = ["/O2", "/std:c11"] if msvc else ["-O3", "-std=c11", "-fno-strict-aliasing"]
+        level = os.environ.get("FIXFAST_OPTIMIZE") or "3"
+        compile_args = ["/O2", "/std:c11"] if msvc else [f"-O{level}", "-std=c11", "-fno-strict-aliasing"]
         link_args: list[str] = []
         macros: list[tuple[str, str | None]] = []
         undef: list[str] = []
@@ -294,7 +296,7 @@ CYTHON_WARNINGS = (
 
 #: What decides Cython's output beside the sources, and what decides the compiler's.
 C_VARIABLES = ("FIXFAST_DEBUG", "FIXFAST_COVERAGE")
-COMPILER_VARIABLES = ("FIXFAST_SANITIZE", "CC", "CFLAGS", "LDFLAGS", "ARCHFLAGS")
+COMPILER_VARIABLES = ("FIXFAST_SANITIZE", "FIXFAST_OPTIMIZE", "CC", "CFLAGS", "LDFLAGS", "ARCHFLAGS")
 
 
 def stamp(path: Path, variables: tuple[str, ...]) -> bool:

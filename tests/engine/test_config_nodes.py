@@ -110,7 +110,7 @@ def test_every_key_of_any_toml_has_a_line_that_names_it(tables: dict[str, Any]) 
         (b"a = 9" + b"9" * 5000, 0, "not TOML"),
         (b'a = """', 1, "not TOML"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],  # one of them has 16 MB
 )
 def test_what_is_no_toml_is_one_remark_with_its_line(data: bytes, line: int, said: str) -> None:
     remark = read_toml(data, "x.toml")
