@@ -6,14 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fixfast.auth.accounts import Account
     from fixfast.auth.config import AuthTimeouts, RetryRules
     from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
     from fixfast.auth.machine import AuthSnapshot
     from fixfast.auth.ports import ApiPort, Attempt, SessionPort, UserRequest
+    from fixfast.auth.registration import RegistrationClient, RegistrationConfig, SyncRegistrationClient
     from fixfast.auth.secret import Secret
     from fixfast.auth.state import AuthFailure, AuthInput, AuthReason, AuthState, UserRequestType, UserStatus
 
 __all__ = [
+    "Account",
     "ApiPort",
     "Attempt",
     "AuthCoordinator",
@@ -24,19 +27,24 @@ __all__ = [
     "AuthState",
     "AuthTimeouts",
     "AuthUpdate",
+    "RegistrationClient",
+    "RegistrationConfig",
     "RetryRules",
     "Secret",
     "SessionPort",
+    "SyncRegistrationClient",
     "UserRequest",
     "UserRequestType",
     "UserStatus",
 ]
 
 _HOMES = {
+    "Account": "accounts",
     **dict.fromkeys(("AuthTimeouts", "RetryRules"), "config"),
     **dict.fromkeys(("AuthCoordinator", "AuthUpdate"), "coordinator"),
     "AuthSnapshot": "machine",
     **dict.fromkeys(("ApiPort", "Attempt", "SessionPort", "UserRequest"), "ports"),
+    **dict.fromkeys(("RegistrationClient", "RegistrationConfig", "SyncRegistrationClient"), "registration"),
     "Secret": "secret",
 }
 
