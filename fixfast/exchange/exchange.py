@@ -193,12 +193,11 @@ class Exchange(Operators):
             self._tell_batches()
         if venue.waits:
             self._schedule()
-        if journal is not None and journal.commands >= self.config.snapshot_every and not self.gateway.holding:
+        if journal is not None and journal.commands >= journal.due and not self.gateway.holding:
             try:
-                journal.snapshot(snapshot(venue))
+                journal.look_after(lambda: snapshot(venue))
             except StoreError as error:  # what was written is whole, and goes on: only start-up gets no shorter
                 _log.error("no snapshot: %s", error)
-                journal.commands = 0
         return reports
 
     def submit(self, request: Request) -> list[Outgoing]:
@@ -302,7 +301,9 @@ class Exchange(Operators):
             return listed
         what = [[one.listing.symbol, one.listing.price_scale, one.listing.qty_scale] for one in venue.markets.values()]
         Path(config.journal).mkdir(mode=0o700, parents=True, exist_ok=True)
-        journal = self._journal = CommandJournal(config.journal, what, sync=config.sync == "group")
+        journal = self._journal = CommandJournal(
+            config.journal, what, sync=config.sync == "group", every=config.snapshot_every
+        )
         if journal.state is not None:
             try:
                 restore(venue, journal.state)

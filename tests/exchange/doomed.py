@@ -2,7 +2,8 @@
 
     python -m tests.exchange.doomed DIRECTORY PORT [PLACE N]
 
-Places: "before append" and "after append" of a command to the journal, "before send" of a report to a session.
+Places: "before append" and "after append" of a command to the journal, "before send" of a report to a session;
+of a snapshot: "before" and "in" it (each line of its file), "before" and "after the switch" to that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fixfast.exchange.config import ExchangeConfig, ParticipantConfig
 from fixfast.exchange.exchange import Exchange
 from fixfast.exchange.faults import FaultConfig
 from fixfast.exchange.journal.file import CommandJournal
+from fixfast.exchange.journal.rewriting import Rewriting
 from fixfast.exchange.venue.reports import ReportWriter
 
 __all__: list[str] = []
@@ -29,11 +31,17 @@ PLACES = {
     "before send": (ReportWriter, "send", False),
     "after send": (ReportWriter, "send", True),
 }
+SNAPSHOT_PLACES = {
+    "before a snapshot": (CommandJournal, "snapshot", False),
+    "in a snapshot": (Rewriting, "write", True),
+    "before the switch": (CommandJournal, "switch", False),
+    "after the switch": (CommandJournal, "switch", True),
+}
 
 
 def doom(place: str, count: int) -> None:
     """Let the process die there."""
-    owner, name, behind = PLACES[place]
+    owner, name, behind = (PLACES | SNAPSHOT_PLACES)[place]
     real = getattr(owner, name)
     left = count
 

@@ -22,7 +22,7 @@ from fixfast.exchange.journal.memory import restore
 from fixfast.exchange.venue.reports import CancelReject, Execution
 from fixfast.exchange.venue.venue import Venue
 from tests.engine.harness import run
-from tests.exchange.doomed import PLACES
+from tests.exchange.doomed import PLACES, SNAPSHOT_PLACES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -203,11 +203,16 @@ def test_an_exchange_killed_at_any_moment_loses_and_doubles_nothing(tmp_path: Pa
     run(main(), limit=60)
 
 
-def test_a_snapshot_in_between_changes_nothing(tmp_path: Path) -> None:
+SNAPSHOT_DEATHS = {place: [(place, "1"), (place, "3"), (place, "2")] for place in SNAPSHOT_PLACES}
+SNAPSHOT_DEATHS["anywhere"] = [("after append", "33"), ("before send", "40"), ("after send", "55")]
+
+
+@pytest.mark.parametrize("place", SNAPSHOT_DEATHS)
+def test_a_snapshot_in_between_changes_nothing(place: str, tmp_path: Path) -> None:
     async def main() -> None:
         process = Process(tmp_path / "exchange")
-        process.snapshot_every = 50
-        deaths = [("after append", "33"), ("before send", "40"), ("after send", "55")]
+        process.snapshot_every = 20
+        deaths = SNAPSHOT_DEATHS[place]
         bots = await trade(process, tmp_path, "snapshots", deaths)
         venue = replayed(tmp_path / "exchange")
         for name, bot in zip("AB", bots, strict=True):

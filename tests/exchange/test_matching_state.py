@@ -44,7 +44,7 @@ def test_a_restored_book_goes_on_where_the_other_stopped() -> None:
 
 
 def test_a_snapshot_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="version 99: this fixfast reads 1"):
+    with pytest.raises(ValueError, match="version 99: this fixfast reads 2"):
         Matching.restore({"version": 99})
 
 

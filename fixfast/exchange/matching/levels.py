@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.exchange.matching.book_order import BookOrder
@@ -128,17 +128,15 @@ class BookSide:
         return changes
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the side as plain data: order ids by level, and what take_changes() would compare."""
+        """Return as plain data what take_changes() would compare. (Queues: an order that rests has price and seq.)"""
         return {
-            "levels": [[key, list(self.levels[key].orders)] for key in self.keys],
             "touched": list(self._touched),
             "told": [[key, *told] for key, told in sorted(self._told.items())],
         }
 
-    def restore(self, data: dict[str, Any], orders: Mapping[int, BookOrder]) -> None:
-        """Take over what snapshot() said."""
-        for _, order_ids in data["levels"]:
-            for order_id in order_ids:
-                self.add(orders[order_id])
+    def restore(self, data: dict[str, Any], orders: Iterable[BookOrder]) -> None:
+        """Take over what snapshot() said, and the orders that rest, in time order."""
+        for order in orders:
+            self.add(order)
         self._touched = dict.fromkeys(data["touched"])
         self._told = {key: (shown, count) for key, shown, count in data["told"]}
