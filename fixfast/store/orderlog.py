@@ -1,24 +1,27 @@
-"""FileOrderLog: what an OrderManager writes down, in one file that only grows.
+"""FileOrderLog: what an OrderManager writes down, in one file.
 
 The file: 8 bytes that say what it is; then records, each a head (length and CRC-32 of what follows, CRC-32 of these
 two) and kind, time and content. What a crash leaves of the last record is cut when the file is opened again; damage
-before that is refused.
+before that is refused. replace() writes a file beside it, `.new`, which takes its place when it is on the disk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from fixfast.errors import ConfigError, StoreCorrupt, StoreError, StoreLocked
-from fixfast.store.files import HELD, lock_fd, open_private, sync_fd
+from fixfast.store.files import HELD, OsFiles, lock_fd, open_private, sync_fd
 
 __all__ = ["FileOrderLog"]
 
 _MAGIC = b"FFORDER1"
+_NEW = ".new"
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _HEAD = struct.Struct("<III")
 _BODY = struct.Struct("<cq")
 #: bytes read at a time, and the longest record that is not taken for damage
@@ -48,7 +51,7 @@ class FileOrderLog:
         self._failure = ""
         self._fd = -1
         try:
-            self._fd = open_private(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._open()
             self._take()
         except BaseException as error:
             self.close()
@@ -79,6 +82,38 @@ class FileOrderLog:
             kind, wall_ns = _BODY.unpack_from(body)
             yield kind.decode("ascii", "replace"), wall_ns, body[_BODY.size :]
 
+    def replace(self, records: Iterable[tuple[str, int, bytes]]) -> None:
+        """Put these records in the place of all others. See CompactLog."""
+        if self._failure or self._fd < 0:
+            raise StoreError(self._failure or f"{self.path} is closed")
+        path = self.path + _NEW
+        fd = -1
+        try:
+            fd = open_private(path, _FLAGS | os.O_TRUNC)
+            lock_fd(fd)
+            _write(fd, _MAGIC)
+            for kind, wall_ns, data in records:
+                body = _BODY.pack(kind.encode("ascii"), wall_ns) + data
+                _write(fd, _head(body) + body)
+            sync_fd(fd)
+            if os.name == "nt":  # an open file has its name for good: for a moment nobody has this one
+                os.close(fd)
+                fd = -1
+                self.close()
+                try:
+                    os.replace(path, self.path)
+                finally:
+                    self._open()
+            else:
+                os.replace(path, self.path)
+                fd, self._fd = self._fd, fd
+            OsFiles().sync_directory(os.path.dirname(self.path) or ".")
+        except OSError as error:
+            raise StoreError(f"{self.path} could not be written anew: {error}") from error
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
     def close(self) -> None:
         """Let go of the file. Twice is once."""
         if self._fd >= 0:
@@ -95,14 +130,24 @@ class FileOrderLog:
 
     # --- inside ---------------------------------------------------------------------------------------------
 
+    def _open(self) -> None:
+        """Open the file and lock it; again where it was replaced in between."""
+        while True:
+            self._fd = open_private(self.path, _FLAGS)
+            try:
+                lock_fd(self._fd)
+            except OSError as error:
+                if error.errno in HELD:
+                    raise StoreLocked(self.path) from None
+                raise
+            if os.path.samestat(os.fstat(self._fd), os.stat(self.path)):
+                break
+            os.close(self._fd)
+        with contextlib.suppress(OSError):
+            os.unlink(self.path + _NEW)  # what was being written when all stopped
+
     def _take(self) -> None:
-        """Lock the file, check all of it, and cut what a crash left of the last record."""
-        try:
-            lock_fd(self._fd)
-        except OSError as error:
-            if error.errno in HELD:
-                raise StoreLocked(self.path) from None
-            raise
+        """Check all of the file, and cut what a crash left of the last record."""
         size = os.fstat(self._fd).st_size
         start = self._read(0, len(_MAGIC))
         if not _MAGIC.startswith(start):
@@ -160,6 +205,12 @@ class FileOrderLog:
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
+
+
+def _write(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 def _head(body: bytes) -> bytes:

@@ -11,9 +11,9 @@ from fixfast.trading.keeping import Orphan
 from fixfast.trading.lifecycle import EXECUTIONS, PENDING, STATUSES, Effect, OrdStatus, allowed
 from fixfast.trading.log import LogKind
 from fixfast.trading.order import Order
-from fixfast.trading.reconcile import Reconciling
 from fixfast.trading.report import Report, read_cancel_reject, read_report, read_terms
 from fixfast.trading.request import OrderRequest, Rejection, Request
+from fixfast.trading.snapshot import Snapshots
 from fixfast.trading.update import Doubt, OrderUpdate, UpdateKind
 from fixfast.types import Now
 
@@ -27,7 +27,7 @@ _said = itemgetter(*map(Report._fields.index, _SAID))  # PERF: one call for six 
 _STATUS, _TRADE = Effect.STATUS, Effect.TRADE  # PERF: as in applying.py
 
 
-class Hearing(Reconciling):
+class Hearing(Snapshots):
     """The ears of an OrderManager. Not used by itself."""
 
     def concerns(self, message: Message) -> bool:

@@ -24,24 +24,26 @@ class ClOrdIDs:
     is never below the next, so with an order log nothing repeats even when the clock was set back; without one, as long
     as the clock did not go back further than the program was down.
 
+    `last` is the number of the last one.
+
     Args: prefix: put in front, to tell programs on one session apart; printable, up to 20 characters.
     """
 
-    __slots__ = ("_last", "_prefix")
+    __slots__ = ("_prefix", "last")
 
     def __init__(self, prefix: str = "") -> None:
         if len(prefix) > 20 or not (prefix.isascii() and prefix.isprintable()):
             raise ConfigError("prefix", prefix, "up to 20 printable ASCII characters")
         self._prefix = prefix
-        self._last = 0
+        self.last = 0
 
     def next(self, wall_ns: int) -> str:
         """Return the next id. `wall_ns`: now, ns since the epoch."""
-        self._last = max(self._last + 1, wall_ns // 1000)
-        return f"{self._prefix}{_text(self._last):0>10}"
+        self.last = max(self.last + 1, wall_ns // 1000)
+        return f"{self._prefix}{_text(self.last):0>10}"
 
     def seen(self, cl_ord_id: str) -> None:
         """Know of an id that is in use; one that was not made here means nothing."""
         digits = cl_ord_id.removeprefix(self._prefix)
         if cl_ord_id.startswith(self._prefix) and len(digits) == 10 and set(digits) <= set(_DIGITS):
-            self._last = max(self._last, int(digits, 36))
+            self.last = max(self.last, int(digits, 36))

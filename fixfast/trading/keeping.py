@@ -19,6 +19,7 @@ from fixfast.trading.order import Order
 from fixfast.trading.report import Report
 from fixfast.trading.request import OrderOptions, OrderRequest, Rejection, Request
 from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
+from fixfast.trading.values import read_placed
 from fixfast.trading.wording import Fields, Wording
 from fixfast.types import Now
 
@@ -100,8 +101,7 @@ class Keeping:
     def _begin_day(self, now: Now) -> None:
         self._wall_ns = now.wall_ns
         self._write(LogKind.EVENT, now.wall_ns, pack({"event": "new_day"}))
-        self._forget_ended()
-        self._tell([OrderUpdate(UpdateKind.NEW_DAY, None, OrdStatus.SENT, OrdStatus.SENT)])
+        self._tell(self._forget_ended())
 
     # --- questions and updates ------------------------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Keeping:
     ) -> list[OrderUpdate]:
         raise NotImplementedError
 
-    def _forget_ended(self) -> None:
+    def _forget_ended(self) -> list[OrderUpdate]:
         """Begin a new day with the orders that live on: open ones, and good-till ones that were done for the day."""
         living = {order for order in self.orders.values() if _lives_on(order)}
         for order in living:
@@ -217,7 +217,10 @@ class Keeping:
         known = self._old_execs | self._execs
         self._old_execs = {key: says for key, says in known.items() if says[0] in living and says[1] in EXECUTIONS}
         self._execs.clear()
-        self._plain_requests.clear()
+        asked = {key: pair for key, pair in self._plain_requests.items() if not pair[0].over}
+        self._plain_requests = {key: pair for key, pair in asked.items() if pair[1] is None or pair[1] in living}
+        self._by_seq = {n: pair for n, pair in self._by_seq.items() if self._asked_by(pair[0].cl_ord_id) == pair}
+        return [OrderUpdate(UpdateKind.NEW_DAY, None, OrdStatus.SENT, OrdStatus.SENT)]
 
     # --- the log --------------------------------------------------------------------------------------------
 
@@ -263,6 +266,8 @@ class Keeping:
                 self._remove(*found)
         elif kind == LogKind.EVENT:
             return self._tell(self._event_again(unpack(data)))
+        elif kind == LogKind.STATE:
+            self._state_again(unpack(data))
         else:
             raise ValueError(f"a record of kind {kind!r}")
         return []
@@ -274,8 +279,7 @@ class Keeping:
             return
         order = self.orders.get(values.get("order", ""))
         if msg_type == "D":
-            names = ("symbol", "side", "qty", "price", "ord_type", "time_in_force", "account", "stop_px", "extra")
-            self._place(cl_ord_id, OrderRequest(**{name: values[name] for name in names}))
+            self._place(cl_ord_id, read_placed(values))
         elif msg_type in ("F", "G"):
             terms = {name: None if value is None else Decimal(value) for name, value in values.get("terms", {}).items()}
             self._enter(order, msg_type, cl_ord_id, terms)
@@ -283,6 +287,9 @@ class Keeping:
             self._enter(order, msg_type, cl_ord_id)
 
     def _event_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
+        raise NotImplementedError
+
+    def _state_again(self, values: dict[str, Any]) -> None:
         raise NotImplementedError
 
     def _interrupted(self) -> bytes:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from fixfast.trading.exact import EXACT
 from fixfast.types import Scaled
 
-__all__ = ["LogKind", "MemoryOrderLog", "OrderLog", "Record", "pack", "unpack"]
+__all__ = ["CompactLog", "LogKind", "MemoryOrderLog", "OrderLog", "Record", "pack", "unpack"]
 
 
 class LogKind:
@@ -27,6 +27,7 @@ class LogKind:
     NUMBERED = "#"  # ... its MsgSeqNum
     VOID = "x"  # ... it could not be sent
     EVENT = "!"  # something happened to the session
+    STATE = "="  # what came of all that was written before (snapshot.py)
 
 
 class Record(NamedTuple):
@@ -52,6 +53,17 @@ class OrderLog(Protocol):
         """Yield all records, (kind, wall_ns, data), oldest first."""
 
 
+@runtime_checkable
+class CompactLog(OrderLog, Protocol):
+    """An OrderLog that can be made shorter."""
+
+    def replace(self, records: Iterable[tuple[str, int, bytes]]) -> None:
+        """Put these records in the place of all others: all of it or nothing, whatever stops the process.
+
+        Raises: StoreError: it could not be done; the log is as it was.
+        """
+
+
 class MemoryOrderLog:
     """An OrderLog that lives as long as the process: for tests, and to look at what a manager writes down."""
 
@@ -67,6 +79,10 @@ class MemoryOrderLog:
     def read(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield all records that are there now."""
         yield from list(self.records)
+
+    def replace(self, records: Iterable[tuple[str, int, bytes]]) -> None:
+        """Put these records in the place of all others."""
+        self.records[:] = [Record(*record) for record in records]
 
 
 def pack(values: dict[str, Any]) -> bytes:

@@ -11,10 +11,11 @@ from typing import Any
 
 from fixfast.errors import LocalProtocolError
 from fixfast.trading.hearing import Hearing
-from fixfast.trading.log import LogKind, OrderLog, pack
+from fixfast.trading.log import CompactLog, LogKind, OrderLog, pack
 from fixfast.trading.order import Order
 from fixfast.trading.request import OrderOptions, OrderRequest, Rejection, Request, exact
 from fixfast.trading.update import OrderUpdate
+from fixfast.trading.values import placed_values
 from fixfast.types import Now
 
 __all__ = ["Check", "OrderManager"]
@@ -56,6 +57,8 @@ class OrderManager(Hearing):
         self._checks = tuple(checks)
         if log is not None:
             self._rebuild(log)
+            if self.options.compact == "start" and self._wall_ns and isinstance(log, CompactLog):
+                self.compact(Now(0, self._wall_ns))
 
     # --- what there is --------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class OrderManager(Hearing):
             check(request, None, now)
         cl_ord_id = self._new_id(cl_ord_id, now)
         order, asked = self._place(cl_ord_id, request)
-        values = {"type": "D", "id": cl_ord_id, **_plain(request)}
+        values = {"type": "D", "id": cl_ord_id, **placed_values(request)}
         self._transmit(asked, order, self._wording.new(cl_ord_id, request, now.wall_ns), values, now)
         return order
 
@@ -237,18 +240,3 @@ class OrderManager(Hearing):
         if given and (given in self.orders or given in self._plain_requests):
             raise LocalProtocolError(f"ClOrdID {given!r} is in use (E4.6)")
         return given or self._ids.next(now.wall_ns)
-
-
-def _plain(request: OrderRequest) -> dict[str, Any]:
-    """Return what the log keeps of an order."""
-    return {
-        "symbol": request.symbol,
-        "side": request.side,
-        "qty": request.qty,
-        "price": request.price,
-        "ord_type": request.ord_type,
-        "time_in_force": request.time_in_force,
-        "account": request.account,
-        "stop_px": request.stop_px,
-        "extra": request.extra,
-    }

@@ -181,8 +181,7 @@ class Reconciling(Keeping):
     def _event_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
         if values["event"] != "new_day":
             return self._event(values["event"])
-        self._forget_ended()
-        return []
+        return self._forget_ended()
 
     def _interrupted(self) -> bytes:
         """After the log was gone through: the process that wrote it has ended, and with it the session.

@@ -18,6 +18,7 @@ PRICED = frozenset("2478B")
 STOPPED = frozenset("34")
 
 _RECONCILE = ("status", "mass", "resend", "none")
+_COMPACT = ("day", "start", "none")
 
 
 def exact(name: str, value: Any, *, positive: bool = False) -> Decimal:
@@ -107,7 +108,9 @@ class OrderOptions:
         handl_inst: HandlInst(21), which FIX up to 4.2 requires.
         days: when a new day begins: with each window of a Schedule, whatever its `reset`. The first message, event or
             order after that calls new_day(). None: the program does; but session.orders() takes the session's schedule.
-        keep: how many questions, orphaned reports and parked busts are kept; the order log has them all.
+        compact: when the log is made shorter, to what is still needed (OrderManager.compact): "day": with each new day;
+            "start": when a manager was built from it; "none": when the program does it.
+        keep: how many questions, orphaned reports and parked busts are kept.
     """
 
     version: str = "FIX.4.4"
@@ -119,6 +122,7 @@ class OrderOptions:
     avg_px_tolerance: Decimal = Decimal(0)
     handl_inst: str = "1"
     days: Schedule | None = None
+    compact: str = "day"
     keep: int = 10_000
 
     def __post_init__(self) -> None:
@@ -128,6 +132,8 @@ class OrderOptions:
             raise ConfigError("reconcile", self.reconcile, " ".join(_RECONCILE))
         if self.reconcile == "mass" and not self.has_mass:
             raise ConfigError("reconcile", "mass", f"status: {self.version} has no OrderMassStatusRequest")
+        if self.compact not in _COMPACT:
+            raise ConfigError("compact", self.compact, " ".join(_COMPACT))
         if not isinstance(self.days, Schedule | None):
             raise ConfigError("days", self.days, 'a Schedule, such as Schedule.daily("17:00", "17:00", tz="UTC")')
         if type(self.keep) is not int or self.keep < 1:

@@ -88,6 +88,8 @@ class Doubt(StrEnum):
     UNANSWERED = "unanswered"
     #: inbound messages are lost for good
     LOST = "lost"
+    #: the order log could not be made shorter
+    LOG = "log"
     #: a listener raised an exception
     LISTENER = "listener"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,99 @@ def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
         log.append(*record)
         with pytest.raises(ff.StoreCorrupt, match="record 0"):
             ff.OrderManager(lambda msg_type, fields: 1, log=log)
+
+
+SHORTER = [("=", 7, b"what came of it"), ("=", 8, b"")]
+
+
+def test_other_records_take_the_place_of_all_and_more_are_appended(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    written(path)
+    with ff.FileOrderLog(path) as log:
+        log.replace(SHORTER)
+        assert list(log.read()) == SHORTER
+        log.append("<", 1, b"one more")
+        with pytest.raises(ff.StoreLocked):
+            ff.FileOrderLog(path)
+    with ff.FileOrderLog(path) as log:
+        assert list(log.read()) == [*SHORTER, ("<", 1, b"one more")]
+    assert [file.name for file in tmp_path.iterdir()] == ["orders.log"]
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(ff.StoreError, match="closed"):
+        log.replace(SHORTER)
+
+
+def test_records_that_cannot_be_written_leave_the_log_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    written(path)
+    (tmp_path / "orders.log.new").mkdir()
+    with ff.FileOrderLog(path) as log:
+        with pytest.raises(ff.StoreError, match=r"orders\.log could not be written anew"):
+            log.replace(SHORTER)
+        log.append("<", 1, b"goes on")
+        assert list(log.read()) == [*RECORDS, ("<", 1, b"goes on")]
+
+
+def test_what_is_left_of_a_log_that_was_being_written_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    written(path)
+    (tmp_path / "orders.log.new").write_bytes(b"FFORDER1 and then it stopped")
+    with ff.FileOrderLog(path) as log:
+        assert list(log.read()) == RECORDS
+    assert not (tmp_path / "orders.log.new").exists()
+
+
+KILLED = """
+import os, sys, decimal, fixfast as ff
+from fixfast.store import files, orderlog
+path, point = sys.argv[1], int(sys.argv[2])
+count = 0
+def doomed(call):
+    def instead(*arguments, **options):
+        global count
+        count += 1
+        if count == point:
+            if call is write:  # half of it
+                write(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+            os.kill(os.getpid(), 9)
+        return call(*arguments, **options)
+    return instead
+log = ff.FileOrderLog(path)
+manager = ff.OrderManager(lambda msg_type, fields: 1, log=log)
+write = os.write
+os.write, os.replace, os.open, os.close, os.fsync = map(doomed, (write, os.replace, os.open, os.close, os.fsync))
+orderlog.sync_fd = doomed(orderlog.sync_fd)
+manager.compact(ff.Now(0, 1767614400000000000))
+sys.exit(count < point)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the file has no name for a moment")
+def test_a_process_that_is_killed_while_it_makes_its_log_shorter_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    now = ff.Now(0, 1_767_614_400_000_000_000)
+    numbers = iter(range(1, 100))
+    with ff.FileOrderLog(path) as log:
+        manager = ff.OrderManager(lambda msg_type, fields: next(numbers), log=log)
+        order = manager.submit(ff.OrderRequest("X", "1", Decimal(100), Decimal(7)), now)
+        head = [(34, 1), (52, now.wall_ns), (37, "V1"), (11, order.cl_ord_id), (17, "E1"), (150, "F"), (39, "1")]
+        sums = [(55, "X"), (54, "1"), (32, 40), (31, 7), (14, 40), (151, 60)]
+        manager.on_message(ff.parse(ff.encode("FIX.4.4", "8", [*head, *sums])), now)
+        manager.cancel(order, now)
+    order.uncertain = True
+    whole, status, point, shorter = path.read_bytes(), -9, 0, False
+    while status == -9:
+        point += 1
+        path.write_bytes(whole)
+        command = [sys.executable, "-c", KILLED, str(path), str(point)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        status = done.returncode
+        assert status in (-9, 1), done.stderr
+        with ff.FileOrderLog(path) as log:
+            shorter = next(log.read())[0] == "="
+            assert shorter or point < 20
+            again = ff.OrderManager(lambda msg_type, fields: 1, log=log)
+            assert [one.state() for one in again.all_orders] == [order.state()], f"killed at {point}"
+            assert len(path.read_bytes()) > 0
+    assert shorter
+    assert 10 < point < 60

@@ -18,9 +18,9 @@ HOUR = 3_600_000_000_000
 LATER = ff.Now(NOW.mono_ns, NOW.wall_ns + 10 * HOUR + 1)
 
 
-def managed(**options: Any) -> tuple[ff.OrderManager, list[ff.UpdateKind], ff.MemoryOrderLog]:
+def managed() -> tuple[ff.OrderManager, list[ff.UpdateKind], ff.MemoryOrderLog]:
     log = ff.MemoryOrderLog()
-    manager = ff.OrderManager(lambda msg_type, fields: 1, ff.OrderOptions(days=DAYS, **options), log=log)
+    manager = ff.OrderManager(lambda msg_type, fields: 1, ff.OrderOptions(days=DAYS, compact="none"), log=log)
     told: list[ff.UpdateKind] = []
     manager.subscribe(lambda update: told.append(update.kind))
     return manager, told, log

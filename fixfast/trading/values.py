@@ -1,0 +1,125 @@
+"""Orders, requests and reports as plain values, as a record of the log keeps them; and made again of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from fixfast.trading.lifecycle import Effect, OrdStatus
+from fixfast.trading.order import Order
+from fixfast.trading.report import Report
+from fixfast.trading.request import OrderRequest, Rejection, Request
+from fixfast.trading.trade import Trade
+from fixfast.trading.update import Doubt
+
+__all__ = [
+    "exact_at",
+    "order_values",
+    "placed_values",
+    "read_order",
+    "read_placed",
+    "read_report_values",
+    "read_request",
+    "request_values",
+]
+
+_PLACED = ("symbol", "side", "qty", "price", "ord_type", "time_in_force", "account", "stop_px", "extra")
+_TEXTS = ("cl_ord_id", "orig_cl_ord_id", "order_id", "account", "symbol", "side", "ord_type", "time_in_force", "text")
+_NUMBERS = ("qty", "price", "stop_px", "cum_qty", "leaves_qty", "notional", "missing_qty", "heard_qty")
+#: where numbers are in a Report and in a Trade
+_OF_REPORT = [Report._fields.index(name) for name in ("last_qty", "last_px", "cum_qty", "leaves_qty", "avg_px")]
+_OF_TRADE = (6, 7)
+
+
+def exact_at(values: Iterable[Any], places: Sequence[int]) -> list[Any]:
+    """Return values as a list, those at some places as Decimals."""
+    return [_number(value) if place in places else value for place, value in enumerate(values)]
+
+
+def _number(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+# --- what was asked for -------------------------------------------------------------------------------------
+
+
+def placed_values(request: OrderRequest) -> dict[str, Any]:
+    """Return what the log keeps of an order that was asked for."""
+    return {name: getattr(request, name) for name in _PLACED}
+
+
+def read_placed(values: dict[str, Any]) -> OrderRequest:
+    """Return the order that placed_values() was given."""
+    return OrderRequest(**{name: values[name] for name in _PLACED})
+
+
+def request_values(request: Request) -> dict[str, Any]:
+    """Return what a request is."""
+    names = ("msg_type", "cl_ord_id", "number", "seq", "state", "terms", "rejection")
+    return {name: getattr(request, name) for name in names}
+
+
+def read_request(values: dict[str, Any]) -> Request:
+    """Return the request that request_values() was given."""
+    terms = {name: _number(value) for name, value in values["terms"].items()}
+    request = Request(values["msg_type"], values["cl_ord_id"], values["number"], terms)
+    request.seq, request.state = values["seq"], values["state"]
+    request.rejection = None if values["rejection"] is None else Rejection(*values["rejection"])
+    return request
+
+
+# --- what came of it ----------------------------------------------------------------------------------------
+
+
+def read_report_values(values: Sequence[Any]) -> Report:
+    """Return the report of which these are the fields."""
+    report = Report._make(exact_at(values, _OF_REPORT))
+    return report._replace(effect=Effect(report.effect))
+
+
+def _trade_values(trade: Trade) -> list[Any]:
+    return [getattr(trade, name) for name in Trade.__slots__]
+
+
+def order_values(order: Order) -> dict[str, Any]:
+    """Return all that is known of an order, but the updates that a front end keeps."""
+    values = {name: getattr(order, name) for name in (*_TEXTS, *_NUMBERS)}
+    return values | {
+        "status": order.status.value,
+        "trades": {key: _trade_values(trade) for key, trade in order.trades.items()},
+        "requests": [request_values(request) for request in order.requests.values()],
+        "pending": list(order.pending),
+        "rejected": order.rejected,
+        "uncertain": order.uncertain,
+        "flags": sorted(order.flags),
+        "placed": order.request and placed_values(order.request) | {"extra": []},
+        "extra": order.request.extra if order.request else (),
+        "inquiry": order.inquiry and request_values(order.inquiry),
+        "parked": order.parked,
+        "corrections": order.corrections,
+        "voided": sorted(order.voided),
+        "carried": None if order.carried is None else sorted(order.carried),
+    }
+
+
+def read_order(order: Order, values: dict[str, Any]) -> None:
+    """Make an order what order_values() was given."""
+    for name in _TEXTS:
+        setattr(order, name, values[name])
+    for name in _NUMBERS:
+        setattr(order, name, _number(values[name]))
+    order.status = OrdStatus(values["status"])
+    order.trades = {key: Trade(*exact_at(trade, _OF_TRADE)) for key, trade in values["trades"].items()}
+    order.requests = {one["cl_ord_id"]: read_request(one) for one in values["requests"]}
+    order.pending = {name: order.requests[name] for name in values["pending"]}
+    order.rejected = None if values["rejected"] is None else Rejection(*values["rejected"])
+    order.uncertain = values["uncertain"]
+    order.flags = {Doubt(flag) for flag in values["flags"]}
+    placed = values["placed"]
+    order.request = None if placed is None else read_placed(placed | {"extra": values["extra"]})
+    order.inquiry = None if values["inquiry"] is None else read_request(values["inquiry"])
+    order.parked = {ref: [read_report_values(one) for one in waiting] for ref, waiting in values["parked"].items()}
+    order.corrections = values["corrections"]
+    order.voided = set(values["voided"])
+    order.carried = None if values["carried"] is None else set(values["carried"])
