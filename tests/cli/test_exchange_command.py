@@ -76,7 +76,7 @@ def test_it_says_how_to_connect_and_ends_cleanly(tmp_path: Path) -> None:
         assert running.stdin is not None
         running.stdin.write("status\nquit\n")
         running.stdin.flush()
-        out, _ = running.communicate(timeout=20)
+        out, _ = running.communicate(timeout=60)
         assert "1 orders, 1 of them open, 1 executions" in out
         assert running.returncode == 0
 

@@ -21,8 +21,11 @@ loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
 EAGER = ff.Reconnect(initial=0.005, maximum=0.02, max_refusals=None)
 
 
-def run(main: Coroutine[Any, Any, T], *, limit: float = 15.0) -> T:
-    """Run a test's coroutine. Left-over tasks, and errors that only reached the event loop, are failures."""
+def run(main: Coroutine[Any, Any, T], *, limit: float = 30.0) -> T:
+    """Run a test's coroutine. Left-over tasks, and errors that only reached the event loop, are failures.
+
+    Args: limit: seconds; below 5, the shortest time-out that is set by default, where a test is to end without one.
+    """
     troubles: list[dict[str, Any]] = []
 
     def trouble(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -101,7 +101,7 @@ def test_a_failing_body_logs_out_without_waiting() -> None:
         await peer.expect("5")
         await peer.close()
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_a_port_that_is_taken() -> None:
@@ -375,7 +375,7 @@ def stranger(data: bytes, **limits: Any) -> None:
                 assert await peer.read() is None
             assert (the(server).next_in, the(server).next_out) == (1, 1)
 
-    run(main(), limit=4)
+    run(main(), limit=4.5)
 
 
 def test_l08_first_message_is_not_a_logon() -> None:

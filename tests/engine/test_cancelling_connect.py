@@ -150,7 +150,7 @@ def test_cancelled_at_each_step_of_the_loop(way: str, tmp_path: Path, monkeypatc
                         pass
 
                 over = await cancelled_after(steps, enter)
-                clean = asyncio.timeout(3)
+                clean = asyncio.timeout(20)
                 try:
                     async with clean:
                         await until(lambda: not other.connected and not proxy._running and sockets_open() <= before)

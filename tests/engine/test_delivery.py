@@ -49,7 +49,7 @@ def test_requests_and_iteration_end_when_another_task_closes() -> None:
                 await request
             await tasks[0]
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_events_are_everything_in_order() -> None:
@@ -467,4 +467,4 @@ def test_leaving_does_not_wait_for_ever_for_a_callback(monkeypatch: pytest.Monke
         async with ff.serve(Hanging(), [them()]) as server, ff.connect(us(), to(server), Hanging()):
             pass
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)

@@ -90,7 +90,7 @@ def test_leaving_while_a_connection_is_being_made_again() -> None:
             await server.close()
             await until(lambda: not session.active)
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_leaving_while_the_logon_is_not_answered() -> None:
@@ -108,7 +108,7 @@ def test_leaving_while_the_logon_is_not_answered() -> None:
         async with Venue(answer) as venue, ff.connect(us(), to(venue.port)) as session:
             await until(lambda: session.state is ff.State.LOGON_SENT)
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 # --- cancellation --------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_leaving_at_every_step_of_coming_back(cycles: int) -> None:
                     await asyncio.sleep(0)
             await until(lambda: not other.connected)
 
-    run(main(), limit=2)
+    run(main(), limit=4.5)
 
 
 @pytest.mark.parametrize("tls", [None, True], ids=["logon not answered", "handshake not answered"])
@@ -207,7 +207,7 @@ def test_cancel_between_attempts() -> None:
         await asyncio.sleep(0.02)
         await _cancelled(task)
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_cancel_while_logging_out() -> None:
@@ -232,7 +232,7 @@ def test_cancel_while_logging_out() -> None:
             await asyncio.wait([task])
             assert task.cancelled()
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_cancel_in_the_body() -> None:

@@ -83,7 +83,7 @@ def test_an_answer_that_comes_as_the_request_is_cancelled_is_delivered(soon: boo
                 asyncio.get_running_loop().call_soon(task.cancel) if soon else task.cancel()
         return True
 
-    run(main(), limit=3)
+    run(main(), limit=4.5)
 
 
 def test_request_errors() -> None:

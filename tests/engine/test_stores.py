@@ -216,7 +216,7 @@ def test_b1_a_slow_sync_does_not_stop_the_loop() -> None:
         def sync(self) -> None:
             position = super().synced
             self.begun.set()
-            assert self.go.wait(5)
+            assert self.go.wait(30)
             self._safe = position
 
     async def main() -> None:

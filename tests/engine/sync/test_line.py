@@ -16,7 +16,7 @@ from fixfast import clock
 from fixfast.engine.sync.line import Line
 from tests.engine.harness import news, them, us
 
-LIMIT = 10.0
+LIMIT = 20.0
 
 
 class End:

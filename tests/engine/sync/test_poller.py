@@ -22,7 +22,7 @@ from fixfast.engine.sync.poller import Poller
 from tests.engine.certificates import Authority
 from tests.engine.harness import EAGER, HOST, free_port, news, them, us
 
-LIMIT = 10.0
+LIMIT = 20.0
 
 
 def to(port: int, **options: Any) -> ff.ConnectionConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,13 @@ def test_a_role_is_not_run_as_the_other_on_threads(tmp_path: Path) -> None:
         settings(tmp_path, ORDERS).sync.connect("order")
 
 
-def free_port() -> int:
+@pytest.fixture
+def quiet_port() -> Iterator[int]:
+    """Return a port that refuses connections until a server listens there; no other program can be given it."""
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((HOST, 0))
-        port: int = sock.getsockname()[1]
-        return port
+        yield sock.getsockname()[1]
 
 
 def status(path: Path) -> list[dict[str, Any]]:
@@ -82,8 +85,8 @@ def status(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
-def test_a_session_on_a_thread_is_seen_before_its_first_logon(tmp_path: Path) -> None:
-    path, port = tmp_path / "run" / "bot.sock", free_port()
+def test_a_session_on_a_thread_is_seen_before_its_first_logon(tmp_path: Path, quiet_port: int) -> None:
+    path, port = tmp_path / "run" / "bot.sock", quiet_port
     over = threading.Event()
 
     def bot() -> None:
@@ -112,12 +115,12 @@ def test_a_session_on_a_thread_is_seen_before_its_first_logon(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
-def test_a_session_on_a_loop_is_seen_before_its_first_logon(tmp_path: Path) -> None:
+def test_a_session_on_a_loop_is_seen_before_its_first_logon(tmp_path: Path, quiet_port: int) -> None:
     path = tmp_path / "run" / "bot.sock"
 
     async def main() -> None:
         async def bot() -> None:
-            async with settings(tmp_path, CONTROL + ORDERS + 'store = "memory"\n', free_port()).connect("orders"):
+            async with settings(tmp_path, CONTROL + ORDERS + 'store = "memory"\n', quiet_port).connect("orders"):
                 raise AssertionError("logged on")
 
         task = asyncio.create_task(bot())
