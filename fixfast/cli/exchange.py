@@ -18,6 +18,8 @@ from fixfast import clock
 from fixfast.cli.exchange_console import Console, chances
 from fixfast.cli.exchange_replay import replay as play
 from fixfast.engine.observing.wirelog import WireLog
+from fixfast.errors import ConfigError, MissingExtra, StoreError
+from fixfast.exchange.accounts.config import AccountsConfig
 from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig, load_exchange_config
 from fixfast.exchange.exchange import Exchange
@@ -33,6 +35,7 @@ Ctrl-C ends it.
   fixfast exchange                                 127.0.0.1:9878, in memory
   fixfast exchange --port 0 --journal state        any free port; orders and sessions survive the process
   fixfast exchange venue.toml --fault drop=0.05    instruments and accounts of your own, and some answers lost
+  fixfast exchange --accounts sqlite:accounts.db   clients register at http://127.0.0.1:9880, and log on with passwords
   fixfast exchange --agents                        somebody to trade with: a market that lives
   fixfast exchange --replay day.log --speed 10     the market data of a captured log, to subscribe to
 """
@@ -51,17 +54,23 @@ def _recipe(exchange: Exchange) -> str:
     begin = "FIX.4.4" if "FIX.4.4" in config.versions else config.versions[0]
     extra = ', default_appl_ver_id="9"' if begin == "FIXT.1.1" else ""
     who = "BOT01" if config.open or not config.participants else config.participants[0].comp_id
+    names = "any name" if config.open else "listed names only"
+    more = ""
+    if exchange.registration is not None:
+        who, names, more = "YOUR_CLIENT_ID", "a client_id, with its password", ', password="..."'
     traded = "\n".join(
         f"  {one.symbol:<10} tick {one.tick}, lot {one.lot}" + (f", reference {one.reference}" if one.reference else "")
         for one in config.instruments
     )
+    if exchange.registration is not None:
+        traded += f"\naccounts: {exchange.registration.told}"
     state = f"state in {config.journal}" if config.journal else "state in memory only; --journal DIR keeps it"
     return (
         f"listening on {config.host}:{port}: {versions}\n"
         f"{traded}\n"
-        f"connect as 49={who} ({'any name' if config.open else 'listed names only'}) to 56={config.comp_id}, "
+        f"connect as 49={who} ({names}) to 56={config.comp_id}, "
         "141=Y begins the numbers anew:\n"
-        f'  config = ff.SessionConfig("{begin}", "{who}", "{config.comp_id}", reset_on_logon=True{extra})\n'
+        f'  config = ff.SessionConfig("{begin}", "{who}", "{config.comp_id}", reset_on_logon=True{extra}{more})\n'
         f'  async with ff.connect(config, ff.ConnectionConfig("{config.host}", {port})) as session: ...\n'
         f"{state}; seed {config.seed}; help lists what may be typed; Ctrl-C ends it"
     )
@@ -114,6 +123,24 @@ def _settings(path: Path | None, given: dict[str, Any], fault: tuple[str, ...]) 
     return config
 
 
+def _registration(given: AccountsConfig | None, url: str | None, http: str | None) -> AccountsConfig:
+    """Return how clients register: what the configuration says, changed by the options."""
+    changed: dict[str, Any] = {} if url is None else {"url": url}
+    if http is not None:
+        host, colon, port = http.rpartition(":")
+        if not colon or not port.isdecimal():
+            raise ConfigError("http", http, "HOST:PORT, such as 127.0.0.1:9880")
+        changed |= {"host": host.strip("[]"), "port": int(port)}
+    return replace(given if given is not None else AccountsConfig(), **changed)
+
+
+def _ports(config: ExchangeConfig) -> str:
+    """Return what it wants to listen on."""
+    registration = config.registration
+    http = "" if registration is None or registration.port is None else f" or {registration.host}:{registration.port}"
+    return f"{config.host}:{config.port}{http}"
+
+
 def build() -> click.Command:
     """Return the command, for the `fixfast` group."""
 
@@ -122,6 +149,8 @@ def build() -> click.Command:
     @click.option("--host", help="The address to listen on (127.0.0.1: this machine only).")
     @click.option("--port", type=click.IntRange(0, 65535), help="The TCP port (9878); 0: any free one.")
     @click.option("--journal", type=click.Path(path_type=Path), help="A directory that keeps orders and sessions.")
+    @click.option("--accounts", metavar="URL", help="Clients register: sqlite:PATH, or postgresql://...")
+    @click.option("--http", metavar="HOST:PORT", help="Where they do (127.0.0.1:9880); port 0: any free one.")
     @click.option("--seed", type=int, help="Of everything that is drawn by lot.")
     @click.option("--fault", multiple=True, metavar="NAME=CHANCE", help="What goes wrong on purpose, e.g. drop=0.05.")
     @click.option("--agents", is_flag=True, help="Traders that make a market, by the seed.")
@@ -135,6 +164,8 @@ def build() -> click.Command:
         host: str | None,
         port: int | None,
         journal: Path | None,
+        accounts: str | None,
+        http: str | None,
         seed: int | None,
         fault: tuple[str, ...],
         agents: bool,
@@ -144,6 +175,10 @@ def build() -> click.Command:
     ) -> None:
         given = {"host": host, "port": port, "journal": journal, "seed": seed}
         config = _settings(path, {name: value for name, value in given.items() if value is not None}, fault)
+        if accounts is not None or http is not None:
+            if replay is not None:
+                raise click.UsageError("--accounts and --http are for an exchange that trades, not for --replay")
+            config = replace(config, registration=_registration(config.registration, accounts, http))
         if agents and config.agents is None:
             config = replace(config, agents=AgentsConfig())
         with ExitStack() as stack:
@@ -152,9 +187,11 @@ def build() -> click.Command:
                 asyncio.run(_run(config, log) if replay is None else play(config, replay, speed, log, _say))
             except KeyboardInterrupt:
                 pass
+            except (StoreError, MissingExtra) as error:
+                raise click.ClickException(str(error)) from None
             except OSError as error:
                 raise click.ClickException(
-                    f"{config.host}:{config.port}: {error.strerror or error}. Is another exchange running? --port 0 "
+                    f"{_ports(config)}: {error.strerror or error}. Is another exchange running? --port 0 "
                     "takes any free port"
                 ) from None
 

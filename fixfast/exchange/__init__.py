@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fixfast.exchange.accounts.config import AccountsConfig
     from fixfast.exchange.agents.config import AgentsConfig
     from fixfast.exchange.config import (
         AccountConfig,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccountConfig",
+    "AccountsConfig",
     "AgentsConfig",
     "CancelOrder",
     "Exchange",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AccountsConfig": "accounts.config",
     "AgentsConfig": "agents.config",
     "MarketDataLimits": "market_data.limits",
     "ReplayExchange": "replay.exchange",

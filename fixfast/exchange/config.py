@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,6 +17,7 @@ from fixfast.engine.settings.nodes import read_toml
 from fixfast.engine.settings.read import Reader
 from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
 from fixfast.errors import ConfigError
+from fixfast.exchange.accounts.config import AccountsConfig
 from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.faults import FaultConfig
 from fixfast.exchange.market_data.limits import MarketDataLimits
@@ -257,7 +258,7 @@ class ExchangeConfig:
         host: the address it listens on.
         port: the TCP port, one for all versions; 0: any free one.
         versions: BeginStrings it takes. FIXT.1.1 carries FIX 5.0 SP2.
-        open: anybody may log on; False: only `participants`.
+        open: anybody may log on; False: only `participants`. With `registration` these and who is registered.
         seed: of everything that is drawn by lot.
         instruments: what is traded.
         accounts: who may trade for which account, and how much.
@@ -286,6 +287,7 @@ class ExchangeConfig:
         faults: what goes wrong on purpose.
         market_data: what one session may have of market data.
         agents: who makes a market; None: nobody but the clients trades.
+        registration: clients register themselves, over HTTP, and log on with a password; None: there is no such thing.
     """
 
     comp_id: str = "EXCHANGE"
@@ -319,6 +321,7 @@ class ExchangeConfig:
     faults: FaultConfig = field(default_factory=FaultConfig)
     market_data: MarketDataLimits = field(default_factory=MarketDataLimits)
     agents: AgentsConfig | None = None
+    registration: AccountsConfig | None = None
 
     def __post_init__(self) -> None:
         _names("comp_id", [self.comp_id])
@@ -394,10 +397,13 @@ def load_exchange_config(
     root = read_toml(data, name)
     if isinstance(root, ConfigRemark):
         raise ConfigFileError([root])
-    reader = Reader(Path(os.path.abspath(name)).parent, os.environ if environ is None else environ)
+    folder = Path(os.path.abspath(name)).parent
+    reader = Reader(folder, os.environ if environ is None else environ)
     made = reader.build(ExchangeConfig, root, "")
     if made is None:
         raise ConfigFileError(sorted(reader.remarks, key=lambda remark: remark.line))
+    if made.registration is not None:
+        made = replace(made, registration=made.registration.inside(folder))
     if not replaced:
         return made
     return ExchangeConfig(**{one.name: getattr(made, one.name) for one in fields(made) if one.init} | replaced)

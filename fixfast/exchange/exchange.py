@@ -14,6 +14,7 @@ from fixfast import clock
 from fixfast.dictionary.validation import Validation
 from fixfast.engine.acceptor import Server, serve
 from fixfast.errors import StoreError
+from fixfast.exchange.accounts.registration import Registration
 from fixfast.exchange.agents.trading import TradingAgents
 from fixfast.exchange.config import ExchangeConfig
 from fixfast.exchange.faults import FaultConfig, Faults
@@ -78,6 +79,7 @@ class Exchange(Operators):
         gateway: its FIX side; `gateway.handlers` says who deals with which MsgType.
         faults: what goes wrong on purpose; see set_faults().
         market_data: what it says about its markets.
+        registration: the accounts of its clients, and where they are made; None without `config.registration`.
     """
 
     def __init__(self, config: ExchangeConfig | None = None, **serve_options: Any) -> None:
@@ -101,6 +103,8 @@ class Exchange(Operators):
         self._hours_at = 0
         self._publishing = Publishing(self, self.config.market_data)
         self.market_data = self._publishing.data
+        wanted = self.config.registration
+        self.registration = None if wanted is None else Registration(self, wanted)
         self._agents = None if self.config.agents is None else TradingAgents(self, self.config.agents)
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -121,9 +125,11 @@ class Exchange(Operators):
             **self._serve_options,
         )
         try:
+            if self.registration is not None:
+                await self.registration.open()
             await self._server
         except BaseException:
-            self._let_go()
+            await self._let_go()
             raise
         self.catch_up()
         self.gateway.cancel_for_the_gone(known)
@@ -154,7 +160,7 @@ class Exchange(Operators):
             if self._server is not None:
                 await self._server.close(text)
         finally:
-            self._let_go()
+            await self._let_go()
 
     @property
     def port(self) -> int:
@@ -271,6 +277,7 @@ class Exchange(Operators):
             on_resend=_worth_resending,
             offline="store",  # a report that falls into a lost connection is kept, and resent after the next logon
             default_appl_ver_id="9" if version == "FIXT.1.1" else "",
+            dictionary="FIX.4.2+auth" if version == "FIX.4.2" and self.config.registration is not None else None,
             validation=Validation("reject", unknown_tags=False, user_defined_tags=False)
             if strict
             else Validation("observe"),
@@ -392,7 +399,9 @@ class Exchange(Operators):
                 self.gateway.phase_changed(symbol)
             self.tell("on_batch", symbol, events, changes, now_ns)
 
-    def _let_go(self) -> None:
+    async def _let_go(self) -> None:
+        if self.registration is not None:
+            await self.registration.close()
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()

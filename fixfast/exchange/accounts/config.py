@@ -20,7 +20,7 @@ _WHOLE = {
     "hash_lanes": (1, 64),
     "max_accounts": (1, 1_000_000_000),
 }
-_LONGEST_LOCK = 86_400 * 366
+_LONGEST = 86_400 * 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,9 @@ class AccountsConfig:
         lock_for: for how many seconds.
         require_user_request: a registered client may trade only when it has said its password: in a UserRequest
             (35=BE), or on its Logon. False: its name alone is enough, as for clients that are not registered.
+        require_logon_password: a Logon must have the password already (553, 554). Without it whoever knows a client_id
+            may log on, hears what is said to that client, and keeps it out for `login_within` seconds.
+        login_within: seconds from the Logon to the password, then the session is logged out.
         registrations_per_minute: of one address (IPv6: one /64).
         attempts_per_minute: passwords that one address may try, and that may be tried for one name.
         hash_time, hash_memory, hash_lanes: of argon2id: passes, KiB, lanes. Who logs in after a change has the
@@ -57,6 +60,8 @@ class AccountsConfig:
     lock_after: int = 5
     lock_for: float = 900.0
     require_user_request: bool = True
+    require_logon_password: bool = False
+    login_within: float = 30.0
     registrations_per_minute: int = 10
     attempts_per_minute: int = 30
     hash_time: int = 3
@@ -80,14 +85,17 @@ class AccountsConfig:
                 raise ConfigError(name, value, f"a whole number from {least} to {most}")
         if self.hash_memory < 8 * self.hash_lanes:
             raise ConfigError("hash_memory", self.hash_memory, f"KiB: at least 8 for each of {self.hash_lanes} lanes")
-        if isinstance(self.lock_for, bool) or not 0 < self.lock_for <= _LONGEST_LOCK:
-            raise ConfigError("lock_for", self.lock_for, "seconds, above 0, up to a year")
-        if type(self.require_user_request) is not bool:
-            raise ConfigError("require_user_request", self.require_user_request, "True or False")
+        for name in ("lock_for", "login_within"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not 0 < value <= _LONGEST:
+                raise ConfigError(name, value, "seconds, above 0, up to a year")
+        for name in ("require_user_request", "require_logon_password"):
+            if type(getattr(self, name)) is not bool:
+                raise ConfigError(name, getattr(self, name), "True or False")
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{one.name}={self.shown_url if one.name == 'url' else getattr(self, one.name)!r}"
+            f"{one.name}={(self.shown_url if one.name == 'url' else getattr(self, one.name))!r}"
             for one in fields(self)
             if getattr(self, one.name) != one.default
         )
@@ -97,7 +105,7 @@ class AccountsConfig:
     def shown_url(self) -> str:
         """The URL for people: without a password."""
         hidden = re.sub(r"(://[^/@]*):[^/]*@", r"\1:***@", self.url or "")
-        return repr(re.sub(r"(password=)[^&\s]*", r"\1***", hidden))
+        return re.sub(r"(password=)[^&\s]*", r"\1***", hidden)
 
     def inside(self, folder: Path) -> AccountsConfig:
         """Return the same with a relative path of an SQLite file taken as relative to a folder."""

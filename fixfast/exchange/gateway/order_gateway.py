@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from fixfast import clock
-from fixfast.engine.authentication import LogonRequest, Refuse
+from fixfast.engine.authentication import Accept, LogonRequest, Refuse
 from fixfast.engine.cancelling import CancelOnDisconnect
 from fixfast.engine.live import LiveSession
 from fixfast.errors import BusinessReject, FieldFormatError, FieldMissing, StoreError
 from fixfast.exchange.gateway.outlet import Outlet
 from fixfast.exchange.gateway.status import StatusBoard, definitions, security_list
+from fixfast.exchange.gateway.users import Users
+from fixfast.exchange.market_data.publishing import application_version
 from fixfast.exchange.venue.commands import CancelOrders, RefuseRequest
 from fixfast.exchange.venue.reasons import CANCEL_REASONS, MASS_REASONS, ORDER_REASONS
 from fixfast.exchange.venue.reports import Execution, Outgoing, comp_id_of
@@ -34,10 +36,14 @@ _UNSUPPORTED, _NOT_AVAILABLE, _MISSING = 3, 4, 5  # BusinessRejectReason(380)
 #: ExecRestatementReason(378): cancelled because the connection was lost
 _CONNECTION_LOST = 12
 _GONE = "Cancelled: the session ended"
+_LEFT = "Cancelled: the user logged off"
 
 
 class Handler(Protocol):
-    """Deals with messages of a type that is not the order gateway's: market data, for instance."""
+    """Deals with messages of a type that is not the order gateway's: market data, for instance.
+
+    What comes behind the message waits for an awaitable that this returns.
+    """
 
     def __call__(self, session: LiveSession, message: Message) -> object: ...
 
@@ -54,6 +60,7 @@ class OrderGateway:
         outlets: owner -> its way out.
         handlers: MsgType -> who deals with it. What is not listed is answered with 35=j.
         dont_know_trades: how many DontKnowTrade (Q) came.
+        users: the registered clients, where there are any.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -61,6 +68,7 @@ class OrderGateway:
         config = self._config = exchange.config
         self.outlets: dict[str, Outlet] = {}
         self.dont_know_trades = 0
+        self.users: Users | None = None
         self._reader = RequestReader(ZoneInfo(config.timezone))
         self._readers: Mapping[str, Callable[[Message, str], Any]] = self._reader.readers
         self._owners: dict[LiveSession, str] = {}
@@ -81,10 +89,12 @@ class OrderGateway:
 
     # --- who comes and goes --------------------------------------------------------------------------------
 
-    def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse:
+    def authenticate(self, request: LogonRequest) -> SessionConfig | Refuse | Awaitable[Accept | Refuse]:
         """Decide on a Logon."""
         comp_id = request.session_id.target_comp_id
         known = self._config.participant(comp_id)
+        if known is None and request.config is not None and self.users is not None:
+            return self.users.authenticate(request)
         if request.config is None or (known is None and not self._config.open):
             return Refuse(silent=True)
         if known is not None and known.versions and request.session_id.begin_string not in known.versions:
@@ -101,6 +111,8 @@ class OrderGateway:
         if outlet is None or outlet.session is not session:
             outlet = self.outlets[owner] = Outlet(session, self._exchange.faults)
             self._owners[session] = owner
+            if self.users is not None:
+                self.users.take_up(session)
             self._exchange.know_epoch(owner)
         return outlet
 
@@ -114,6 +126,8 @@ class OrderGateway:
         """End the subscriptions of one who is gone."""
         owner = owner_of(session)
         self.board.forget(owner)
+        if self.users is not None:
+            self.users.on_logout(session)
         self._exchange.tell("on_logout", owner, session)
 
     def cancelling(self, config: SessionConfig) -> CancelOnDisconnect | None:
@@ -135,15 +149,25 @@ class OrderGateway:
         if not self._exchange.closing:
             self._exchange.do(CancelOrders(owner_of(session), restated=_CONNECTION_LOST, text=_GONE))
 
+    def on_user_left(self, session: LiveSession) -> None:
+        """End what a user had who logged off, and whose session stays."""
+        owner = owner_of(session)
+        self.board.forget(owner)
+        self._exchange.market_data.join(owner, application_version(session), session)  # as if it came anew
+        if self.cancelling(session.config) is not None:
+            self._exchange.do(CancelOrders(owner, text=_LEFT))
+
     def on_event(self, session: LiveSession, event: object) -> None:
-        """Know when numbers begin anew."""
+        """Know when numbers begin anew, and who logged on."""
+        if self.users is not None:
+            self.users.on_event(session, event)
         if isinstance(event, SequenceReset):
             self._exchange.know_epoch(owner_of(session), again=True)
 
     # --- messages ------------------------------------------------------------------------------------------
 
-    def on_message(self, session: LiveSession, message: Message) -> None:
-        """Deal with one message.
+    def on_message(self, session: LiveSession, message: Message) -> Any:
+        """Deal with one message. Returns: None, or an awaitable, which what comes behind waits for.
 
         Raises: BusinessReject: not something this exchange does, or a field is missing or malformed.
         """
@@ -161,13 +185,16 @@ class OrderGateway:
                 handler = self.handlers.get(msg_type)
                 if handler is None:
                     raise BusinessReject(_UNSUPPORTED, "Unsupported Message Type", message.get(11) or "")
-                handler(session, message)
-                return
+                if self.users is not None:
+                    self.users.check(session, message)
+                return handler(session, message)
             request = reader(message, owner)
         except (FieldFormatError, FieldMissing) as error:
             raise BusinessReject(_MISSING, str(error), message.get(11) or "") from None
         if message.redelivered and request.seq <= exchange.venue.last_seq.get(owner, 0):
-            return  # it took effect before the exchange died, and what it led to was sent when it came back
+            return None  # it took effect before the exchange died, and what it led to was sent when it came back
+        if self.users is not None:
+            self.users.check(session, message)
         if request.__class__ is NewOrder:
             self._check(request)
         if exchange.faults.on:
@@ -178,6 +205,7 @@ class OrderGateway:
             _log.critical("no request is taken any more: the journal cannot be written: %s", error)
             text = "The exchange cannot keep its journal"
             raise BusinessReject(_NOT_AVAILABLE, text, getattr(request, "cl_ord_id", "") or "") from None
+        return None
 
     def _check(self, request: NewOrder) -> None:
         """Refuse an order that lacks what its type needs. Raises: BusinessReject."""

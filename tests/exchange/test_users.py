@@ -1,0 +1,483 @@
+"""Registered clients at the FIX gateway: Logon, UserRequest and what may be done before, in all three versions."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fixfast as ff
+from fixfast.exchange.accounts.account import Account
+from fixfast.exchange.config import ExchangeConfig, ParticipantConfig
+from tests.exchange.accounts import PASSWORD, cheap
+from tests.exchange.floor import VERSIONS, Client, Floor, run
+
+Said = tuple[str | None, ...]
+NEW = "another good password"
+
+versions = pytest.mark.parametrize("version", VERSIONS)
+
+
+class Venue(Floor):
+    """A floor whose clients register. `client_id` is Bob's."""
+
+    client_id: str
+
+    def __init__(self, **options: Any) -> None:
+        exchange = {name: options.pop(name) for name in list(options) if name in ExchangeConfig.__dataclass_fields__}
+        super().__init__(ExchangeConfig(registration=cheap(**({"port": None} | options)), **exchange))
+
+    async def __aenter__(self) -> Venue:
+        await super().__aenter__()
+        self.client_id = await self.registers("bob")
+        return self
+
+    @property
+    def accounts(self) -> Any:
+        assert self.exchange.registration is not None
+        return self.exchange.registration.accounts
+
+    async def registers(self, name: str) -> str:
+        made = await self.accounts.register(name, PASSWORD)
+        assert isinstance(made, Account), made
+        return made.client_id
+
+    async def bob(self, version: str = "FIX.4.4", name: str = "", **options: Any) -> Client:
+        options.setdefault("reset_on_logon", True)
+        if version == "FIX.4.2":
+            options["dictionary"] = "FIX.4.2+auth"
+        return await self.client(version, name or self.client_id, **options)
+
+
+async def asks(client: Client, kind: object, name: str | None = None, *more: Any) -> Said:
+    """Send a UserRequest, and return UserStatus and its text."""
+    who = name if name is not None else client.session.id.sender_comp_id
+    [answer] = await client.sends("BE", (923, f"r{kind}"), (924, kind), (553, who), *more)
+    assert answer.msg_type == "BF", str(answer)
+    assert answer.many(923, 553) == (f"r{kind}", who)
+    assert answer.get(927)
+    return answer.many(926)
+
+
+async def logs_in(client: Client, password: str = PASSWORD) -> Said:
+    return await asks(client, 1, None, (554, password))
+
+
+@versions
+def test_until_the_password_is_said_nothing_is_taken(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(version)
+            before = venue.book()
+            code = "0" if version == "FIX.4.2" else "6"  # 4.2 has no code for it
+            refused = [
+                *await bob.buys("1"),
+                *await bob.cancels("2", "1"),
+                *await bob.sends("V", (262, "m"), (263, 0), (264, 0), (267, [[(269, 0)]]), (146, [[(55, "AAPL")]])),
+                *await bob.sends("g", (335, "s"), (263, 0)),
+            ]
+            assert [one.many(35, 380) for one in refused] == [("j", code)] * 4
+            assert "no user is logged in" in (refused[0].get(58) or "")
+            assert venue.book() == before
+            assert await logs_in(bob) == ("1",)
+            [report] = await bob.buys("3")
+            assert report.many(35, 39) == ("8", "0")
+            [snapshot] = await bob.sends(
+                "V", (262, "m"), (263, 0), (264, 0), (267, [[(269, 0)]]), (146, [[(55, "AAPL")]])
+            )
+            assert snapshot.msg_type == "W"
+
+    run(main())
+
+
+@versions
+def test_what_comes_right_behind_the_password_waits_for_it(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(version)
+            bob.session.send_nowait("BE", [(923, "r"), (924, 1), (553, "bob"), (554, PASSWORD)])
+            bob.session.send_nowait("D", bob.order("1"))
+            assert [one.msg_type for one in await bob.hears()] == ["BF", "8"]
+
+    run(main())
+
+
+@versions
+def test_each_user_request_has_its_answer(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(version)
+            assert await asks(bob, 4) == ("2",)
+            assert await logs_in(bob, "wrong") == ("4",)
+            assert await asks(bob, 1, "nobody", (554, PASSWORD)) == ("3",)
+            assert await asks(bob, 1, "BOB", (554, PASSWORD)) == ("1",)  # the username does, too
+            assert await asks(bob, 4) == ("1",)
+            assert await asks(bob, 3, None, (554, "wrong"), (925, NEW)) == ("4",)
+            assert await asks(bob, 3, None, (554, PASSWORD), (925, "short")) == ("6",)
+            assert await asks(bob, 3, None, (554, PASSWORD), (925, PASSWORD)) == ("6",)
+            assert await asks(bob, 3, None, (554, PASSWORD), (925, NEW)) == ("5",)
+            assert await asks(bob, 2) == ("2",)
+            assert await asks(bob, 4) == ("2",)
+            assert await logs_in(bob) == ("4",)
+            assert await logs_in(bob, NEW) == ("1",)
+
+    run(main())
+
+
+def test_a_session_logs_in_its_own_user_only() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            ann = await venue.registers("ann")
+            bob = await venue.bob()
+            for name in ("ann", ann, "' OR 1=1 --", "../../etc/passwd", "<script>", " " + venue.client_id):
+                assert await asks(bob, 1, name, (554, PASSWORD)) == ("3",)
+                assert await asks(bob, 2, name) == ("3",)
+                assert await asks(bob, 3, name, (554, PASSWORD), (925, NEW)) == ("3",)
+                assert await asks(bob, 4, name) == ("3",)
+            assert (await venue.accounts.check("ann", PASSWORD)).verdict.name == "OK"
+            [refused] = await bob.buys("1")
+            assert refused.msg_type == "j"
+
+    run(main())
+
+
+@versions
+def test_wrong_passwords_lock_the_account_for_a_time(version: str) -> None:
+    async def main() -> None:
+        async with Venue(lock_after=3, lock_for=60, login_within=600) as venue:
+            bob = await venue.bob(version)
+            assert [await logs_in(bob, "wrong") for _ in range(3)] == [("4",)] * 3
+            assert await logs_in(bob) == ("6",)
+            [answer] = await bob.sends("BE", (923, "x"), (924, 1), (553, "bob"), (554, PASSWORD))
+            assert "locked" in (answer.get(927) or "")
+            await venue.advance(59)
+            assert await logs_in(bob) == ("6",)
+            await venue.advance(2)
+            assert await logs_in(bob) == ("1",)
+
+    run(main())
+
+
+def test_a_guesser_is_slowed_down_and_then_cut_off() -> None:
+    async def main() -> None:
+        async with Venue(attempts_per_minute=5, lock_after=1000, login_within=1000) as venue:
+            bob = await venue.bob()
+            said = [await logs_in(bob, f"guess {n}") for n in range(25)]
+            assert said == [("4",)] * 5 + [("6",)] * 20
+            assert bob.session.active
+            await bob.sends("BE", (923, "x"), (924, 1), (553, "bob"), (554, PASSWORD))
+            assert bob.session.connections == 1
+            assert not bob.session.active
+            await venue.advance(70)
+            assert bob.session.connections == 2
+            assert await logs_in(bob) == ("1",)
+
+    run(main())
+
+
+def test_what_a_user_request_lacks_is_said() -> None:
+    async def main() -> None:
+        async with Venue(validation="observe") as venue:
+            bob = await venue.bob()
+            for lacks, fields in (
+                (554, [(923, "r"), (924, 1), (553, "bob")]),
+                (925, [(923, "r"), (924, 3), (553, "bob"), (554, PASSWORD)]),
+                (553, [(923, "r"), (924, 4)]),
+                (924, [(923, "r"), (553, "bob")]),
+            ):
+                [answer] = await bob.sends("BE", *fields)
+                assert answer.many(35, 380) == ("j", "5")
+                assert str(lacks) in (answer.get(58) or "")
+            assert await asks(bob, 9) == ("6",)
+
+    run(main())
+
+
+@versions
+def test_an_unknown_kind_of_user_request_is_rejected_by_the_dictionary(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(version)
+            [answer] = await bob.sends("BE", (923, "r"), (924, 9), (553, "bob"))
+            assert answer.many(35, 371, 373) == ("3", "924", "5")
+
+    run(main())
+
+
+# --- Logon ---------------------------------------------------------------------------------------------------
+
+
+@versions
+def test_the_password_may_be_on_the_logon(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            for name in (venue.client_id, "bob", ""):
+                bob = await venue.bob(version, username=name, password=PASSWORD)
+                [report] = await bob.buys(f"o{name}")
+                assert report.msg_type == "8"
+                assert await asks(bob, 4) == ("1",)
+                await bob.session.close()
+
+    run(main())
+
+
+async def refused(venue: Venue, version: str = "FIX.4.4", **options: Any) -> tuple[str | None, int | None]:
+    """Log on in vain. Returns: Text and SessionStatus of the Logout, None where there was none."""
+    with pytest.raises(ff.LogonFailed) as caught:
+        await venue.bob(version, **options)
+    text = caught.value.text
+    return None if text.startswith("closed before") else text, caught.value.status
+
+
+@versions
+def test_a_logon_with_anything_wrong_is_refused_without_a_word_of_what(version: str) -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            await venue.registers("ann")
+            wrong = [
+                {"username": "bob", "password": "wrong"},
+                {"username": "ann", "password": PASSWORD},
+                {"username": "nobody", "password": PASSWORD},
+                {"username": "bob"},
+                {"password": "x" * 200},
+            ]
+            status = 5 if version == "FIXT.1.1" else None
+            for options in wrong:
+                assert await refused(venue, version, **options) == ("Invalid username or password", status)
+
+    run(main())
+
+
+def test_who_is_not_registered_gets_silence() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            for name in ("BOT", "' OR 1=1 --", "bob", venue.client_id.lower(), "*"):
+                assert await refused(venue, name=name) == (None, None)
+                assert await refused(venue, name=name, username="bob", password=PASSWORD) == (None, None)
+
+    run(main())
+
+
+def test_wrong_passwords_on_logons_lock_too() -> None:
+    async def main() -> None:
+        async with Venue(lock_after=2) as venue:
+            for _ in range(2):
+                assert (await refused(venue, "FIXT.1.1", password="wrong"))[1] == 5
+            assert await refused(venue, "FIXT.1.1", password=PASSWORD) == ("Account locked", 6)
+            bob = await venue.bob()  # the name alone is let in, and no further
+            assert await logs_in(bob) == ("6",)
+
+    run(main())
+
+
+def test_a_logon_proves_nothing_for_the_next_one() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(password=PASSWORD)
+            await bob.session.close()
+            other = await venue.bob()
+            [answer] = await other.buys("1")
+            assert answer.msg_type == "j"
+
+    run(main())
+
+
+def test_the_proof_of_one_connection_is_not_that_of_another() -> None:
+    """Two come at one time, one of them with the password: it is his Logon that counts, whoever is answered first."""
+
+    async def main() -> None:
+        async with Venue() as venue:
+            users = venue.exchange.gateway.users
+            assert users is not None
+            bob = await venue.bob()
+            [session] = venue.exchange.server.sessions.values()
+            users._proofs[session.id] = hashlib.sha256(b"the Logon of somebody who knows").digest()
+            bob.session.drop()
+            await venue.advance(2)
+            assert bob.session.connections == 2
+            [answer] = await bob.buys("1")
+            assert answer.msg_type == "j"
+            assert not users._proofs
+
+    run(main())
+
+
+def test_a_lost_connection_ends_the_login() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob()
+            assert await logs_in(bob) == ("1",)
+            bob.session.drop()
+            await venue.advance(2)
+            assert bob.session.connections == 2
+            [answer] = await bob.buys("1")
+            assert answer.msg_type == "j"
+            assert await logs_in(bob) == ("1",)
+            [answer] = await bob.buys("2")
+            assert answer.msg_type == "8"
+
+    run(main())
+
+
+def test_the_password_may_be_changed_with_the_logon() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            for new, said in (("short", ("3", True)), (NEW, ("1", False))):
+                bob = await venue.bob("FIXT.1.1", password=PASSWORD, new_password=new)
+                logon = next(
+                    one.message for one in reversed(venue.wire)
+                    if isinstance(one.message, ff.Message) and one.message.msg_type == "A"
+                )  # fmt: skip
+                assert (logon.get(1409), "not taken" in (logon.get(58) or "")) == said
+                assert await asks(bob, 4) == ("1",)
+                await bob.session.close()
+            assert (await refused(venue, password=PASSWORD))[0]
+            await venue.bob(password=NEW)
+
+    run(main())
+
+
+def test_a_logon_without_password_can_be_refused() -> None:
+    async def main() -> None:
+        async with Venue(require_logon_password=True) as venue:
+            assert await refused(venue) == ("Invalid username or password", None)
+            bob = await venue.bob(password=PASSWORD)
+            assert (await bob.buys("1"))[0].msg_type == "8"
+
+    run(main())
+
+
+def test_who_never_says_the_password_is_logged_out() -> None:
+    async def main() -> None:
+        async with Venue(login_within=10) as venue:
+            bob = await venue.bob()
+            await venue.advance(9)
+            assert bob.session.connections == 1
+            await venue.advance(2)
+            assert bob.session.connections == 2 or not bob.session.active
+            await venue.advance(2)
+            assert await logs_in(bob) == ("1",)
+            connections = bob.session.connections
+            await venue.advance(60)
+            assert bob.session.connections == connections
+            assert await asks(bob, 2) == ("2",)
+            await venue.advance(12)
+            assert bob.session.connections == connections + 1
+
+    run(main())
+
+
+def test_the_password_need_not_be_asked_for() -> None:
+    async def main() -> None:
+        async with Venue(require_user_request=False) as venue:
+            bob = await venue.bob()
+            assert (await bob.buys("1"))[0].msg_type == "8"
+            assert await asks(bob, 4) == ("2",)
+            assert await logs_in(bob) == ("1",)
+            assert await refused(venue, name="BOT") == (None, None)
+            await venue.advance(100)
+            assert bob.session.connections == 1
+
+    run(main())
+
+
+# --- others, and afterwards ----------------------------------------------------------------------------------
+
+
+@versions
+def test_participants_of_the_configuration_are_as_they_were(version: str) -> None:
+    async def main() -> None:
+        listed = ParticipantConfig("LISTED", password="sesame")
+        async with Venue(participants=(listed,)) as venue:
+            assert await refused(venue, version, name="LISTED") is not None
+            client = await venue.bob(version, name="LISTED", password="sesame")
+            assert (await client.buys("1"))[0].msg_type == "8"
+            assert await asks(client, 1, "bob", (554, PASSWORD)) == ("3",)
+            assert await asks(client, 4) == ("3",)
+
+    run(main())
+
+
+def test_logging_off_ends_subscriptions_and_where_agreed_orders() -> None:
+    async def main() -> None:
+        async with Venue(cancel_on_disconnect=True) as venue:
+            bob = await venue.bob()
+            await logs_in(bob)
+            await bob.buys("1")
+            await bob.sends("V", (262, "m"), (263, 1), (264, 0), (265, 1), (267, [[(269, 0)]]), (146, [[(55, "AAPL")]]))
+            assert venue.exchange.market_data.watching == 1
+            bob.session.send_nowait("BE", [(923, "r"), (924, 2), (553, "bob")])
+            heard = await bob.hears()
+            assert {one.msg_type for one in heard} == {"8", "BF"}
+            assert venue.exchange.market_data.watching == 0
+            assert not venue.exchange.venue.has_open(f"FIX.4.4:{venue.client_id}")
+            await logs_in(bob)
+            [snapshot] = await bob.sends(
+                "V", (262, "n"), (263, 0), (264, 0), (267, [[(269, 0)]]), (146, [[(55, "AAPL")]])
+            )
+            assert snapshot.msg_type == "W"
+
+    run(main())
+
+
+def test_when_the_accounts_cannot_be_reached_nobody_gets_in_and_it_is_said() -> None:
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob()
+            venue.accounts.store.close()
+            assert await logs_in(bob) == ("6",)
+            assert await asks(bob, 4) == ("6",)
+            assert (await bob.buys("1"))[0].msg_type == "j"
+            assert await refused(venue, name="X") == ("Not available at the moment", None)
+
+    run(main())
+
+
+def test_accounts_and_their_ids_outlive_the_exchange(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Venue(journal=tmp_path) as venue:
+            client_id = venue.client_id
+            bob = await venue.bob(password=PASSWORD)
+            await bob.buys("1")
+        config = ExchangeConfig(registration=cheap(port=None), journal=tmp_path)
+        async with Floor(config) as floor:
+            bob = await floor.client("FIX.4.4", client_id, password=PASSWORD, reset_on_logon=True)
+            [report] = await bob.sends("H", *bob._fields({11: "1", 55: "AAPL", 54: "1"}, {"f60": None}))
+            assert report.many(35, 39) == ("8", "0")
+            for path in tmp_path.rglob("*"):
+                assert path.is_dir() or PASSWORD.encode() not in path.read_bytes(), path
+
+    run(main())
+
+
+def test_the_audit_log_says_who_and_never_what(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with Venue(lock_after=2) as venue:
+            bob = await venue.bob()
+            await logs_in(bob)
+            await asks(bob, 3, None, (554, PASSWORD), (925, NEW))
+            await asks(bob, 2)
+            await asks(bob, 1, "c4nary-typed-as-a-name", (554, "c4nary-guess-1"))
+            await logs_in(bob, "c4nary-guess-2")
+            await logs_in(bob, "c4nary-guess-3")
+            await bob.session.close()
+            audited = [one.getMessage() for one in caplog.records if one.name == "fixfast.audit"]
+            words = (
+                "registered",
+                "logged in",
+                "changed",
+                "logged off",
+                "unknown user",
+                "wrong password",
+                "locked",
+            )
+            for word in words:
+                assert any(word in line and (venue.client_id in line) for line in audited), (word, audited)
+
+    with caplog.at_level(logging.DEBUG):
+        run(main())
+    for secret in (PASSWORD, NEW, "c4nary"):
+        assert secret not in caplog.text
