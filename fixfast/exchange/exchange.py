@@ -112,7 +112,6 @@ class Exchange(Operators):
     async def __aenter__(self) -> Exchange:
         config = self.config
         known = self._remember()
-        self._publishing.open()
         now_ns = clock.now().wall_ns
         self._server = serve(
             self.gateway,
@@ -227,7 +226,7 @@ class Exchange(Operators):
 
     def subscribe(self, listener: object) -> Callable[[], None]:
         """Tell a Listener of everything from now on. Returns: a function that ends it."""
-        if not self._listeners:
+        if not self._hearing.get("on_batch"):
             for market in self.venue.markets.values():
                 market.book.take_changes()  # what was before is no news
         self._listeners.append(listener)
@@ -386,17 +385,21 @@ class Exchange(Operators):
     # --- inside --------------------------------------------------------------------------------------------
 
     def _published(self, market: Market, events: list[Event], now_ns: int) -> None:
+        symbol = market.listing.symbol
+        changes: Changes = []
         # PERF: with nobody to hear of them the changes stay in the book, which keeps one for each level.
-        if self._listeners:
-            self._batches.append((market.listing.symbol, events, market.book.take_changes(), now_ns))
-        elif any(type(event) is PhaseChanged for event in events):
-            self._batches.append((market.listing.symbol, events, [], now_ns))
+        if symbol in self.market_data.watched or self._hearing.get("on_batch"):
+            changes = market.book.take_changes()
+        elif self._publishing.note(symbol, events, now_ns):
+            return
+        self._batches.append((symbol, events, changes, now_ns))
 
     def _tell_batches(self) -> None:
         batches, self._batches = self._batches, []
         for symbol, events, changes, now_ns in batches:
             if any(type(event) is PhaseChanged for event in events):
                 self.gateway.phase_changed(symbol)
+            self._publishing.publish(symbol, events, changes, now_ns)
             self.tell("on_batch", symbol, events, changes, now_ns)
 
     async def _let_go(self) -> None:

@@ -150,6 +150,12 @@ class PlainBook:
                 self.tape.remove(trade)
                 self.values.pop("2", None)
                 return
+            if action == "1":
+                (at,) = (n for n, (name, _, _) in enumerate(self.tape) if name == trade[0])
+                self.tape[at] = trade
+                if trade[0] == self.tape[-1][0]:
+                    self.values[kind] = trade[1:]
+                return
             self.tape.append(trade)
         if action == "2":
             del self.values[kind]

@@ -11,6 +11,7 @@ from fixfast.errors import ConfigError
 from fixfast.exchange.agents import trading
 from fixfast.exchange.agents.config import AgentsConfig
 from fixfast.exchange.config import ExchangeConfig, PhaseAt, load_exchange_config
+from fixfast.exchange.market_data import publishing
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.venue.requests import NewOrder
 from fixfast.trading.book import Book
@@ -119,6 +120,102 @@ def test_a_bust_reaches_the_tape_once() -> None:
             (busted,) = (message for message in await client.hears() if message.msg_type == "X")
             book.apply(busted)
             assert (book.tape, book.values) == ([], {})
+
+    run(main())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_candles_and_tape_of_a_client_are_right_after_a_correction_and_a_bust(version: str) -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig()) as floor:
+            client, other = await floor.client(version), await floor.client(name="OTHER")
+            told = await client.sends("V", *asking(client, kinds="0127"))
+            for n, price in enumerate(("230.00", "231.00", "229.00")):
+                told += await client.buys(f"C{n}", 100, price)
+                await other.sells(f"O{n}", 100, price)
+            for _ in range(2):  # the second time it has the price of the first
+                floor.exchange.correct("AAPL", 2, "230.50")
+            floor.exchange.correct("AAPL", 3, "228.00")
+            told += await client.hears()
+            book, plain, candles = Book("AAPL"), PlainBook(), ff.Candles("1d")
+
+            def take(messages: list[ff.Message]) -> None:
+                for message in messages:
+                    if message.msg_type in ("W", "X"):
+                        plain.apply(message)
+                        change = book.apply(message)
+                        assert change is not None
+                        candles.on_book(change)
+
+            take(told)
+            candle = candles.current
+            assert candle is not None
+            prices = [str(price) for price in (candle.open, candle.high, candle.low, candle.close)]
+            assert prices == ["230", "230.5", "228", "228"]
+            assert (candle.volume, candle.trades, candles.too_late) == (300, 3, 0)
+            assert [str(px) for _, px, _ in plain.tape] == ["230.00", "230.50", "228.00"]
+            assert str(plain.values["7"][0]) == "230.50"
+            floor.exchange.bust("AAPL", 2)
+            floor.exchange.bust("AAPL", 3)
+            take(await client.hears())
+            candle = candles.current
+            assert candle is not None
+            assert (str(candle.high), str(candle.low), candle.volume) == ("230", "230", 100)
+            assert str(plain.values["7"][0]) == "230.00", "without the corrected price"
+            assert book.valid
+            assert not book.anomalies
+
+    run(main())
+
+
+def test_nobody_pays_for_what_nobody_watches() -> None:
+    async def main() -> None:
+        async with Floor(ExchangeConfig()) as floor:
+            data = floor.exchange.market_data
+            heard: list[object] = []
+            client, other = await floor.client(), await floor.client(name="OTHER")
+            for n in range(5):  # trades are noted while nobody looks; nothing else is
+                await client.buys(f"C{n}", 100, f"23{n}.00")
+                await other.sells(f"O{n}", 50, f"23{n}.00")
+            assert not data.watched
+            assert data._feeds["AAPL"].levels.entries("01", 0) == []
+            floor.exchange.bust("AAPL", 5)
+            assert [entry.px for entry in data.entries("AAPL", "478", 0)] == [23000, 23300, 23000]
+            told = await client.sends("V", *asking(client, kinds="012478B"))
+            assert data.watched == {"AAPL"}
+            book = PlainBook()
+            book.apply(told[-1])
+            floor.exchange.subscribe(type("Ears", (), {"on_batch": lambda self, *batch: heard.append(batch)})())
+            told = await client.buys("C9", 100, "229.00")
+            book.apply(told[-1])
+            for kind, levels in zip("01", floor.exchange.venue.markets["AAPL"].book.depth(99), strict=True):
+                assert [(int(px * 100), int(qty), n) for px, qty, n in book.sides[kind]] == levels
+            assert len(heard) == 1
+            await client.sends("V", (262, "R1"), (263, "2"), *asking(client)[2:])
+            assert not data.watched
+            await other.sells("O9", 100, "229.00")
+            assert len(heard) == 2, "another listener hears of everything"
+            told = await client.sends("V", *asking(client, kinds="0128"))
+            again = PlainBook()
+            again.apply(told[-1])
+            assert str(again.sides["0"][0][0]) == "232.00"
+            assert [str(again.values[kind][0]) for kind in "28"] == ["233.00", "230.00"]
+
+    run(main())
+
+
+def test_trades_of_a_long_day_without_subscribers_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_MOST_NOTED", 10)
+
+    async def main() -> None:
+        async with Floor(ExchangeConfig()) as floor:
+            exchange, e8 = floor.exchange, 10**8
+            for n in range(50):
+                for side, owner in (("1", "us"), ("2", "them")):
+                    exchange.submit(NewOrder(owner, 0, f"{n}", None, "AAPL", side, e8, "2", (200 + n) * e8))
+                assert len(exchange._publishing._noted["AAPL"]) < 10
+            values = {entry.kind: entry.px or entry.qty for entry in exchange.market_data.entries("AAPL", "2478B")}
+            assert values == {"2": 24900, "4": 20000, "7": 24900, "8": 20000, "B": 50}
 
     run(main())
 

@@ -10,7 +10,7 @@ import pytest
 
 import fixfast as ff
 from fixfast.errors import ConfigError, FieldMissing, NotActive, Throttled
-from fixfast.exchange.market_data.feed import Change
+from fixfast.exchange.market_data.entries import Change
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.market_data.publisher import MarketData
 from fixfast.trading.book import Book
@@ -126,6 +126,41 @@ def test_a_bust_takes_a_trade_back_with_what_it_made(version: str) -> None:
 
 
 @versions
+def test_a_correction_changes_the_trade_by_its_id_and_what_it_made(version: str) -> None:
+    data, line = market(version)
+    data.on_request("BOT", request(version, kinds=ALL[version]), WALL)
+    book = PlainBook()
+    data.publish("ABC", WALL, trades=[("T1", 10000, 3), ("T2", 20000, 1), ("T3", 15000, 2)])
+    data.publish("ABC", WALL, corrections=[("T2", 20000, 12000, 1)])
+    x = line.take()
+    for message in x:
+        book.apply(message)
+    assert entries(x[-1], 279, 269, 278, 270)[:2] == [("1", "2", "T2", "120.00"), ("1", "7", None, "150.00")]
+    data.publish("ABC", WALL, corrections=[("T1", 10000, 11000, 3)])
+    data.publish("ABC", WALL, corrections=[("T3", 15000, 11500, 2)])
+    data.on_request("BOT", request(version, "S", action="0", kinds=ALL[version]), WALL)
+    *changes, w = line.take()
+    later = PlainBook()
+    for message in changes:
+        book.apply(message)
+    later.apply(w)
+    found = {kind: str(px) for kind, (px, _) in later.values.items() if kind != "B"}
+    assert found == {"2": "115.00", "4": "110.00", "7": "120.00", "8": "110.00"}, "the opening price, too"
+    assert book.values == later.values, "W + X = W at a later time (M15)"
+    assert [(name, str(px)) for name, px, _ in book.tape] == [("T1", "110.00"), ("T2", "120.00"), ("T3", "115.00")]
+
+
+@versions
+def test_a_trade_of_a_time_that_is_forgotten_changes_no_value(version: str) -> None:
+    data, line = market(version)
+    data.on_request("BOT", request(version, kinds=ALL[version]), WALL)
+    data.publish("ABC", WALL, trades=[("T9", 10000, 3)])
+    line.take()
+    data.publish("ABC", WALL, busts=[("T1", 30000, 5)], corrections=[("T2", 30000, 1, 5)])
+    assert entries(one(line.take(), "X"), 279, 269, 278) == [("2", "2", "T1"), ("1", "2", "T2")]
+
+
+@versions
 def test_a_new_day_forgets_values_and_keeps_levels(version: str) -> None:
     data, line = market(version)
     data.on_request("BOT", request(version, kinds=ALL[version]), WALL)
@@ -229,7 +264,7 @@ def test_a_session_has_so_many_subscriptions_and_no_more() -> None:
         assert one(line.take(), "Y")[281] == "5"
 
 
-@pytest.mark.parametrize("option", ["requests", "instruments", "pending"])
+@pytest.mark.parametrize("option", ["requests", "instruments", "pending", "entries"])
 def test_a_limit_that_cannot_be_is_refused_by_name(option: str) -> None:
     with pytest.raises(ConfigError, match=option):
         MarketDataLimits(**{option: 0})
@@ -249,6 +284,37 @@ def test_a_batch_is_one_x_and_one_rpt_seq(version: str) -> None:
     assert {entry.get(55) for entry in x.group(268)} == {"ABC"}
     if version == "FIX.5.0SP2":
         assert entries(x, 1023, 83) == [(None, "1"), ("1", "1"), ("2", "1")]
+
+
+@versions
+def test_what_has_too_many_entries_for_one_x_comes_in_several(version: str) -> None:
+    """M13. No version has LastFragment(893) in an X: each is whole, with an RptSeq of its own."""
+    data, line = market(version, MarketDataLimits(entries=3))
+    data.on_request("BOT", request(version, depth=5, kinds="012"), WALL)
+    book, client = PlainBook(depth=5), Book("ABC", BookConfig(depth=5))
+    data.publish("ABC", WALL, changes=[(-1, 10000 + n, 1, 1) for n in range(8)])
+    swept: list[Change] = [(-1, 10000 + n, 0, 0) for n in range(6)]
+    data.publish("ABC", WALL, changes=swept, trades=[(f"T{n}", 10000 + n, 1) for n in range(6)])
+    told = line.take()
+    assert [message[268] for message in told[1:]] == ["3", "2", "3", "3", "3", "3", "1"]
+    for message in told:
+        book.apply(message)
+        client.apply(message)
+    assert [str(price) for price, _, _ in book.sides["1"]] == ["100.06", "100.07"]
+    assert [name for name, _, _ in book.tape] == [f"T{n}" for n in range(6)]
+    assert client.valid
+    assert not client.anomalies
+    data.on_request("BOT", request(version, "R2", depth=5), WALL)
+    data.publish("ABC", WALL, changes=[(1, 9900, 1, 1)])
+    assert [message.msg_type for message in line.take()] == ["W", "X", "X"]
+
+
+@versions
+def test_a_full_refresh_is_never_cut(version: str) -> None:
+    data, line = market(version, MarketDataLimits(entries=2))
+    data.on_request("BOT", request(version, update="0"), WALL)
+    data.publish("ABC", WALL, changes=[(1, 9900 + n, 1, 1) for n in range(5)])
+    assert [message[268] for message in line.take()] == ["0" if version != "FIX.5.0SP2" else "1", "5"]
 
 
 def test_what_nobody_sees_is_not_sent() -> None:

@@ -18,6 +18,7 @@ class MarketDataLimits:
         instruments: instruments with updates at a time, of all its requests together.
         depth: the largest MarketDepth(264); 0: any, and the full book.
         pending: messages that wait for its connection, from which on it is conflated.
+        entries: in one X; what has more, a sweep through a deep book, comes in several, one behind the other.
 
     Raises: ConfigError: names the option.
     """
@@ -26,6 +27,7 @@ class MarketDataLimits:
     instruments: int = 10_000
     depth: int = 0
     pending: int = 1000
+    entries: int = 1000
 
     def __post_init__(self) -> None:
         for field in fields(self):

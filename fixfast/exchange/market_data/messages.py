@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from fixfast.exchange.market_data.feed import Entry, Op
+from fixfast.exchange.market_data.entries import Entry, Op
 from fixfast.session.wire import Template
 from fixfast.types import Slot
 
-__all__ = ["Line", "Messages", "reject", "time_only"]
+__all__ = ["Line", "Messages", "reject"]
 
-_SECOND = 1_000_000_000
-_DAY = 86_400 * _SECOND
 #: the codes of MDReqRejReason(281) that FIX.4.2 has
 _OLD_REASONS = frozenset("012345678")
 
@@ -34,12 +32,6 @@ class Line(Protocol):
     def template(self, msg_type: str, fields: Sequence[Any]) -> Template: ...
 
     def send_template(self, template: Template, *values: Any) -> int: ...
-
-
-def time_only(time_ns: int) -> str:
-    """Return a UTCTIMEONLY in ms: the time of day of so many ns since 1970."""
-    ms = time_ns % _DAY // 1_000_000
-    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
 
 
 def reject(version: str, name: str, reason: str | None, text: str) -> list[tuple[int, Any]]:

@@ -10,21 +10,20 @@ instrument, at no cost; once the line is free again it gets a fresh W, and X fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from fixfast.errors import EncodeError, FixfastError, Throttled
-from fixfast.exchange.market_data.feed import Change, Entry, Feed, Op, Window
+from fixfast.exchange.market_data.entries import Change, Entry, Op, Window
+from fixfast.exchange.market_data.feed import Feed
 from fixfast.exchange.market_data.limits import MarketDataLimits
-from fixfast.exchange.market_data.messages import Line, Messages, reject, time_only
+from fixfast.exchange.market_data.messages import Line, Messages, reject
 from fixfast.exchange.market_data.request import DISABLE, SNAPSHOT, DataRequest, Refused, Why, kinds_of, read_request
+from fixfast.exchange.market_data.tape import Correction, Print, TimedPrint
 from fixfast.exchange.market_data.views import Seen, Subscriber, View, Watcher
 from fixfast.session.wire import Message
 
-__all__ = ["MarketData", "Quoted"]
-
-#: a trade, or one taken back: (its id, price, quantity)
-Print = tuple[str, int, int]
+__all__ = ["MarketData", "Quoted", "Source"]
 
 
 class Quoted(Protocol):
@@ -38,6 +37,16 @@ class Quoted(Protocol):
 
     @property
     def qty_scale(self) -> int: ...
+
+
+class Source(Protocol):
+    """Where a MarketData looks up an instrument that nobody watched so far: then nobody has to tell it meanwhile."""
+
+    def levels(self, symbol: str) -> Iterable[Change]:
+        """Return all levels that there are now."""
+
+    def prints(self, symbol: str) -> Sequence[TimedPrint]:
+        """Return the trades since this was asked last that publish() was not called with."""
 
 
 def _anyone(who: str, symbol: str) -> str | None:
@@ -55,8 +64,10 @@ class MarketData:
         limits: for each session.
         permit: called with who asks and a symbol; returns why not, as MDReqRejReason(281), or None.
         session_id: TradingSessionID(336) of this market, "": requests may name any.
+        source: what says how things are when somebody begins to look; None: publish() is called with everything.
 
     Attributes:
+        watched: instruments that somebody is subscribed to.
         conflated: how often a subscriber fell behind on an instrument.
     """
 
@@ -67,15 +78,18 @@ class MarketData:
         *,
         permit: Callable[[str, str], str | None] = _anyone,
         session_id: str = "",
+        source: Source | None = None,
     ) -> None:
         self._limits = limits or MarketDataLimits()
         self._permit = permit
         self._session_id = session_id
+        self._source = source
         self._feeds = {item.symbol: Feed(item.symbol, item.price_scale, item.qty_scale) for item in instruments}
         self._views: dict[str, dict[Seen, View]] = {symbol: {} for symbol in self._feeds}
         self._windows: dict[str, frozenset[Window]] = {}
         self._subscribers: dict[str, Subscriber] = {}
         self._behind: dict[Subscriber, None] = {}
+        self.watched: set[str] = set()
         self.conflated = 0
 
     # --- who is there -----------------------------------------------------------------------------------------
@@ -134,13 +148,16 @@ class MarketData:
             subscriber.line.send_nowait("Y", fields)
             return
         key = Seen(subscriber.version, request.window, request.kinds, request.incremental)
+        for symbol in request.symbols:
+            self.look_up(symbol)
         watchers = [Watcher(subscriber, request.name, self._view(symbol, key)) for symbol in request.symbols]
         if request.action != SNAPSHOT:
             subscriber.requests[request.name] = watchers
             for watcher in watchers:
-                self._views[watcher.view.feed.symbol][key] = watcher.view
+                symbol = watcher.view.feed.symbol
+                self._views[symbol][key] = watcher.view
                 watcher.view.watchers[watcher] = None
-                self._note_windows(watcher.view.feed.symbol)
+                self._note_windows(symbol)
         for watcher in watchers:
             if request.action == SNAPSHOT:
                 self._snapshot(watcher, now_ns)
@@ -187,7 +204,21 @@ class MarketData:
             self._behind.pop(subscriber, None)
 
     def _note_windows(self, symbol: str) -> None:
-        self._windows[symbol] = frozenset(key.window for key in self._views[symbol])
+        self._windows[symbol] = windows = frozenset(key.window for key in self._views[symbol])
+        if windows:
+            self.watched.add(symbol)
+        else:
+            self.watched.discard(symbol)
+
+    def look_up(self, symbol: str) -> Feed:
+        """Return an instrument as it is now."""
+        feed = self._feeds[symbol]
+        if self._source is not None and symbol not in self.watched:
+            feed.levels.load(self._source.levels(symbol))
+            prints = self._source.prints(symbol)
+            if prints:
+                feed.tape.note(prints)
+        return feed
 
     # --- what happens -----------------------------------------------------------------------------------------
 
@@ -197,49 +228,57 @@ class MarketData:
         now_ns: int,
         *,
         changes: Iterable[Change] = (),
-        trades: Iterable[Print] = (),
+        trades: Sequence[Print] = (),
         busts: Iterable[Print] = (),
+        corrections: Iterable[Correction] = (),
     ) -> None:
-        """Tell all who watch an instrument what happened: one batch, one X for each of them.
+        """Tell all who watch an instrument what happened: one batch, one X for each of them (M4).
 
         Args:
             symbol: the instrument. now_ns: wall clock, ns since 1970.
             changes: (side, price, quantity, orders) of levels, as Matching.take_changes() has them.
             trades: (trade id, price, quantity) of each trade, in order. busts: the same, of trades taken back.
+            corrections: (trade id, price before, price, quantity) of trades whose price was corrected.
         """
-        feed = self._feeds[symbol]
-        ops: list[Op] = []
-        if trades or busts:
-            time = time_only(now_ns)
-            for name, px, qty in trades:
-                ops += feed.trade(name, px, qty, time)
-            for name, px, qty in busts:
-                ops += feed.bust(name, px, qty, time)
+        feed = self.look_up(symbol)
+        ops: list[Op] = feed.tape.trade(trades, now_ns) if trades else []
+        for bust in busts:
+            ops += feed.tape.bust(bust, now_ns)
+        for correction in corrections:
+            ops += feed.tape.correct(correction, now_ns)
         self._tell(feed, ops, list(changes), now_ns)
 
     def set_value(self, symbol: str, kind: str, px: int, now_ns: int) -> None:
-        """Set and tell a value: closing ("5") or settlement price ("6"), or another MDEntryType that Feed knows."""
-        feed = self._feeds[symbol]
-        self._tell(feed, [feed.set(kind, px, time_only(now_ns))], [], now_ns)
+        """Set and tell a value: closing ("5") or settlement price ("6"), or another MDEntryType that a Tape knows."""
+        feed = self.look_up(symbol)
+        self._tell(feed, [feed.tape.set(kind, px, now_ns)], [], now_ns)
 
     def begin_day(self, symbol: str, now_ns: int) -> None:
         """Forget trades and values of an instrument, and tell it. Its levels stay."""
-        feed = self._feeds[symbol]
-        self._tell(feed, feed.begin_day(), [], now_ns)
+        feed = self.look_up(symbol)
+        self._tell(feed, feed.tape.begin_day(), [], now_ns)
 
     def _tell(self, feed: Feed, ops: list[Op], changes: list[Change], now_ns: int) -> None:
         feed.batches += 1
         if not self._views[feed.symbol]:
-            feed.apply(changes, ())
+            feed.levels.apply(changes, ())
             return
-        seen = feed.apply(changes, self._windows.get(feed.symbol, ()))  # windows are few: most share one
+        seen = feed.levels.apply(changes, self._windows.get(feed.symbol, ()))  # windows are few: most share one
         for view in list(self._views[feed.symbol].values()):
             visible = self._visible(view, ops, seen[view.key.window])
             if visible:
-                steps = self._steps(view, visible) if view.key.incremental else None
-                view.rpt_seq += 1
-                for watcher in list(view.watchers):
-                    self._send(watcher, steps, now_ns)
+                self._show(view, visible, now_ns)
+
+    def _show(self, view: View, ops: list[Op], now_ns: int) -> None:
+        """Send what a view sees of one batch: an X, or several where that has too many entries (M13), or a W."""
+        most = self._limits.entries if view.key.incremental else len(ops)
+        for first in range(0, len(ops), most):
+            part = ops if len(ops) <= most else ops[first : first + most]
+            steps = self._steps(view, part) if view.key.incremental else None
+            view.rpt_seq += 1
+            for watcher in list(view.watchers):
+                self._send(watcher, steps, now_ns)
+        view.feed.batches = max(view.feed.batches, view.rpt_seq)
 
     # --- what a recording does otherwise ----------------------------------------------------------------------
 
@@ -254,7 +293,7 @@ class MarketData:
 
     def _steps(self, view: View, ops: list[Op]) -> list[Any]:
         """Return the entries of the next X of a view, which sees these."""
-        return view.messages.steps(ops, view.rpt_seq + 1, view.feed.volume)
+        return view.messages.steps(ops, view.rpt_seq + 1, view.feed.tape.volume)
 
     # --- to one of them ---------------------------------------------------------------------------------------
 
@@ -309,7 +348,7 @@ class MarketData:
         entries = feed.entries(view.key.kinds, depth)
         if entries:
             made = view.messages.entries(entries, rpt_seq)
-            values = view.messages.snapshot_values(watcher.request, depth, made, feed.volume, now_ns)
+            values = view.messages.snapshot_values(watcher.request, depth, made, feed.tape.volume, now_ns)
             subscriber.line.send_template(subscriber.snapshot(view.messages), *values)
         else:
             subscriber.line.send_nowait("W", view.messages.empty(watcher.request, depth, rpt_seq, now_ns))
@@ -330,11 +369,11 @@ class MarketData:
 
     def entries(self, symbol: str, kinds: Iterable[str] = ("0", "1", "2"), depth: int = 0) -> list[Entry]:
         """Return what a W would have, as values."""
-        return self._feeds[symbol].entries(kinds, depth)
+        return self.look_up(symbol).entries(kinds, depth)
 
     def snapshot(self) -> dict[str, Any]:
         """Return trades and values of all instruments as plain data, for restore(). Levels are the engine's."""
-        return {symbol: feed.snapshot() for symbol, feed in self._feeds.items()}
+        return {symbol: self.look_up(symbol).snapshot() for symbol in self._feeds}
 
     def restore(self, levels: Mapping[str, Iterable[Change]], data: Mapping[str, Any] | None = None) -> None:
         """Begin where an earlier run ended, before anybody joins.

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from fixfast import clock
 from fixfast.engine.live import LiveSession
-from fixfast.exchange.market_data.feed import Change
+from fixfast.exchange.market_data.entries import CLOSE, TRADE, Change
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.market_data.publisher import MarketData
-from fixfast.exchange.matching.outcome import Busted, Event, Phase, PhaseChanged, TradePrinted
+from fixfast.exchange.market_data.tape import TimedPrint
+from fixfast.exchange.matching.outcome import Busted, Corrected, Event, Phase, PhaseChanged, TradePrinted
 from fixfast.session.wire import Message
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ __all__ = ["CatchingUp", "Publishing", "application_version"]
 _AGAIN = 0.02
 #: more levels than a book has
 _ALL = 1 << 60
-_CLOSE = "5"
+#: trades that are kept one by one until somebody looks, of one instrument
+_MOST_NOTED = 4096
+#: what is told at once, also where nobody looks: it is rare
+_RARE = (PhaseChanged, Busted, Corrected)
 
 
 def application_version(session: LiveSession) -> str:
@@ -56,10 +60,13 @@ class CatchingUp:
 
 
 class Publishing:
-    """What an Exchange says about its markets. It is one of its Listeners.
+    """What an Exchange says about its markets.
 
     A trade has the id (MDEntryID) that ExecutionReports give it as TrdMatchID. The closing price is that of the last
     trade when a market closes; a market that leaves that phase begins a new day.
+
+    Nobody pays for what nobody watches: of an instrument without subscribers the trades are noted, and no more. Its
+    levels are those of its book when somebody subscribes.
 
     Args: exchange: whose markets. limits: for each session.
 
@@ -69,19 +76,12 @@ class Publishing:
     def __init__(self, exchange: Exchange, limits: MarketDataLimits) -> None:
         self._markets = exchange.venue.markets
         self._prefix = exchange.config.order_id_prefix
-        self.data = MarketData([market.listing for market in self._markets.values()], limits)
+        self._noted: dict[str, list[tuple[TradePrinted, int]]] = {symbol: [] for symbol in self._markets}
+        self.data = MarketData([market.listing for market in self._markets.values()], limits, source=self)
         self._catching_up = CatchingUp(self.data)
         self._sessions: dict[LiveSession, str] = {}
         exchange.subscribe(self)
         exchange.handle("V", self._on_request)
-
-    def open(self) -> None:
-        """Take the levels that the books have: those of an earlier run."""
-        levels: dict[str, list[Change]] = {}
-        for symbol, market in self._markets.items():
-            bids, offers = market.book.depth(_ALL)
-            levels[symbol] = [(1, *level) for level in bids] + [(-1, *level) for level in offers]
-        self.data.restore(levels)
 
     def close(self) -> None:
         """Stop the timer."""
@@ -99,10 +99,28 @@ class Publishing:
         self._sessions.pop(session, None)
         self.data.leave(owner)
 
-    def on_batch(self, symbol: str, events: list[Event], changes: list[Change], now_ns: int) -> None:
+    # --- what happens -----------------------------------------------------------------------------------------
+
+    def note(self, symbol: str, events: list[Event], now_ns: int) -> bool:
+        """Keep in mind what a command did to a book that nobody watches; False: it is to be published all the same."""
+        for event in events:
+            if type(event) in _RARE:
+                return False
+        for event in events:
+            if type(event) is TradePrinted:
+                noted = self._noted[symbol]
+                noted.append((event, now_ns))
+                if len(noted) >= _MOST_NOTED:
+                    self.data.look_up(symbol)
+        return True
+
+    def publish(self, symbol: str, events: list[Event], changes: list[Change], now_ns: int) -> None:
         """Tell those who watch an instrument what one command did to its book."""
+        if symbol not in self.data.watched and self.note(symbol, events, now_ns):
+            return
         trades: list[tuple[str, int, int]] = []
         busts: dict[str, tuple[str, int, int]] = {}  # both sides of a trade report its bust
+        corrections: list[tuple[str, int, int, int]] = []
         closes = False
         for event in events:
             if type(event) is TradePrinted:
@@ -110,20 +128,42 @@ class Publishing:
             elif type(event) is Busted:
                 name = self._name(symbol, event.trade_id)
                 busts[name] = name, event.px, event.qty
+            elif type(event) is Corrected:
+                corrections.append((self._name(symbol, event.trade_id), event.before, event.px, event.qty))
             elif type(event) is PhaseChanged:
                 closes = event.after is Phase.CLOSED
                 if event.before is Phase.CLOSED:
                     self.data.begin_day(symbol, now_ns)
-        self.data.publish(symbol, now_ns, changes=changes, trades=trades, busts=busts.values())
-        last = self._markets[symbol].book.last_px
-        if closes and last is not None:
-            self.data.set_value(symbol, _CLOSE, last, now_ns)
+        taken = list(busts.values())
+        self.data.publish(symbol, now_ns, changes=changes, trades=trades, busts=taken, corrections=corrections)
+        if closes:
+            self._close(symbol, now_ns)
         self._catching_up.check()
+
+    # --- as a Source ------------------------------------------------------------------------------------------
+
+    def levels(self, symbol: str) -> list[Change]:
+        """Return the levels of a book. What it knows of changes before them is no news any more."""
+        book = self._markets[symbol].book
+        book.take_changes()
+        bids, offers = book.depth(_ALL)
+        return [(1, *level) for level in bids] + [(-1, *level) for level in offers]
+
+    def prints(self, symbol: str) -> list[TimedPrint]:
+        """Return the trades that were noted."""
+        noted, self._noted[symbol] = self._noted[symbol], []
+        return [(self._name(symbol, one.trade_id), one.px, one.qty, now_ns) for one, now_ns in noted]
 
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _on_request(self, session: LiveSession, message: Message) -> None:
         self.data.on_request(self._sessions[session], message, clock.now().wall_ns)
+
+    def _close(self, symbol: str, now_ns: int) -> None:
+        """Tell the closing price: that of the last trade, as corrected, unless it was busted."""
+        last = [entry.px for entry in self.data.entries(symbol, TRADE)] or [self._markets[symbol].book.last_px]
+        if last[0] is not None:
+            self.data.set_value(symbol, CLOSE, last[0], now_ns)
 
     def _name(self, symbol: str, trade_id: int) -> str:
         return f"{self._prefix}T{self._markets[symbol].listing.index}.{trade_id}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from fixfast.errors import MessageError
-from fixfast.exchange.market_data.feed import KINDS, Window
+from fixfast.exchange.market_data.entries import KINDS, Window
 from fixfast.session.wire import Message
 
 __all__ = ["DISABLE", "SNAPSHOT", "DataRequest", "Refused", "Why", "kinds_of", "read_request"]

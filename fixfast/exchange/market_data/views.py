@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fixfast.exchange.market_data.feed import Feed, Window
+from fixfast.exchange.market_data.entries import Window
+from fixfast.exchange.market_data.feed import Feed
 from fixfast.exchange.market_data.messages import Line, Messages
 from fixfast.session.wire import Template
 

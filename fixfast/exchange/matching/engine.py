@@ -18,6 +18,7 @@ from fixfast.exchange.matching.outcome import (
     Accepted,
     Busted,
     CancelReason,
+    Corrected,
     Event,
     HaltReason,
     Phase,
@@ -180,6 +181,18 @@ class Matching(Working):
                 order.qty -= qty
                 events.append(Restated(order, RestateReason.BUST, order.qty, order.cum, order.leaves))
         return events
+
+    def correct(self, trade_id: int, px: int) -> list[Event]:
+        """Give a trade another price. Nothing else changes: not the last price, not what stops have seen.
+
+        Returns: nothing where the trade is not known any more, because it is too old or of another day.
+        """
+        trade = self._trades.get(trade_id)
+        if trade is None:
+            return []
+        before, qty, buyer, seller = trade
+        self._trades[trade_id] = (px, qty, buyer, seller)
+        return [Corrected(trade_id, qty, before, px)]
 
     def expire(self, now_ns: int) -> list[Event]:
         """Expire what is due. Every other command does this first, so nothing trades beyond its time."""

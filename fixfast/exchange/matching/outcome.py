@@ -16,6 +16,7 @@ __all__ = [
     "Busted",
     "CancelReason",
     "Cancelled",
+    "Corrected",
     "Event",
     "Expired",
     "Filled",
@@ -195,6 +196,15 @@ class Busted(NamedTuple):
     leaves: int
 
 
+class Corrected(NamedTuple):
+    """A trade has another price: `before` is the one it had. No order changes."""
+
+    trade_id: int
+    qty: int
+    before: int
+    px: int
+
+
 class PhaseChanged(NamedTuple):
     """The market goes on in another phase; `px` and `qty` are those of the auction that ended here, if one did."""
 
@@ -216,5 +226,6 @@ Event: TypeAlias = (
     | Restated
     | Triggered
     | Busted
+    | Corrected
     | PhaseChanged
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from fixfast.exchange.market_data.feed import BID, CHANGE, DELETE, NEW, OFFER, TRADE, Change
+from fixfast.exchange.market_data.entries import BID, CHANGE, DELETE, NEW, OFFER, TRADE, Change
 
 __all__ = ["Original", "Originals"]
 

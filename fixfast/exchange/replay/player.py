@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from fixfast.dictionary.load import load_dictionary
 from fixfast.errors import ConfigError
-from fixfast.exchange.market_data.feed import BID, OFFER, Entry, Op
+from fixfast.exchange.market_data.entries import BID, OFFER, Entry, Op
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.market_data.publisher import MarketData, Quoted
 from fixfast.exchange.market_data.request import kinds_of
@@ -70,7 +70,7 @@ class ReplayMarket(MarketData):
                 self._tell(feed, ops, originals.take_changes(), now_ns)
                 continue
             originals.snapshot(entries)
-            feed.apply(originals.take_changes(), ())
+            feed.levels.apply(originals.take_changes(), ())
             for view in list(self._views[symbol].values()):
                 for watcher in list(view.watchers):
                     self._send(watcher, None, now_ns)

@@ -58,8 +58,9 @@ class Operating(Day):
         return self.after(market, events, now_ns)
 
     def _correct(self, command: CorrectTrade, now_ns: int) -> list[Outgoing]:
-        """Correct both sides of a trade. The book has forgotten it: only records and reports change."""
-        listing = self.market(command.symbol).listing
+        """Correct both sides of a trade: records, reports, and the tape; no order and no level changes."""
+        market = self.market(command.symbol)
+        listing = market.listing
         price = listing.price(command.price)
         reports: list[Outgoing] = []
         for kept in self.telling.orders.values():
@@ -78,7 +79,7 @@ class Operating(Day):
                     break
         if not reports:
             raise LocalProtocolError(f"{command.symbol} has no trade {command.trade_id}, or it was busted")
-        return reports
+        return reports + self.after(market, market.book.correct(command.trade_id, price), now_ns)
 
     def _stop(self, command: StopOrder, now_ns: int) -> list[Outgoing]:
         """Guarantee what is left of an order, at a price. The trade itself is somebody else's order."""
