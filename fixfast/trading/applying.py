@@ -291,12 +291,17 @@ class Applying:
     def _in_force(self, order: Order, report: Report, message: Message) -> None:
         """Take a replace for accepted whose answer never came, when a report has its ClOrdID for that of the order.
 
-        What happens while a replace is pending has the ClOrdID before it (E4.7), or says that it is pending.
+        What happens while a replace is pending has the ClOrdID before it (E4.7), or says that it is pending. There are
+        brokers who name the new one as soon as they have heard it: their reports still state the terms from before.
         """
         request = order.pending[report.cl_ord_id or ""]
         reported = STATUSES.get(report.ord_status or "")
-        if request.msg_type == "G" and report.effect not in _NO_PROOF and reported not in _UNDECIDED:
+        if request.msg_type != "G" or report.effect in _NO_PROOF or reported in _UNDECIDED:
+            return
+        if not _states_old_terms(order, report, read_terms(message), request):
+            before = order.cl_ord_id, order.orig_cl_ord_id, order.qty, order.price, order.stop_px
             self._replaced(order, report, message, request)
+            request.before = before  # if it is refused after all
 
     def _replaced(self, order: Order, report: Report, message: Message, request: Request | None) -> Request | None:
         """Put a replace in force: the head of the chain moves (E4.6), unless a later one has moved it already."""
@@ -306,6 +311,7 @@ class Applying:
         overtaken = request is not None and head is not None and head.number > request.number
         if request is not None:
             self._over(order, request, "accepted")
+            request.before = None
         if not overtaken:
             new_id = request.cl_ord_id if request is not None else report.cl_ord_id
             if new_id and new_id != order.cl_ord_id:
@@ -451,3 +457,19 @@ class Applying:
         """Compare what a report says of the day (E4.14)."""
         for doubt, text in day_doubts(order, report, message, self._tolerance):
             self._ask(doubt, text, order, report, message)
+
+
+def _states_old_terms(order: Order, report: Report, terms: Terms, request: Request) -> bool:
+    """Return whether a report has the terms in force, and none of those that a replace asks for (E4.7)."""
+    qty = terms.qty
+    cum, leaves = report.cum_qty, report.leaves_qty
+    if qty is None and cum is not None and leaves is not None and (leaves or report.ord_status == _FILLED):
+        qty = _add(cum, leaves)
+    old = False
+    for name, stated in (("qty", qty), ("price", terms.price), ("stop_px", terms.stop_px)):
+        asked, now = request.terms.get(name), getattr(order, name)
+        if stated is not None and asked is not None and asked != now:
+            if stated == asked:
+                return False
+            old = old or stated == now
+    return old

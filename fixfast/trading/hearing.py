@@ -202,6 +202,9 @@ class Hearing(Snapshots):
             self._by_order_id[order.order_id] = order
         rejection = Rejection("9", says.reason, says.text or "")
         if request is not None:
+            if request.before is not None and order.cl_ord_id == request.cl_ord_id:  # it was taken for accepted
+                order.cl_ord_id, order.orig_cl_ord_id, order.qty, order.price, order.stop_px = request.before
+                order.settle()
             self._end(request, order, rejection)
         reported = STATUSES.get(says.ord_status or "")
         if reported is None:

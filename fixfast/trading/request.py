@@ -174,9 +174,11 @@ class Request:
         state: "sent"; "pending": the peer deals with it; "accepted", "rejected", "unsent": it is over.
         terms: what a replace asks for: qty, price, stop_px.
         rejection: why it was refused.
+        before: of a replace that is taken for accepted, though nobody has said so: ClOrdID, OrigClOrdID, qty, price and
+            stop_px of the order before it.
     """
 
-    __slots__ = ("cl_ord_id", "msg_type", "number", "rejection", "seq", "state", "terms")
+    __slots__ = ("before", "cl_ord_id", "msg_type", "number", "rejection", "seq", "state", "terms")
 
     def __init__(
         self, msg_type: str, cl_ord_id: str, number: int, terms: Mapping[str, Decimal | None] | None = None
@@ -188,6 +190,7 @@ class Request:
         self.state = "sent"
         self.terms: Mapping[str, Decimal | None] = terms or {}
         self.rejection: Rejection | None = None
+        self.before: tuple[str, str, Decimal, Decimal | None, Decimal | None] | None = None
 
     def __repr__(self) -> str:
         return f"<Request {self.msg_type} {self.cl_ord_id} {self.state}>"

@@ -56,7 +56,7 @@ def read_placed(values: dict[str, Any]) -> OrderRequest:
 
 def request_values(request: Request) -> dict[str, Any]:
     """Return what a request is."""
-    names = ("msg_type", "cl_ord_id", "number", "seq", "state", "terms", "rejection")
+    names = ("msg_type", "cl_ord_id", "number", "seq", "state", "terms", "rejection", "before")
     return {name: getattr(request, name) for name in names}
 
 
@@ -66,6 +66,8 @@ def read_request(values: dict[str, Any]) -> Request:
     request = Request(values["msg_type"], values["cl_ord_id"], values["number"], terms)
     request.seq, request.state = values["seq"], values["state"]
     request.rejection = None if values["rejection"] is None else Rejection(*values["rejection"])
+    before = values["before"]
+    request.before = None if before is None else (*before[:2], *map(_number, before[2:]))
     return request
 
 

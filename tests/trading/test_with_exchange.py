@@ -192,7 +192,7 @@ async def one_step(floor: Floor, client: Client, chance: random.Random) -> None:
     orders = client.session.orders()
     manager = orders.manager
     now = floor.now
-    step = chance.choice(("submit", "submit", "submit", "cancel", "replace", "drop", "bust", "wait"))
+    step = chance.choice(("submit", "submit", "submit", "cancel", "replace", "drop", "bust", "wait", "compact"))
     try:
         if step == "submit":
             price = f"{230 + chance.randint(-3, 3)}.00"
@@ -207,6 +207,8 @@ async def one_step(floor: Floor, client: Client, chance: random.Random) -> None:
         elif step == "drop" and chance.random() < 0.4:
             client.session.drop()
             await floor.advance(chance.choice((0, 2)))
+        elif step == "compact":
+            manager.compact(now)
         elif step == "bust":
             trades = [t for order in manager.all_orders for t in order.trades.values()]
             if trades and chance.random() < 0.5:
