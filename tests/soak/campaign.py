@@ -105,6 +105,8 @@ class Campaign:
             async with ff.connect(session_config("FIX.4.4", "DROP"), where, self.copies) as session:
                 for client in self.clients.values():
                     await client.start()
+                while not any(self.copies.trades.values()):  # on a busy machine processes take their time to start
+                    await asyncio.sleep(0.02)
                 await self._trouble()
                 dumps = await self._settle(session)
             self.differences += reconcile(*dumps, self.copies)

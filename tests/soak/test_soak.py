@@ -65,6 +65,6 @@ def test_a_difference_is_named(word: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
 def test_a_short_soak_comes_out_even(tmp_path: Path) -> None:
     campaign = Campaign(tmp_path, seconds=6, seed=1)
-    asyncio.run(asyncio.wait_for(campaign.run(), 120))
+    asyncio.run(asyncio.wait_for(campaign.run(), 300))
     assert campaign.differences == []
     assert campaign.done["trades"] > 0
