@@ -464,7 +464,7 @@ def test_the_audit_log_says_who_and_never_what(caplog: pytest.LogCaptureFixture)
             await logs_in(bob, "c4nary-guess-2")
             await logs_in(bob, "c4nary-guess-3")
             await bob.session.close()
-            audited = [one.getMessage() for one in caplog.records if one.name == "fixfast.audit"]
+            audited = [one.getMessage() for one in caplog.records if one.name == "fixfast.exchange.accounts"]
             words = (
                 "registered",
                 "logged in",

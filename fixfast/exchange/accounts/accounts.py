@@ -31,7 +31,7 @@ __all__ = ["Accounts", "Answer", "TooBusy", "audit", "needed", "open_store"]
 T = TypeVar("T")
 
 #: What happens to accounts. Client_ids and addresses only: who mistakes the fields types a password as the name.
-audit = logging.getLogger("fixfast.audit")
+audit = logging.getLogger("fixfast.exchange.accounts")
 
 #: Each hash takes 64 MiB and a core for tens of ms: more at one time would not be faster.
 _THREADS = 2
