@@ -83,8 +83,6 @@ class Snapshots(Reconciling):
                 "made": self._requests_made,
                 "logged_on": self.logged_on,
                 "gap": self._gap,
-                "asking": self._asking,
-                "asked": sorted(self._asked),
                 "mass": self._mass and request_values(self._mass),
                 "orphaned": sorted(self._orphaned, key=str),
             }
@@ -148,8 +146,7 @@ class Snapshots(Reconciling):
         self.orphans.clear()
         self._ids.last = values["last_id"]
         self._requests_made = values["made"]
-        self.logged_on, self._gap, self._asking = values["logged_on"], values["gap"], values["asking"]
-        self._asked = set(values["asked"])
+        self.logged_on, self._gap = values["logged_on"], values["gap"]
         self._mass = None if values["mass"] is None else read_request(values["mass"])
         self._orphaned = {(order_id, cl_ord_id) for order_id, cl_ord_id in values["orphaned"]}
 
