@@ -9,6 +9,7 @@ import pytest
 
 import fixfast as ff
 from tests.exchange.floor import Floor, run
+from tests.trading import days
 from tests.trading.test_with_exchange import CONFIG, request
 from tests.trading.venue import NOW
 
@@ -70,6 +71,12 @@ def test_a_day_that_changed_while_the_program_was_down_is_a_new_one() -> None:
         rebuilt.settle(now)
         assert rebuilt.all_orders == []
     assert sum(record.kind == "!" for record in log.records) == 1
+
+
+@pytest.mark.parametrize("kind", days.KINDS)
+def test_a_random_day_is_run_by_its_seed(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert days.main([kind, "--days", "1", "--seed", "4711"]) == 0
+    assert f"{kind}: 1 days from seed 4711, 0 failed" in capsys.readouterr().out
 
 
 def test_what_is_no_schedule_is_refused() -> None:

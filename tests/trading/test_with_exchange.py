@@ -152,40 +152,41 @@ def test_E4_11_what_happened_while_the_line_was_cut_is_known_afterwards(version:
 @pytest.mark.parametrize("faults", [False, True], ids=["good days", "bad days"])
 @pytest.mark.parametrize("seed", range(12))
 def test_random_days_end_with_the_same_books(seed: int, faults: bool) -> None:
+    run(random_day(seed, faults=faults))
+
+
+async def random_day(seed: int, *, faults: bool) -> None:
+    """Two clients trade; in the end they, the exchange, and managers built from their logs know the same."""
     version = VERSIONS[seed % 3]
-
-    async def main() -> None:
-        chance = random.Random(seed)
-        async with Floor(CONFIG) as floor:
-            clients = [await floor.client(version), await floor.client("FIX.4.4", "OTHER")]
-            logs = [ff.MemoryOrderLog() for _ in clients]
-            for client, log in zip(clients, logs, strict=True):
-                client.session.orders(log=log)
-            if faults:
-                floor.exchange.set_faults(slow=0.05, drop=0.1, duplicate=0.1, reject=0.05, gap=0.03, disconnect=0.02)
-            for _ in range(150):
-                client = chance.choice(clients)
-                await one_step(floor, client, chance)
-                if chance.random() < 0.8:
-                    await floor.advance()
-            floor.exchange.clear_faults()
-            await floor.advance(60)
-            for client in clients if faults else ():
-                for order in client.session.orders().manager.all_orders:
-                    client.session.orders().manager.ask_status(order, floor.now)
-                await floor.advance(1)
-            for client, log in zip(clients, logs, strict=True):
-                assert client.session.active
-                manager = client.session.orders().manager
-                assert not [order for order in manager.all_orders if order.uncertain and not order.flags & LOST]
-                assert faults or not doubts(client)
-                same(floor, client, faults=faults)
-                rebuilt = ff.OrderManager(lambda msg_type, fields: 0, manager.options, log=log)
-                for order, again in zip(manager.all_orders, rebuilt.all_orders, strict=True):
-                    order.uncertain = order.is_open
-                    assert again.state() == order.state()
-
-    run(main())
+    chance = random.Random(seed)
+    async with Floor(CONFIG) as floor:
+        clients = [await floor.client(version), await floor.client("FIX.4.4", "OTHER")]
+        logs = [ff.MemoryOrderLog() for _ in clients]
+        for client, log in zip(clients, logs, strict=True):
+            client.session.orders(log=log)
+        if faults:
+            floor.exchange.set_faults(slow=0.05, drop=0.1, duplicate=0.1, reject=0.05, gap=0.03, disconnect=0.02)
+        for _ in range(150):
+            client = chance.choice(clients)
+            await one_step(floor, client, chance)
+            if chance.random() < 0.8:
+                await floor.advance()
+        floor.exchange.clear_faults()
+        await floor.advance(60)
+        for client in clients if faults else ():
+            for order in client.session.orders().manager.all_orders:
+                client.session.orders().manager.ask_status(order, floor.now)
+            await floor.advance(1)
+        for client, log in zip(clients, logs, strict=True):
+            assert client.session.active
+            manager = client.session.orders().manager
+            assert not [order for order in manager.all_orders if order.uncertain and not order.flags & LOST]
+            assert faults or not doubts(client)
+            same(floor, client, faults=faults)
+            rebuilt = ff.OrderManager(lambda msg_type, fields: 0, manager.options, log=log)
+            for order, again in zip(manager.all_orders, rebuilt.all_orders, strict=True):
+                order.uncertain = order.is_open
+                assert again.state() == order.state()
 
 
 async def one_step(floor: Floor, client: Client, chance: random.Random) -> None:
