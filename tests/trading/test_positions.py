@@ -347,6 +347,7 @@ def test_positions_follow_a_book() -> None:
 
 def test_positions_follow_the_updates_of_orders() -> None:
     positions = ff.Positions()
+    told: list[tuple[str, ff.Trade | None, ff.Trade | None]]
     told = [("new", None, None), ("trade", trade(1, "1", 10, 1), None), ("trade", trade(2, "1", 5, 1), None)]
     told += [("correct", trade(2, "1", 6, 1), trade(2, "1", 5, 1)), ("bust", trade(1, "1", 10, 1), None)]
     for kind, one, before in told:
