@@ -95,7 +95,7 @@ def test_the_file_of_sqlite_is_private_and_holds_no_secret(tmp_path: Path) -> No
     assert sorted(one.name for one in path.parent.iterdir()) == ["keys.db"]
 
 
-def test_C10_links_and_files_of_others_are_refused(tmp_path: Path) -> None:
+def test_links_and_files_of_others_are_refused(tmp_path: Path) -> None:
     (tmp_path / "real.db").touch()
     (tmp_path / "keys.db").symlink_to(tmp_path / "real.db")
     with pytest.raises(StoreError, match="symbolic link"):
