@@ -53,7 +53,8 @@ IO_MODULES = frozenset(
 #: modules under fixfast., and what is below them, that may do I/O. (`dictionary.generate` is a build step.)
 IO_ROOMS = tuple(
     words(
-        "transport engine venues auth.registration exchange service cli testing store logs dictionary.load "
+        "transport engine venues auth.registration auth.aio auth.aio_ports auth.threads auth.thread_ports exchange "
+        "service cli testing store logs dictionary.load "
         "dictionary.compiled dictionary.generate clock"
     )
 )

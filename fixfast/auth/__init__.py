@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fixfast.auth.accounts import Account
+    from fixfast.auth.aio import AuthClient
     from fixfast.auth.config import AuthTimeouts, RetryRules
     from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
     from fixfast.auth.machine import AuthSnapshot
@@ -19,6 +20,7 @@ __all__ = [
     "Account",
     "ApiPort",
     "Attempt",
+    "AuthClient",
     "AuthCoordinator",
     "AuthFailure",
     "AuthInput",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "Account": "accounts",
+    "AuthClient": "aio",
     **dict.fromkeys(("AuthTimeouts", "RetryRules"), "config"),
     **dict.fromkeys(("AuthCoordinator", "AuthUpdate"), "coordinator"),
     "AuthSnapshot": "machine",

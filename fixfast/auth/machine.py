@@ -312,8 +312,7 @@ class Machine:
         failure = None
         if status == UserStatus.PASSWORD_CHANGED:
             if self._password is not None:
-                self._password.wipe()
-                self._password = Secret.of(self._change[1])
+                self._password.become(self._change[1])  # ports have it, too
         else:
             wrong = status == UserStatus.PASSWORD_INCORRECT
             reason = AuthReason.WRONG_PASSWORD if wrong else AuthReason.PASSWORD_NOT_CHANGED

@@ -66,6 +66,20 @@ class Secret:
             raise LocalProtocolError("this secret was forgotten")
         return text
 
+    def hidden_in(self, text: str) -> str:
+        """Return a text with this secret masked; the very same where it is not in there, or was wiped."""
+        try:
+            mine = self.reveal()
+        except LocalProtocolError:
+            return text
+        return text.replace(mine, MASK) if mine in text else text
+
+    def become(self, other: Secret) -> None:
+        """Have the text of another one from now on: whoever has this one, sees it."""
+        before, self._held = self._held, _bytes(other)
+        if before is not None:
+            before[:] = bytes(len(before))
+
     def wipe(self) -> None:
         """Forget the text: the bytes are overwritten, and reveal() raises from now on."""
         held, self._held = self._held, None  # first: who reads it now looks again afterwards
@@ -120,7 +134,7 @@ def _fits(held: bytearray | None) -> bool:
 def without(text: str, secrets: Iterable[Secret | None]) -> str:
     """Return what a peer said, for people: one line, not too long, and secrets in it masked (C9, C23)."""
     for secret in secrets:
-        if secret is not None and not secret.gone:
-            text = text.replace(secret.reveal(), MASK)
+        if secret is not None:
+            text = secret.hidden_in(text)
     text = printable(text)
     return text if len(text) <= _KEPT else text[: _KEPT - 3] + "..."

@@ -10,8 +10,10 @@ from fixfast.types import SessionID
 
 __all__ = ["hashed", "hide_comp_ids", "label", "printable"]
 
-#: header fields that hold a CompID, our own or a third party's
-_COMP_ID_TAGS = frozenset({49, 56, 115, 128})
+#: fields that hold a CompID, our own or a third party's; Username(553) often is one
+_COMP_ID_TAGS = frozenset({49, 56, 115, 128, 553})
+#: texts of the peer that may repeat one: Text(58), UserStatusText(927)
+_TEXT_TAGS = frozenset({58, 927})
 
 
 def label(session_id: SessionID, *, secret: bool = False) -> str:
@@ -43,6 +45,9 @@ def hide_comp_ids(raw: bytes, comp_ids: Collection[str]) -> bytes:
         data = value.encode("utf-8", "surrogateescape")
         if tag in _COMP_ID_TAGS and value in comp_ids:
             data = hashed(value).encode()
+        elif tag in _TEXT_TAGS:
+            for comp_id in comp_ids:
+                data = data.replace(comp_id.encode("utf-8", "surrogateescape"), hashed(comp_id).encode())
         if tag == 8:
             begin = data
         elif tag not in (9, 10):
