@@ -22,6 +22,7 @@ _COMMANDS = {
     "exchange": ("fixfast.cli.exchange", "Be an exchange to try bots against: FIX 4.2, 4.4 and 5.0 SP2 on one port."),
     "journal": ("fixfast.cli.journal", "Look into a session's journal, verify it, get its messages out."),
     "keys": ("fixfast.cli.keys", "Make, list and revoke the API keys that front ends show to a Launcher."),
+    "launcher": ("fixfast.cli.launcher", "Let front ends in by API key, and keep a Backend running for each account."),
 }
 #: started by `demo`, not by people
 _HIDDEN = {

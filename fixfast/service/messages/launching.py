@@ -90,14 +90,16 @@ class Grant(Message, frozen=True, tag="grant"):
         id: of this command.
         token: 32 bytes.
         prefix: what the ClOrdIDs of this front end begin with.
+        role: "trade"; or "read": it may only look: Resume, Subscribe, Unsubscribe, WatchMessages, Ping.
     """
 
     id: int
     token: bytes
     prefix: str
+    role: str = "trade"
 
     def __repr__(self) -> str:
-        return f"Grant(id={self.id}, token='***', prefix={self.prefix!r})"
+        return f"Grant(id={self.id}, token='***', prefix={self.prefix!r}, role={self.role!r})"
 
 
 class Revoke(Message, frozen=True, tag="revoke"):

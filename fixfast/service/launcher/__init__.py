@@ -1,0 +1,1 @@
+"""The Launcher: lets front ends in, and keeps a Backend running for each session. See docs/launcher.md."""
