@@ -1,7 +1,7 @@
 """A drop copy reader: every fill once in a file, however often this program, or the machine, is stopped or dies.
 
-Start `python examples/venue.py` and `python examples/market_maker.py`, then `python examples/drop_copy.py DIR`. It
-writes DIR/fills.jsonl, one fill a line, and keeps the session's history beside it.
+Start `python examples/exchange.py` and `python examples/market_maker.py --target VENUE`, then
+`python examples/drop_copy.py DIR`. It writes DIR/fills.jsonl, one fill a line, and keeps the session's history beside it.
 
 Nothing is lost: a message counts as dealt with when the next one is taken, and its line is in the file by then. What
 was not dealt with comes again: from the journal with `redelivered` set if it had been received, from the venue if not.
@@ -61,7 +61,7 @@ async def run(port: int, directory: Path, count: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--port", type=int, default=9877)
+    parser.add_argument("--port", type=int, default=9878)
     parser.add_argument("--fills", type=int, default=1 << 40, help="end when so many are in the file")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)

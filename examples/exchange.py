@@ -1,7 +1,7 @@
 """A simulated exchange to connect to: `python examples/exchange.py [--port 9878] [--seed 1]`. Ctrl-C ends it.
 
 It speaks FIX 4.2, 4.4 and 5.0 SP2 as VENUE, lets anybody log on, matches orders by price and time, and has traders of
-its own, so that there is a market. `fixfast exchange --agents` is the same as a command, with many options.
+its own, so that there is a market. DROP01 gets a copy of every fill of MAKER01. `fixfast exchange --agents` is the same as a command, with many options.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ INSTRUMENTS = (
 
 async def run(port: int, seed: int) -> None:
     agents = ff.exchange.AgentsConfig(maker_rate=20)
-    config = ff.exchange.ExchangeConfig("VENUE", port=port, seed=seed, instruments=INSTRUMENTS, agents=agents)
+    copies = ff.exchange.ParticipantConfig("DROP01", drop_copy_of=("MAKER01",))
+    config = ff.exchange.ExchangeConfig(
+        "VENUE", port=port, seed=seed, instruments=INSTRUMENTS, agents=agents, participants=(copies,)
+    )
     async with ff.exchange.Exchange(config) as exchange:
         print(f"listening on 127.0.0.1:{exchange.port}", flush=True)
         await asyncio.Event().wait()

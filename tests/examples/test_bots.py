@@ -1,4 +1,4 @@
-"""The market maker and the drop copy reader against examples/venue.py: processes, killed and started again."""
+"""The market maker and the drop copy reader against examples/exchange.py: processes, killed and started again."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def wait_for(path: Path, count: int) -> None:
 
 
 def test_the_market_maker_leaves_no_quote_behind() -> None:
-    with running("venue.py") as port:
-        said = run_python("examples/market_maker.py", "--port", str(port), "--fills", "30")
-    match = re.fullmatch(r"(\d+) fills, position ([+-]\d+), no quote left\n", said)
+    with running("exchange.py") as port:
+        said = run_python("examples/market_maker.py", "--port", str(port), "--fills", "30", "--target", "VENUE")
+    match = re.fullmatch(r"(\d+) fills, position [+-]\d+, no quote left\n", said)
     assert match
     assert int(match[1]) >= 30
 
 
 def test_the_market_maker_takes_its_quotes_back_when_interrupted(tmp_path: Path) -> None:
-    with running("venue.py") as port:
+    with running("exchange.py") as port:
         drop = start("drop_copy.py", str(tmp_path), "--port", str(port))
-        with start("market_maker.py", "--port", str(port), "--fills", "1000000") as maker, drop:
+        with start("market_maker.py", "--port", str(port), "--fills", "1000000", "--target", "VENUE") as maker, drop:
             wait_for(tmp_path / "fills.jsonl", 5)
             maker.send_signal(signal.SIGINT)
             said, _ = maker.communicate(timeout=60)
@@ -52,7 +52,10 @@ def test_the_market_maker_takes_its_quotes_back_when_interrupted(tmp_path: Path)
 
 def test_the_drop_copy_loses_and_doubles_nothing_when_killed(tmp_path: Path) -> None:
     fills = tmp_path / "fills.jsonl"
-    with running("venue.py") as port, start("market_maker.py", "--port", str(port), "--fills", "1000000") as maker:
+    with (
+        running("exchange.py") as port,
+        start("market_maker.py", "--port", str(port), "--fills", "1000000", "--target", "VENUE") as maker,
+    ):
         for count in (20, 40, 60):
             with start("drop_copy.py", str(tmp_path), "--port", str(port)) as drop:
                 wait_for(fills, count)

@@ -1,4 +1,4 @@
-"""The execution algorithm and the quoter, in this process, on virtual time, against the simulated exchange."""
+"""The execution algorithm and the market maker, in this process, on virtual time, against the simulated exchange."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_twap_buys_nothing_above_its_limit() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_quoter_trades_and_leaves_no_quote_behind(seed: int) -> None:
+def test_the_market_maker_trades_and_leaves_no_quote_behind(seed: int) -> None:
     async def main() -> None:
         config = ExchangeConfig(agents=AgentsConfig(symbols=("EUR/USD",)), seed=seed)
         async with ff.testing.World() as world, Exchange(config) as exchange:
             await world.advance(10)
-            position = await example("quoter.py")["run"](exchange.port, fills=30)
+            position = await example("market_maker.py")["run"](exchange.port, fills=30)
             assert abs(position) <= 20_000, "it leans against what it holds"
-            assert open_orders(exchange, "FIX.4.4:QUOTER") == []
+            assert open_orders(exchange, "FIX.4.4:MAKER01") == []
 
     asyncio.run(main())
