@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from fixfast.trading.asking import MarketDataOptions
     from fixfast.trading.book import Book, BookChange, BookValue
     from fixfast.trading.bookconfig import BookConfig
-    from fixfast.trading.bookview import Anomaly, BookStatus, BookTrade, BookView, Level
+    from fixfast.trading.bookview import Anomaly, BookEntry, BookStatus, BookTrade, BookView, Level
     from fixfast.trading.candles import Candle, Candles
     from fixfast.trading.feed import Feed
     from fixfast.trading.ids import ClOrdIDs
@@ -191,7 +191,7 @@ _HOME = {
         "fixfast.trading.asking": "MarketDataOptions",
         "fixfast.trading.book": "Book BookChange BookValue",
         "fixfast.trading.bookconfig": "BookConfig",
-        "fixfast.trading.bookview": "Anomaly BookStatus BookTrade BookView Level",
+        "fixfast.trading.bookview": "Anomaly BookEntry BookStatus BookTrade BookView Level",
         "fixfast.trading.ids": "ClOrdIDs",
         "fixfast.trading.lifecycle": "OrdStatus",
         "fixfast.trading.log": "MemoryOrderLog OrderLog",
@@ -222,6 +222,7 @@ __all__ = [
     "Book",
     "BookChange",
     "BookConfig",
+    "BookEntry",
     "BookStatus",
     "BookTrade",
     "BookValue",

@@ -24,6 +24,7 @@ from fixfast.exchange.journal.file import CommandJournal
 from fixfast.exchange.journal.memory import restore, snapshot
 from fixfast.exchange.journal.recovery import Recovery, marks_in
 from fixfast.exchange.market_data.publishing import Publishing
+from fixfast.exchange.market_data.queues import Resting
 from fixfast.exchange.matching.outcome import Event, Phase, PhaseChanged
 from fixfast.exchange.operators import Operators
 from fixfast.exchange.venue.commands import Command, RefuseRequest, SessionEpoch, Tick
@@ -95,7 +96,7 @@ class Exchange(Operators):
         self._stores: dict[str, Store] = {}
         self._listeners: list[Any] = []
         self._hearing: dict[str, list[Callable[..., object]]] = {}  # name of a method -> those of the listeners
-        self._batches: list[tuple[str, list[Event], Changes, int]] = []
+        self._batches: list[tuple[str, list[Event], Changes, int, list[Resting]]] = []
         self.behind = True  # reports of the time before may not have been sent yet
         self._recovery = Recovery()
         self._timer: asyncio.TimerHandle | None = None
@@ -392,14 +393,14 @@ class Exchange(Operators):
             changes = market.book.take_changes()
         elif self._publishing.note(symbol, events, now_ns):
             return
-        self._batches.append((symbol, events, changes, now_ns))
+        self._batches.append((symbol, events, changes, now_ns, self._publishing.touched(market, events)))
 
     def _tell_batches(self) -> None:
         batches, self._batches = self._batches, []
-        for symbol, events, changes, now_ns in batches:
+        for symbol, events, changes, now_ns, orders in batches:
             if any(type(event) is PhaseChanged for event in events):
                 self.gateway.phase_changed(symbol)
-            self._publishing.publish(symbol, events, changes, now_ns)
+            self._publishing.publish(symbol, events, changes, now_ns, orders)
             self.tell("on_batch", symbol, events, changes, now_ns)
 
     async def _let_go(self) -> None:

@@ -17,10 +17,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from fixfast.codec.message import Message
-from fixfast.errors import FieldFormatError
+from fixfast.errors import FieldFormatError, LocalProtocolError
 from fixfast.trading.bookconfig import BookConfig
 from fixfast.trading.bookview import (
     Anomaly,
+    BookEntry,
     BookStatus,
     BookTrade,
     BookView,
@@ -166,6 +167,31 @@ class Book:
         """Return the levels as numpy arrays; see BookView.arrays()."""
         return self.view.arrays(price_scale, qty_scale)
 
+    def entries(self, count: int | None = None) -> tuple[list[BookEntry], list[BookEntry]]:
+        """Return bids and offers one by one, of a book whose entries are known by their ids: `aggregated=False`.
+
+        The best price first, then as they came: the queue of each price. Other than all else here it is not to be
+        called while another thread applies a message.
+
+        Args: count: entries of each side; None: all.
+
+        Raises: LocalProtocolError: the entries of this book are levels.
+        """
+        keying = self._keying
+        if keying is not None and not isinstance(keying, IdKeys):
+            raise LocalProtocolError(f"{self.symbol}: its entries are levels: subscribe with aggregated=False")
+        if keying is None or not self.valid:
+            return [], []
+        price_scale, qty_scale = self.view.scales
+        bids, offers = (
+            [
+                BookEntry(name, exact(-key if kind == _BID else key, price_scale), exact(qty, qty_scale))
+                for name, key, qty in keying.queue(kind)[:count]
+            ]
+            for kind in (_BID, _OFFER)
+        )
+        return bids, offers
+
     @property
     def values(self) -> dict[str, BookValue]:
         """Values that are no levels (M8), by MDEntryType(269): "4" opening, "5" closing, "6" settlement ..."""
@@ -193,7 +219,7 @@ class Book:
                 f"a book is made of MarketDataSnapshotFullRefresh (W) and -IncrementalRefresh (X), not {kind}"
             )
         try:
-            rows = self._reader.read(m.group(268))
+            rows = (self._reader.read if kind == "X" else self._reader.read_snapshot)(m.group(268))
         except FieldFormatError as error:
             return self.invalidate(_STALE, "format", str(error))
         if kind == "W":

@@ -21,8 +21,9 @@ class BookConfig:
     """How the entries of one book are to be understood.
 
     Args:
-        keyed: what entries are known by (M5). "auto": by MDEntryID(278), or by price and originator (299, 288), where
-            the first entry of a snapshot has one; by MDPriceLevel(1023) where it has that; else by price.
+        keyed: what entries are known by (M5). "auto": by MDEntryID(278), or by price and originator (299, 288), or by
+            OrderID(37), where the first entry of a snapshot has one; by MDPriceLevel(1023) where it has that;
+            else by price.
         depth: levels of each side that were asked for, MarketDepth(264); 0: all.
         implicit_delete: the venue sends no Delete for a level that an insert pushed out of `depth`: drop it (M7).
         zero_deletes: a quantity of 0 means that the entry is gone (M12).

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Anomaly",
+    "BookEntry",
     "BookStatus",
     "BookTrade",
     "BookView",
@@ -60,6 +61,14 @@ class Level(NamedTuple):
     price: Decimal
     qty: Decimal
     orders: int | None
+
+
+class BookEntry(NamedTuple):
+    """One entry of a book by MDEntryID: an order, or somebody's quote. `entry_id`: None where it has another name."""
+
+    entry_id: str | None
+    price: Decimal
+    qty: Decimal
 
 
 class BookTrade(NamedTuple):

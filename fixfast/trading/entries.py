@@ -24,6 +24,8 @@ __all__ = ["DEFAULT_SCALES", "EntryReader", "Row", "by_symbol", "rescaled", "row
 DEFAULT_SCALES: Scales = (5, 0)
 #: What the codec reads
 _MOST = 18
+#: MDEntryType(269) of bids and offers
+_SIDES = ("0", "1")
 _DAY = 86_400 * 1_000_000_000
 
 _text: TypeAlias = str | None
@@ -56,10 +58,11 @@ Row: TypeAlias = tuple[
 class EntryReader:
     """Reads groups of market data entries. Args: scales: decimals of prices and quantities to begin with."""
 
-    __slots__ = ("_get", "_get_large", "scales")
+    __slots__ = ("_get", "_get_large", "_numbers", "scales")
 
     def __init__(self, scales: Scales = DEFAULT_SCALES) -> None:
         self._get_large = _columns("decimal", "decimal")
+        self._numbers = getter((37, "str"))
         self._take(scales)
 
     def _take(self, scales: Scales) -> None:
@@ -78,6 +81,21 @@ class EntryReader:
             if error.tag not in (270, 271):
                 raise
         return self._read_large(group)
+
+    def read_snapshot(self, group: Group) -> list[Row]:
+        """Return the entries of a W. Where an order has no MDEntryID, its OrderID(37) is it.
+
+        FIX 4.2 and 4.4 have no MDEntryID in a W; the updates behind it call the order so.
+
+        Raises: FieldFormatError: as read().
+        """
+        rows = self.read(group)
+        if all(row[4] is not None or row[1] not in _SIDES for row in rows):
+            return rows
+        return [
+            (*row[:4], number, *row[5:]) if number and row[1] in _SIDES and not (row[4] or row[9] or row[10]) else row
+            for row, (number,) in zip(rows, self._numbers(group), strict=True)
+        ]
 
     def _read_large(self, group: Group) -> list[Row]:
         """Read what has more decimals than anything before, or does not fit 64 bits."""

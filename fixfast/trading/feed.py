@@ -151,7 +151,7 @@ class Feed:
         if symbol is None or symbol == "[N/A]":
             symbol = security or symbol or ""
         try:
-            rows = self._reader.read(m.group(268))
+            rows = self._reader.read_snapshot(m.group(268))
         except FieldFormatError as error:
             return self._stale((symbol,), "format", str(error))
         if len(rows) > self._max_entries:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from operator import ge
+from operator import ge, itemgetter
 from typing import NamedTuple, Protocol, TypeAlias
 
 from fixfast.trading.bookview import Anomaly, BookView, Side
@@ -313,6 +313,8 @@ class IdKeys:
         name = _name(row)
         if name is None:
             return draft.misfit("no id", _said(row, "has neither MDEntryID (278) nor a price and an originator"))
+        if action == _CHANGE and ref_id is None and self._stays(draft, name, row):
+            return None
         before = self.quotes.pop(ref_id, None) if ref_id is not None and ref_id != name else None
         before = self.quotes.pop(name, None) if before is None else before
         if before is not None:
@@ -362,6 +364,27 @@ class IdKeys:
             )
             for name, q in self.quotes.items()
         }
+
+    def queue(self, kind: str) -> list[tuple[str | None, int, int]]:
+        """Return (id, price as a key, quantity) of the entries of a side, best price first, then first come first."""
+        found = [
+            (name if isinstance(name, str) else None, quote.key, quote.qty)
+            for name, quote in self.quotes.items()
+            if quote.kind == kind and quote.key is not None
+        ]
+        return sorted(found, key=itemgetter(1))
+
+    def _stays(self, draft: Draft, name: Name, row: Row) -> bool:
+        """Do a Change that leaves an entry at its price, and so at its place; False: it does not, or is none."""
+        before = self.quotes.get(name)
+        kind, px, qty = row[1:4]
+        if before is None or kind not in (None, before.kind) or qty is None or qty <= 0 or before.key is None:
+            return False
+        if px is not None and (-px if before.kind == "0" else px) != before.key:
+            return False
+        self._move(draft, before, -1)
+        self._take(draft, name, Quote(before.kind, before.key, qty, row[8] or before.orders))
+        return True
 
     def _take(self, draft: Draft, name: Name, quote: Quote) -> None:
         self.quotes[name] = quote

@@ -44,10 +44,12 @@ class Window(NamedTuple):
     Attributes:
         depth: levels on each side; 0: all.
         implicit: a level that is pushed out of the window goes without a word (MDImplicitDelete(547)=Y).
+        by_order: every order by itself (AggregatedBook(266)=N), of as many prices.
     """
 
     depth: int
     implicit: bool = False
+    by_order: bool = False
 
 
 class Entry(NamedTuple):
@@ -55,7 +57,8 @@ class Entry(NamedTuple):
 
     Attributes:
         kind: MDEntryType(269). px, qty: MDEntryPx(270), MDEntrySize(271). time: MDEntryTime(273) of trades and values.
-        orders: NumberOfOrders(346). level: MDPriceLevel(1023), from 1. name: MDEntryID(278) of a trade.
+        orders: NumberOfOrders(346). level: MDPriceLevel(1023), from 1. name: MDEntryID(278) of a trade,
+            or of an order.
     """
 
     kind: str

@@ -7,6 +7,7 @@ from typing import Any
 
 from fixfast.exchange.market_data.entries import Change, Entry
 from fixfast.exchange.market_data.levels import Levels
+from fixfast.exchange.market_data.queues import Queues
 from fixfast.exchange.market_data.tape import Tape
 
 __all__ = ["Feed"]
@@ -21,6 +22,7 @@ class Feed:
 
     Attributes:
         levels, tape: what there is of it.
+        queues: its orders one by one; kept only while somebody wants them.
         batches: no RptSeq(83) of what was said about it is above this.
     """
 
@@ -29,16 +31,18 @@ class Feed:
         self.price_scale = price_scale
         self.qty_scale = qty_scale
         self.levels = Levels()
+        self.queues = Queues()
         self.tape = Tape()
         self.batches = 0
 
-    def entries(self, kinds: Iterable[str], depth: int) -> list[Entry]:
+    def entries(self, kinds: Iterable[str], depth: int, by_order: bool = False) -> list[Entry]:
         """Return all there is of these kinds, in the order of KINDS, of levels the best first.
 
-        Args: kinds: MDEntryTypes. depth: levels on each side; 0: all.
+        Args: kinds: MDEntryTypes. depth: levels on each side; 0: all. by_order: orders in place of levels.
         """
         wanted = frozenset(kinds)
-        return self.levels.entries(wanted, depth) + self.tape.entries(wanted)
+        book = self.queues if by_order else self.levels
+        return book.entries(wanted, depth) + self.tape.entries(wanted)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the tape as plain data. Levels are the matching engine's: see load()."""

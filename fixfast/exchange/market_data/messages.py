@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from fixfast.exchange.market_data.entries import Entry, Op
+from fixfast.exchange.market_data.entries import TRADE, Entry, Op
 from fixfast.session.wire import Template
 from fixfast.types import Slot
 
@@ -44,15 +44,19 @@ def reject(version: str, name: str, reason: str | None, text: str) -> list[tuple
 class Messages:
     """Entries as tuples, and the Templates they fill, for one version and one instrument.
 
-    Args: version: "FIX.4.2" ... "FIX.5.0SP2". symbol, price_scale, qty_scale: of the instrument.
+    Args:
+        version: "FIX.4.2" ... "FIX.5.0SP2". symbol, price_scale, qty_scale: of the instrument.
+        by_order: each order by itself, with OrderID(37). It is the only name that a W has in FIX.4.2 and 4.4.
     """
 
-    def __init__(self, version: str, symbol: str, price_scale: int, qty_scale: int) -> None:
+    def __init__(self, version: str, symbol: str, price_scale: int, qty_scale: int, *, by_order: bool = False) -> None:
         self.version = version
         self.symbol = symbol
         self.newest = version.startswith("FIX.5")
         price, qty = f"scaled:{price_scale}", f"scaled:{qty_scale}"
-        there = (Slot(270, price), Slot(271, qty), Slot(273), Slot(346, "int"))
+        self._by_order = by_order
+        number = Slot(37) if by_order else Slot(346, "int")
+        there = (Slot(270, price), Slot(271, qty), Slot(273), number)
         behind = (Slot(1023, "int"), Slot(83, "int")) if self.newest else ()
         self._total = version == "FIX.4.2"  # it has no MDEntryType for the volume, but a field
         total = (Slot(387, qty),) if self._total else ()
@@ -60,11 +64,19 @@ class Messages:
         entry = (Slot(269), *name, *there, *behind)
         step = (Slot(279), Slot(269), Slot(278), Slot(55), *there, *total, *behind)
         self._snapshot = [Slot(262), Slot(55), *total, Slot(268, entry)]
+        self._book_type = 3 if by_order else 2  # MDBookType(1021): order depth, price depth
         if self.newest:
-            self._snapshot = [(1021, 2), Slot(264, "int"), Slot(262), Slot(55), Slot(268, entry), Slot(779, "time")]
+            self._snapshot = [
+                (1021, self._book_type),
+                Slot(264, "int"),
+                Slot(262),
+                Slot(55),
+                Slot(268, entry),
+                Slot(779, "time"),
+            ]
         self._refresh = [Slot(262), Slot(268, step)]
         #: Lines whose instruments have the same scales share their Templates
-        self.key = (version, price_scale, qty_scale)
+        self.key = (version, price_scale, qty_scale, by_order)
 
     def snapshot_template(self, line: Line) -> Template:
         """Return the Template of a W on this line."""
@@ -80,6 +92,8 @@ class Messages:
         Args: rpt_seq: RptSeq(83), one for all of an X. volume: TotalVolumeTraded(387), where trades carry it.
         """
         symbol = self.symbol
+        if self._by_order:
+            ops = [Op(action, _numbered(entry)) for action, entry in ops]
         if self.newest:
             return [
                 (action, kind, name, symbol, px, qty, time, orders, level, rpt_seq)
@@ -87,7 +101,7 @@ class Messages:
             ]
         if self._total:
             return [
-                (action, kind, name, symbol, px, qty, time, orders, volume if name else None)
+                (action, kind, name, symbol, px, qty, time, orders, volume if kind == TRADE else None)
                 for action, (kind, px, qty, time, orders, _, name) in ops
             ]
         return [
@@ -97,6 +111,8 @@ class Messages:
 
     def entries(self, entries: Iterable[Entry], rpt_seq: int) -> list[tuple[Any, ...]]:
         """Return the entries of a W."""
+        if self._by_order:
+            entries = [_numbered(entry) for entry in entries]
         if self.newest:
             return [
                 (kind, name, px, qty, time, orders, level, rpt_seq)
@@ -120,4 +136,9 @@ class Messages:
         if not self.newest:
             return [*fields, (268, 0)]
         nothing = [[(269, "J"), (83, rpt_seq)]]
-        return [(1021, 2), (264, depth), *fields, (268, nothing), (779, time_ns)]
+        return [(1021, self._book_type), (264, depth), *fields, (268, nothing), (779, time_ns)]
+
+
+def _numbered(entry: Entry) -> Any:
+    """Return an entry with OrderID(37), where it is an order, in the place of NumberOfOrders(346)."""
+    return entry if entry.time is not None else entry._replace(orders=entry.name)  # type: ignore[arg-type]

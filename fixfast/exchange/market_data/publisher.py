@@ -18,6 +18,7 @@ from fixfast.exchange.market_data.entries import Change, Entry, Op, Window
 from fixfast.exchange.market_data.feed import Feed
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.market_data.messages import Line, Messages, reject
+from fixfast.exchange.market_data.queues import Resting
 from fixfast.exchange.market_data.request import DISABLE, SNAPSHOT, DataRequest, Refused, Why, kinds_of, read_request
 from fixfast.exchange.market_data.tape import Correction, Print, TimedPrint
 from fixfast.exchange.market_data.views import Seen, Subscriber, View, Watcher
@@ -45,6 +46,9 @@ class Source(Protocol):
     def levels(self, symbol: str) -> Iterable[Change]:
         """Return all levels that there are now."""
 
+    def orders(self, symbol: str) -> Iterable[Resting]:
+        """Return all orders that rest now at a price."""
+
     def prints(self, symbol: str) -> Sequence[TimedPrint]:
         """Return the trades since this was asked last that publish() was not called with."""
 
@@ -64,10 +68,12 @@ class MarketData:
         limits: for each session.
         permit: called with who asks and a symbol; returns why not, as MDReqRejReason(281), or None.
         session_id: TradingSessionID(336) of this market, "": requests may name any.
-        source: what says how things are when somebody begins to look; None: publish() is called with everything.
+        source: what says how things are when somebody begins to look; None: publish() is called with everything, and
+            there is no book order by order.
 
     Attributes:
         watched: instruments that somebody is subscribed to.
+        by_order: those of them whose orders somebody wants one by one.
         conflated: how often a subscriber fell behind on an instrument.
     """
 
@@ -86,10 +92,11 @@ class MarketData:
         self._source = source
         self._feeds = {item.symbol: Feed(item.symbol, item.price_scale, item.qty_scale) for item in instruments}
         self._views: dict[str, dict[Seen, View]] = {symbol: {} for symbol in self._feeds}
-        self._windows: dict[str, frozenset[Window]] = {}
+        self._windows: dict[str, tuple[list[Window], list[Window]]] = {}  # by price, by order
         self._subscribers: dict[str, Subscriber] = {}
         self._behind: dict[Subscriber, None] = {}
         self.watched: set[str] = set()
+        self.by_order: set[str] = set()
         self.conflated = 0
 
     # --- who is there -----------------------------------------------------------------------------------------
@@ -136,6 +143,7 @@ class MarketData:
                 self._kinds(subscriber.version),
                 max_depth=self._limits.depth,
                 session_id=self._session_id,
+                by_order=self._source is not None,
             )
             if request.action == DISABLE:
                 if request.name not in subscriber.requests:
@@ -150,6 +158,8 @@ class MarketData:
         key = Seen(subscriber.version, request.window, request.kinds, request.incremental)
         for symbol in request.symbols:
             self.look_up(symbol)
+            if request.window.by_order and symbol not in self.by_order and self._source is not None:
+                self._feeds[symbol].queues.load(self._source.orders(symbol))
         watchers = [Watcher(subscriber, request.name, self._view(symbol, key)) for symbol in request.symbols]
         if request.action != SNAPSHOT:
             subscriber.requests[request.name] = watchers
@@ -189,7 +199,9 @@ class MarketData:
         view = self._views[symbol].get(key)
         if view is None:
             feed = self._feeds[symbol]
-            view = View(feed, key, Messages(key.version, symbol, feed.price_scale, feed.qty_scale))
+            by_order = key.window.by_order
+            messages = Messages(key.version, symbol, feed.price_scale, feed.qty_scale, by_order=by_order)
+            view = View(feed, key, messages)
         return view
 
     def _end(self, subscriber: Subscriber, name: str) -> None:
@@ -204,11 +216,14 @@ class MarketData:
             self._behind.pop(subscriber, None)
 
     def _note_windows(self, symbol: str) -> None:
-        self._windows[symbol] = windows = frozenset(key.window for key in self._views[symbol])
-        if windows:
-            self.watched.add(symbol)
-        else:
-            self.watched.discard(symbol)
+        windows = {key.window for key in self._views[symbol]}
+        by_order = [window for window in windows if window.by_order]
+        self._windows[symbol] = [window for window in windows if not window.by_order], by_order
+        for names, wanted in ((self.watched, windows), (self.by_order, by_order)):
+            if wanted:
+                names.add(symbol)
+            else:
+                names.discard(symbol)
 
     def look_up(self, symbol: str) -> Feed:
         """Return an instrument as it is now."""
@@ -231,6 +246,7 @@ class MarketData:
         trades: Sequence[Print] = (),
         busts: Iterable[Print] = (),
         corrections: Iterable[Correction] = (),
+        orders: Iterable[Resting] = (),
     ) -> None:
         """Tell all who watch an instrument what happened: one batch, one X for each of them (M4).
 
@@ -239,6 +255,7 @@ class MarketData:
             changes: (side, price, quantity, orders) of levels, as Matching.take_changes() has them.
             trades: (trade id, price, quantity) of each trade, in order. busts: the same, of trades taken back.
             corrections: (trade id, price before, price, quantity) of trades whose price was corrected.
+            orders: those that were touched, as they are now; needed of instruments in `by_order`.
         """
         feed = self.look_up(symbol)
         ops: list[Op] = feed.tape.trade(trades, now_ns) if trades else []
@@ -246,7 +263,7 @@ class MarketData:
             ops += feed.tape.bust(bust, now_ns)
         for correction in corrections:
             ops += feed.tape.correct(correction, now_ns)
-        self._tell(feed, ops, list(changes), now_ns)
+        self._tell(feed, ops, list(changes), now_ns, orders)
 
     def set_value(self, symbol: str, kind: str, px: int, now_ns: int) -> None:
         """Set and tell a value: closing ("5") or settlement price ("6"), or another MDEntryType that a Tape knows."""
@@ -258,12 +275,17 @@ class MarketData:
         feed = self.look_up(symbol)
         self._tell(feed, feed.tape.begin_day(), [], now_ns)
 
-    def _tell(self, feed: Feed, ops: list[Op], changes: list[Change], now_ns: int) -> None:
+    def _tell(
+        self, feed: Feed, ops: list[Op], changes: list[Change], now_ns: int, orders: Iterable[Resting] = ()
+    ) -> None:
         feed.batches += 1
         if not self._views[feed.symbol]:
             feed.levels.apply(changes, ())
             return
-        seen = feed.levels.apply(changes, self._windows.get(feed.symbol, ()))  # windows are few: most share one
+        by_price, by_order = self._windows[feed.symbol]  # windows are few: most share one
+        seen = feed.levels.apply(changes, by_price)
+        if by_order:
+            seen |= feed.queues.apply(orders, by_order)
         for view in list(self._views[feed.symbol].values()):
             visible = self._visible(view, ops, seen[view.key.window])
             if visible:
@@ -345,7 +367,7 @@ class MarketData:
         view, subscriber = watcher.view, watcher.subscriber
         feed, depth = view.feed, view.key.window.depth
         rpt_seq = self._watched(subscriber, view).rpt_seq
-        entries = feed.entries(view.key.kinds, depth)
+        entries = feed.entries(view.key.kinds, depth, view.key.window.by_order)
         if entries:
             made = view.messages.entries(entries, rpt_seq)
             values = view.messages.snapshot_values(watcher.request, depth, made, feed.tape.volume, now_ns)

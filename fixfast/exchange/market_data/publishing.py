@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fixfast import clock
@@ -10,8 +11,11 @@ from fixfast.engine.live import LiveSession
 from fixfast.exchange.market_data.entries import CLOSE, TRADE, Change
 from fixfast.exchange.market_data.limits import MarketDataLimits
 from fixfast.exchange.market_data.publisher import MarketData
+from fixfast.exchange.market_data.queues import Resting
 from fixfast.exchange.market_data.tape import TimedPrint
-from fixfast.exchange.matching.outcome import Busted, Corrected, Event, Phase, PhaseChanged, TradePrinted
+from fixfast.exchange.matching.book_order import BookOrder
+from fixfast.exchange.matching.outcome import Busted, Corrected, Event, Phase, PhaseChanged, Refused, TradePrinted
+from fixfast.exchange.venue.market import Market
 from fixfast.session.wire import Message
 
 if TYPE_CHECKING:
@@ -114,8 +118,22 @@ class Publishing:
                     self.data.look_up(symbol)
         return True
 
-    def publish(self, symbol: str, events: list[Event], changes: list[Change], now_ns: int) -> None:
-        """Tell those who watch an instrument what one command did to its book."""
+    def touched(self, market: Market, events: list[Event]) -> list[Resting]:
+        """Return the orders that events are about, as they are now; none where nobody wants them one by one."""
+        if market.listing.symbol not in self.data.by_order:
+            return []
+        found: dict[int, BookOrder] = {}
+        for event in events:
+            if isinstance(event, PhaseChanged):  # orders for the close come into the book without a word
+                found.update((order.order_id, order) for order in _resting(market))
+            elif not isinstance(event, (TradePrinted, Corrected, Refused)):
+                found[event.order.order_id] = event.order
+        return [self._seen(order) for order in found.values()]
+
+    def publish(
+        self, symbol: str, events: list[Event], changes: list[Change], now_ns: int, orders: Iterable[Resting] = ()
+    ) -> None:
+        """Tell those who watch an instrument what one command did to its book. Args: orders: as touched() says."""
         if symbol not in self.data.watched and self.note(symbol, events, now_ns):
             return
         trades: list[tuple[str, int, int]] = []
@@ -135,7 +153,9 @@ class Publishing:
                 if event.before is Phase.CLOSED:
                     self.data.begin_day(symbol, now_ns)
         taken = list(busts.values())
-        self.data.publish(symbol, now_ns, changes=changes, trades=trades, busts=taken, corrections=corrections)
+        self.data.publish(
+            symbol, now_ns, changes=changes, trades=trades, busts=taken, corrections=corrections, orders=orders
+        )
         if closes:
             self._close(symbol, now_ns)
         self._catching_up.check()
@@ -148,6 +168,10 @@ class Publishing:
         book.take_changes()
         bids, offers = book.depth(_ALL)
         return [(1, *level) for level in bids] + [(-1, *level) for level in offers]
+
+    def orders(self, symbol: str) -> list[Resting]:
+        """Return the orders that rest in a book at a price."""
+        return [self._seen(order) for order in _resting(self._markets[symbol]) if order.price is not None]
 
     def prints(self, symbol: str) -> list[TimedPrint]:
         """Return the trades that were noted."""
@@ -165,5 +189,17 @@ class Publishing:
         if last[0] is not None:
             self.data.set_value(symbol, CLOSE, last[0], now_ns)
 
+    def _seen(self, order: BookOrder) -> Resting:
+        """Return an order as others see it: by its OrderID, which names no owner. One without a price is not seen."""
+        name = f"{self._prefix}O{order.order_id}"
+        if order.price is None:
+            return Resting(name, order.side, 0, 0, order.seq)
+        return Resting(name, order.side, order.price, order.shown, order.seq)
+
     def _name(self, symbol: str, trade_id: int) -> str:
         return f"{self._prefix}T{self._markets[symbol].listing.index}.{trade_id}"
+
+
+def _resting(market: Market) -> Iterator[BookOrder]:
+    yield from market.book.bids.orders()
+    yield from market.book.offers.orders()

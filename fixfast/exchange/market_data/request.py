@@ -56,7 +56,7 @@ class DataRequest:
 
     Attributes:
         name: MDReqID(262). action: SubscriptionRequestType(263); of "2" the rest is not read.
-        window: MarketDepth(264) and MDImplicitDelete(547). incremental: MDUpdateType(265)=1.
+        window: MarketDepth(264), MDImplicitDelete(547), AggregatedBook(266). incremental: MDUpdateType(265)=1.
         kinds: the MDEntryTypes(269) asked for. symbols: each once, in the order asked for.
     """
 
@@ -73,7 +73,9 @@ def kinds_of(version: str) -> frozenset[str]:
     return frozenset(kind for kind in KINDS if version != "FIX.4.2" or kind.isdigit())
 
 
-def read_request(message: Message, known: frozenset[str], *, max_depth: int = 0, session_id: str = "") -> DataRequest:
+def read_request(
+    message: Message, known: frozenset[str], *, max_depth: int = 0, session_id: str = "", by_order: bool = False
+) -> DataRequest:
     """Return what a MarketDataRequest (V) asks for.
 
     Args:
@@ -81,6 +83,7 @@ def read_request(message: Message, known: frozenset[str], *, max_depth: int = 0,
         known: the MDEntryTypes there are, see kinds_of().
         max_depth: the largest MarketDepth(264) there is; 0: any, and the full book.
         session_id: the one TradingSessionID(336) there is; "": any is taken, and means nothing.
+        by_order: whether the book can be had order by order, AggregatedBook(266)=N.
 
     Raises:
         Refused: a request that the peer is told about.
@@ -92,7 +95,7 @@ def read_request(message: Message, known: frozenset[str], *, max_depth: int = 0,
         raise Refused(Why.REQUEST_TYPE, f"SubscriptionRequestType(263) {action or 'missing'}: 0, 1 or 2")
     if action == DISABLE:
         return DataRequest(name, action)
-    window = Window(_depth(message, max_depth), _implicit(message))
+    window = Window(_depth(message, max_depth), _implicit(message), _by_order(message, by_order))
     incremental = _incremental(message, action)
     _check_rest(message)
     kinds = _kinds(message, known)
@@ -119,6 +122,14 @@ def _implicit(message: Message) -> bool:
     return said == "Y"
 
 
+def _by_order(message: Message, possible: bool) -> bool:
+    said = message.get(266, "Y")
+    if said not in ("Y", "N") or (said == "N" and not possible):
+        there = "Y, by price, or N, order by order" if possible else "the book is by price, Y"
+        raise Refused(Why.AGGREGATED, f"AggregatedBook(266) {said}: {there}")
+    return said == "N"
+
+
 def _incremental(message: Message, action: str) -> bool:
     said = message.get(265)
     if said is None and action == SNAPSHOT:
@@ -131,7 +142,6 @@ def _incremental(message: Message, action: str) -> bool:
 #: optional field -> what of it is done, the reason if something else is asked for, and what is said then
 _REST: Mapping[int, tuple[frozenset[str], str, str]] = MappingProxyType(
     {
-        266: (frozenset("Y"), Why.AGGREGATED, "AggregatedBook(266) {}: the book is by price, Y"),
         546: (frozenset("1"), Why.SCOPE, "Scope(546) {}: this market, 1"),
         286: (frozenset("01"), Why.FLAG, "OpenCloseSettlFlag(286) {}: 0 or 1, of this day"),
     }

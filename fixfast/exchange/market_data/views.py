@@ -56,8 +56,8 @@ class Subscriber:
         self.line = line
         self.requests: dict[str, list[Watcher]] = {}
         self.behind: dict[Watcher, None] = {}
-        self.snapshots: dict[tuple[str, int, int], Template] = {}
-        self.refreshes: dict[tuple[str, int, int], Template] = {}
+        self.snapshots: dict[tuple[str, int, int, bool], Template] = {}
+        self.refreshes: dict[tuple[str, int, int, bool], Template] = {}
 
     def snapshot(self, messages: Messages) -> Template:
         template = self.snapshots.get(messages.key)
