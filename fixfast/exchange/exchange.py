@@ -44,8 +44,9 @@ __all__ = ["Exchange", "Listener"]
 
 _log = logging.getLogger("fixfast.exchange")
 _SECOND = 1_000_000_000
+_HEARD = ("on_batch", "on_reports", "on_logon", "on_logout")  # the methods of a Listener
 _REQUESTS = frozenset(get_args(Request))
-_QUESTIONS = (OrderStatus, MassStatus)  # they change nothing, and need no record
+_QUESTIONS = frozenset((OrderStatus, MassStatus))  # they change nothing, and need no record
 
 
 class Listener(Protocol):
@@ -95,7 +96,7 @@ class Exchange(Operators):
         self._journal: CommandJournal | None = None
         self._stores: dict[str, Store] = {}
         self._listeners: list[Any] = []
-        self._hearing: dict[str, list[Callable[..., object]]] = {}  # name of a method -> those of the listeners
+        self._hearing: dict[str, list[Callable[..., object]]] = {name: [] for name in _HEARD}  # those of the listeners
         self._batches: list[tuple[str, list[Event], Changes, int, list[Resting]]] = []
         self.behind = True  # reports of the time before may not have been sent yet
         self._recovery = Recovery()
@@ -187,13 +188,13 @@ class Exchange(Operators):
         """
         now_ns = clock.now().wall_ns
         journal = self._journal
-        if journal is not None and not isinstance(command, _QUESTIONS):
+        if journal is not None and type(command) not in _QUESTIONS:
             journal.append(now_ns, command)
         venue = self.venue
         reports = venue.apply(command, now_ns)
         request: Any = command.request if type(command) is RefuseRequest else command
         self.gateway.send(reports, request.owner if type(request) in _REQUESTS else None)
-        for heard in self._hearing.get("on_reports", ()):
+        for heard in self._hearing["on_reports"]:
             heard(reports, now_ns)
         if self._batches:
             self._tell_batches()
@@ -245,12 +246,11 @@ class Exchange(Operators):
 
     def tell(self, what: str, *values: Any) -> None:
         """Call a method of all listeners that have it."""
-        for heard in self._hearing.get(what, ()):
+        for heard in self._hearing[what]:
             heard(*values)
 
     def _look_at_listeners(self) -> None:
-        names = ("on_batch", "on_reports", "on_logon", "on_logout")
-        self._hearing = {name: [getattr(one, name) for one in self._listeners if hasattr(one, name)] for name in names}
+        self._hearing = {name: [getattr(one, name) for one in self._listeners if hasattr(one, name)] for name in _HEARD}
 
     def phases(self) -> dict[str, Phase]:
         """Return the trading phase of each instrument."""
@@ -398,7 +398,7 @@ class Exchange(Operators):
     def _tell_batches(self) -> None:
         batches, self._batches = self._batches, []
         for symbol, events, changes, now_ns, orders in batches:
-            if any(type(event) is PhaseChanged for event in events):
+            if PhaseChanged in map(type, events):
                 self.gateway.phase_changed(symbol)
             self._publishing.publish(symbol, events, changes, now_ns, orders)
             self.tell("on_batch", symbol, events, changes, now_ns)

@@ -74,14 +74,14 @@ MUTANTS = {
     "post only takes": Mutant(Working, "_bad_now", "if post_only and", "if False and"),
     "orders are taken in a halt": Mutant(engine, "bad_phase", "phase is Phase.HALTED", "False"),
     "good till date lives a moment longer": Mutant(Matching, "expire", "<= now_ns", "< now_ns"),
-    "day orders live on": Mutant(Matching, "set_phase", "(_DAY, _OPENING, _CLOSE)", "(_OPENING, _CLOSE)"),
+    "day orders live on": Mutant(Working, "_expire_day", "(_DAY, _OPENING, _CLOSE)", "(_OPENING, _CLOSE)"),
     "at-the-close orders come too late": Mutant(Matching, "set_phase", "self._rest(order)", "pass"),
     "a bust gives quantity back": Mutant(Matching, "bust", "order.qty -= qty", "order.leaves += qty"),
     "a trade can be busted twice": Mutant(Matching, "bust", "self._trades.pop(", "self._trades.get("),
     "levels are told again": Mutant(BookSide, "take_changes", "told.get(key, (0, 0)) != now", "True"),
     "a gone level is not told": Mutant(BookSide, "take_changes", "key != AHEAD", "key != AHEAD and level"),
     "a snapshot turns queues around": Mutant(
-        BookSide, "snapshot", "list(self.levels[key].orders)", "list(self.levels[key].orders)[::-1]"
+        BookState, "_fill", "key=lambda order: order.seq", "key=lambda order: -order.seq"
     ),
     "a snapshot forgets what waits for the close": Mutant(BookState, "snapshot", "list(self._parked)", "[]"),
     "a snapshot forgets trades": Mutant(BookState, "_fill", 'in data["trades"]', 'in data["trades"][:-1]'),

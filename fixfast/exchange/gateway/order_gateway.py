@@ -237,15 +237,15 @@ class OrderGateway:
 
         Args: asker: whose request led to them: the first of its reports is the answer; None: nobody's.
         """
-        outlets = self.outlets
+        outlets, copies = self.outlets, self._copies
         for report in reports:
-            outlet = outlets.get(report.owner)
+            owner = report.owner
+            outlet = outlets.get(owner)
             if outlet is not None:
-                first = report.owner == asker
-                outlet.send(report, first=first)
-                if first:
+                outlet.send(report, owner == asker)
+                if owner == asker:
                     asker = None
-            if self._copies and type(report) is Execution:
+            if copies and type(report) is Execution:
                 self.copy(report)
 
     @property

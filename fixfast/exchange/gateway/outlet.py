@@ -33,10 +33,10 @@ class Outlet:
         self._held: deque[tuple[float, Outgoing, Fate]] = deque()  # until when, by the loop's clock
         self._timer: asyncio.TimerHandle | None = None
 
-    def send(self, report: Outgoing, *, first: bool = False, poss_resend: bool = False) -> None:
+    def send(self, report: Outgoing, first: bool = False, *, poss_resend: bool = False) -> None:
         """Send a report, with the faults that meet it. Args: first: it is the first answer to a request."""
         if not self.faults.on and not self._held:
-            self._write(report, poss_resend=poss_resend)
+            self._write(report, poss_resend)
             return
         fate = self.faults.report(first_answer=first)
         if fate.drop:
@@ -101,9 +101,9 @@ class Outlet:
         if fate.disconnect:
             self.session.drop()
 
-    def _write(self, report: Outgoing, *, poss_resend: bool = False, copy: bool = False) -> None:
+    def _write(self, report: Outgoing, poss_resend: bool = False, copy: bool = False) -> None:
         try:
-            self._writer.send(report, poss_resend=poss_resend, copy=copy)
+            self._writer.send(report, poss_resend, copy)
         except EncodeError as error:
             _log.error("%s: a report could not be written: %s", self.session.id, error)
         except FixfastError as error:  # the store failed, the session is over: the journal has the order

@@ -28,7 +28,22 @@ __all__ = ["CommandJournal"]
 _FORMAT = 2
 #: commands after which is looked whether a new file is ready
 _LOOK_AGAIN = 50
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what makes JSON of one value.
+
+    PERF: JSONEncoder.encode() makes such an encoder anew for each value: that took more than the encoding.
+    """
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # not CPython
+        return json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+    default = json.JSONEncoder().default  # refuses what is no JSON
+    chunks = make(None, default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False)
+    return lambda value: "".join(chunks(value, 0))
+
+
+_encode = _encoder()
 
 
 class CommandJournal:

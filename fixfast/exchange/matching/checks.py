@@ -15,6 +15,7 @@ _WITHOUT_PRICE = (MARKET, STOP)
 _AT_ONCE = (_IOC, _FOK)
 _FOR_AUCTIONS = (_OPENING, _CLOSE)
 _TIFS = (_DAY, _GTC, _OPENING, _IOC, _FOK, _GTD, _CLOSE)
+_PLAIN_TIFS = (_DAY, _GTC, _IOC, _FOK)
 #: stop orders wait for continuous trading: no auction has them
 _STOP_TIFS = (_DAY, _GTC, _IOC, _FOK, _GTD)
 _GATHERING = (Phase.PRE_OPEN, Phase.OPENING_AUCTION)
@@ -27,6 +28,22 @@ _HIGHEST = 10**18
 def bad_order(order: BookOrder, instrument: Instrument, now_ns: int) -> Refusal | None:
     """Return what is wrong with an order in itself."""
     kind = order.ord_type
+    # PERF: what most orders are, at once, without five more calls
+    price, qty = order.price, order.qty
+    if (
+        kind == LIMIT
+        and order.tif in _PLAIN_TIFS
+        and price is not None
+        and 0 < price < _HIGHEST
+        and not price % instrument.tick
+        and qty > 0
+        and not qty % instrument.lot
+        and order.side in _SIDES
+        and order.stop_px is order.display is order.min_qty is order.expire_ns is None
+        and not order.post_only
+        and (instrument.max_qty is None or qty <= instrument.max_qty)
+    ):
+        return None
     if order.side not in _SIDES:
         return Refusal.BAD_SIDE
     if kind not in _KINDS:

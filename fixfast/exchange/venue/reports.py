@@ -243,7 +243,7 @@ class ReportWriter:
         self._values = _VALUES[version]
         self._templates: dict[tuple[int, int], Template] = {}
 
-    def send(self, report: Outgoing, *, poss_resend: bool = False, copy: bool = False) -> int:
+    def send(self, report: Outgoing, poss_resend: bool = False, copy: bool = False) -> int:
         """Send one report.
 
         Args:
