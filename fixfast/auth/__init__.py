@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from fixfast.auth.ports import ApiPort, Attempt, SessionPort, UserRequest
     from fixfast.auth.registration import RegistrationClient, RegistrationConfig, SyncRegistrationClient
     from fixfast.auth.secret import Secret
+    from fixfast.auth.sessions import SessionOptions
     from fixfast.auth.state import AuthFailure, AuthInput, AuthReason, AuthState, UserRequestType, UserStatus
+    from fixfast.auth.threads import SyncAuthClient
 
 __all__ = [
     "Account",
@@ -33,7 +35,9 @@ __all__ = [
     "RegistrationConfig",
     "RetryRules",
     "Secret",
+    "SessionOptions",
     "SessionPort",
+    "SyncAuthClient",
     "SyncRegistrationClient",
     "UserRequest",
     "UserRequestType",
@@ -49,6 +53,8 @@ _HOMES = {
     **dict.fromkeys(("ApiPort", "Attempt", "SessionPort", "UserRequest"), "ports"),
     **dict.fromkeys(("RegistrationClient", "RegistrationConfig", "SyncRegistrationClient"), "registration"),
     "Secret": "secret",
+    "SessionOptions": "sessions",
+    "SyncAuthClient": "threads",
 }
 
 

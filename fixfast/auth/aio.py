@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from fixfast import clock
-from fixfast.auth.accounts import failed
 from fixfast.auth.aio_ports import AioAccounts, AioSession, on_loop
 from fixfast.auth.config import AuthTimeouts, RetryRules
-from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate, Observer
+from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
+from fixfast.auth.front import SETTLED, Front, changed, settled
 from fixfast.auth.machine import AuthSnapshot
 from fixfast.auth.registration import RegistrationClient, RegistrationConfig
 from fixfast.auth.secret import Secret
 from fixfast.auth.sessions import SessionOptions, StoreMaker
-from fixfast.auth.state import AuthFailure, AuthState
+from fixfast.auth.state import AuthState
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.throttle import Throttle
-from fixfast.errors import WrongAuthState
 from fixfast.session.config import SessionConfig
 
 __all__ = ["AuthClient"]
@@ -29,7 +27,7 @@ __all__ = ["AuthClient"]
 _SECOND = 1_000_000_000
 
 
-class AuthClient:
+class AuthClient(Front):
     """Accounts and logins on an event loop: `async with AuthClient(config, connection, api=url) as auth: ...`.
 
     Leaving logs out. Its calls belong to the loop; `state`, `client_id`, `failure` and `snapshot` may be read by any
@@ -74,9 +72,6 @@ class AuthClient:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def __repr__(self) -> str:
-        return f"<AuthClient {self.state.value}>"
-
     async def __aenter__(self) -> AuthClient:
         if self._loop is not None:
             raise RuntimeError("an AuthClient is good for one `async with`; make another one")
@@ -101,36 +96,10 @@ class AuthClient:
                     await self._accounts.tasks.end(cancel=True)
                     await self._accounts.client.aclose()
 
-    # --- reading -------------------------------------------------------------------------------------------
-
-    @property
-    def snapshot(self) -> AuthSnapshot:
-        """State, client_id and failure of one moment; any thread may read them."""
-        return self.coordinator.snapshot
-
-    @property
-    def state(self) -> AuthState:
-        """What is going on."""
-        return self.coordinator.state
-
-    @property
-    def client_id(self) -> Secret | None:
-        """The client_id that is in use; `reveal()` shows it."""
-        return self.coordinator.client_id
-
-    @property
-    def failure(self) -> AuthFailure | None:
-        """What went wrong last; None: nothing did since the last command."""
-        return self.coordinator.failure
-
     @property
     def session(self) -> LiveSession | None:
         """The FIX session of this login; None: there is none. It stays the same when it is lost and comes back."""
         return self._fix.session
-
-    def observe(self, callback: Observer) -> Callable[[], None]:
-        """Have `callback(update)` called for everything that happens. Returns: what ends it."""
-        return self.coordinator.observe(callback)
 
     # --- commands ------------------------------------------------------------------------------------------
 
@@ -144,9 +113,7 @@ class AuthClient:
         password = Secret.of(password)
         self.coordinator.register_account(username, password, self._now())
         password.wipe()
-        snapshot = await self._outcome("register_account()")
-        assert snapshot.client_id is not None
-        return snapshot.client_id
+        return settled("register_account()", await self._outcome())
 
     async def login(self, client_id: str | Secret, password: str | Secret) -> LiveSession:
         """Log on, and log the user in. Cancelled, it is given up.
@@ -158,7 +125,7 @@ class AuthClient:
         client_id, password = Secret.of(client_id), Secret.of(password)
         self.coordinator.login(client_id, password, self._now())
         password.wipe()
-        await self._outcome("login()")
+        settled("login()", await self._outcome())
         assert self._fix.session is not None
         return self._fix.session
 
@@ -178,14 +145,11 @@ class AuthClient:
         new.wipe()
         while (snapshot := self.snapshot).changing:
             await self._change()
-        if snapshot.failure is not None:
-            raise failed(snapshot.failure)
-        if snapshot.state is not AuthState.ACTIVE:
-            raise WrongAuthState("change_password()", snapshot.state.value, "logout() was called meanwhile")
+        changed(snapshot)
 
     async def wait(self, *states: AuthState) -> AuthSnapshot:
         """Wait until it is in one of these states; without any, until nothing is under way. Return where it stands."""
-        wanted = states or tuple(state for state in AuthState if not state.waiting)
+        wanted = states or SETTLED
         while (snapshot := self.snapshot).state not in wanted:
             await self._change()
         return snapshot
@@ -197,21 +161,13 @@ class AuthClient:
             raise RuntimeError("an AuthClient is used inside `async with`")
         return clock.now()
 
-    async def _outcome(self, call: str) -> AuthSnapshot:
-        """Wait until what was begun has come to its end.
-
-        Raises: AuthFailed; WrongAuthState: somebody called logout() meanwhile.
-        """
+    async def _outcome(self) -> AuthSnapshot:
+        """Wait until what was begun has come to its end; cancelled, end it."""
         try:
-            snapshot = await self.wait()
+            return await self.wait()
         except asyncio.CancelledError:
             self.coordinator.logout(clock.now())
             raise
-        if snapshot.state is AuthState.FAILED and snapshot.failure is not None:
-            raise failed(snapshot.failure)
-        if snapshot.client_id is None:
-            raise WrongAuthState(call, snapshot.state.value, "logout() was called meanwhile")
-        return snapshot
 
     async def _change(self) -> None:
         """Wait until something happens."""

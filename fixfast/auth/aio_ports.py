@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,6 +20,8 @@ from fixfast.engine.live import LiveSession
 from fixfast.errors import FixfastError, NotActive
 
 __all__ = ["AioAccounts", "AioSession", "on_loop"]
+
+_log = logging.getLogger("fixfast.auth")
 
 
 def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., object], *args: Any) -> None:
@@ -196,17 +199,21 @@ class _Line:
     # --- told by the session -------------------------------------------------------------------------------
 
     def made(self, session: LiveSession) -> None:
+        """It begins."""
         self.session = session
 
     def up(self, session: LiveSession) -> None:
+        """It is logged on."""
         self.attempt.connected(clock.now())
 
     def down(self, reason: str) -> None:
+        """It is logged on no more."""
         self._stop_asking()
         if not self._leave.is_set():
             self.attempt.connection_lost(AuthFailure(AuthReason.CONNECTION_LOST, reason), clock.now())
 
     def over(self, error: Exception) -> None:
+        """It will not come back."""
         if not self._entering and not self._leave.is_set():
             self.attempt.disconnected(failure_of(error)[0], clock.now())
 
@@ -230,7 +237,10 @@ class _Line:
         except BaseException as error:
             await initiator.__aexit__(type(error), error, None)
             raise
-        await initiator.__aexit__(None, None, None)
+        try:
+            await initiator.__aexit__(None, None, None)
+        except FixfastError as error:  # the store
+            _log.error("%s: it did not end well: %s", session.id, error)
         return None
 
     async def _say_goodbye(self, session: LiveSession, client_id: Secret) -> None:
