@@ -90,8 +90,9 @@ class Users:
             account = await self._accounts.find(client_id)
             if account is None:
                 return Refuse(silent=True)
-            if not request.password and not request.username and not self._config.require_logon_password:
-                return Accept(request.config)
+            if not request.password:  # no attempt at one
+                enough = not request.username and not self._config.require_logon_password
+                return Accept(request.config) if enough else Refuse(_WRONG, _WRONG_LOGIN)
             if self._addresses.take(ip_of(_host(request.address)), clock.now().mono_ns):
                 audit.warning("%s from %s: too many attempts", client_id, request.address)
                 return Refuse("Too many attempts: come again later", status=_WRONG_LOGIN)
