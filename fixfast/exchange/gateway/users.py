@@ -85,7 +85,6 @@ class Users:
         """Decide on the Logon of one who is no participant."""
         assert request.config is not None
         client_id = request.session_id.target_comp_id
-        self._proofs.pop(request.session_id, None)
         try:
             account = await self._accounts.find(client_id)
             if account is None:
