@@ -210,6 +210,11 @@ def test_a_wrong_option_is_refused_by_its_name(name: str, value: Any) -> None:
         "postgresql://ann:c4nary@db/name",
         "postgresql://ann@db/name?password=c4nary&sslmode=require",
         "postgresql:/ann:c4nary",
+        "postgresql://ann:x/c4nary@db/name",
+        "postgresql://ann:x@c4nary@db/name",
+        "postgresql://ann:c4nary?x@db/name",
+        "postgresql://ann:c4nary#x@db/name",
+        "postgresql://ann:c4:nary@db/name?sslpassword=c4nary",
     ],
 )
 def test_the_password_of_a_database_is_shown_nowhere(url: str) -> None:

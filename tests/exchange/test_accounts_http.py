@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 import fixfast as ff
+from fixfast.exchange.accounts import http_server
 from fixfast.exchange.accounts.account import Account
 from fixfast.exchange.accounts.accounts import Accounts, open_store
 from fixfast.exchange.accounts.http_server import HttpServer
@@ -377,6 +378,20 @@ def test_with_a_certificate_it_is_https(tmp_path: Path) -> None:
             said = reply(await asyncio.to_thread(ask, web.port))
             assert said.status == 401
             assert said.headers["strict-transport-security"]
+
+    run(main())
+
+
+def test_a_tls_handshake_that_never_comes_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_HEAD_TIME", 0.2)
+    both = tmp_path / "both.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(both)
+
+    async def main() -> None:
+        async with api(certificate=both) as web:
+            reader, writer = await web.connect()
+            assert await reader.read() == b""
+            writer.close()
 
     run(main())
 

@@ -19,6 +19,8 @@ import pytest
 import fixfast as ff
 from fixfast.exchange.accounts.account import Account, AccountStore
 from fixfast.exchange.accounts.accounts import open_store
+from tests.engine.harness import run
+from tests.exchange.accounts import HOST, PASSWORD, Api, cheap
 from tests.postgres import postgres_server, why_none
 
 Opener = Callable[[], AccountStore]
@@ -238,6 +240,33 @@ def test_a_connection_that_was_lost_is_made_again(postgres: str) -> None:
         )
     assert store.find("CBOB") == BOB
     store.close()
+
+
+def test_two_exchanges_share_the_accounts_of_one_database(postgres: str) -> None:
+    url = fresh_database(postgres)
+
+    async def main() -> None:
+        config = ff.exchange.ExchangeConfig(port=0, registration=cheap(url=url, lock_after=2))
+        async with ff.exchange.Exchange(config) as one, ff.exchange.Exchange(config) as other:
+            assert one.registration is not None
+            assert other.registration is not None
+            made = await Api(int(one.registration.url.rpartition(":")[2])).register("bob")
+            client_id = made.json["client_id"]
+            bob = ff.SessionConfig("FIX.4.4", client_id, "EXCHANGE")
+            async with ff.connect(bob, ff.ConnectionConfig(HOST, other.port)) as session:
+                for number, password, status in (
+                    (1, "wrong", "4"),
+                    (2, PASSWORD, "1"),
+                    (3, "wrong", "4"),
+                    (4, "no", "4"),
+                ):
+                    fields = [(923, f"{number}"), (924, 1), (553, "BOB"), (554, password)]
+                    assert (await session.request("BE", fields)).get(926) == status
+            assert (await one.registration.accounts.check(client_id, PASSWORD)).verdict.value == "locked"
+            assert await one.registration.accounts.unlock(client_id)
+            assert (await other.registration.accounts.check("bob", PASSWORD)).verdict.value == "ok"
+
+    run(main())
 
 
 def test_a_database_that_is_not_there_is_refused_without_its_password(tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ async def logs_in(client: Client, password: str = PASSWORD) -> Said:
     return await asks(client, 1, None, (554, password))
 
 
+def with_seq_num(message: ff.Message, number: int) -> ff.Message:
+    """Return the same message with another MsgSeqNum."""
+    fields = [(tag, number if tag == 34 else value) for tag, value in message if tag not in (8, 9, 35, 10)]
+    return ff.parse(ff.encode(message.begin_string, message.msg_type, fields))
+
+
 @versions
 def test_until_the_password_is_said_nothing_is_taken(version: str) -> None:
     async def main() -> None:
@@ -342,8 +348,9 @@ def test_the_password_may_be_changed_with_the_logon() -> None:
 
 def test_a_logon_without_password_can_be_refused() -> None:
     async def main() -> None:
-        async with Venue(require_logon_password=True) as venue:
-            assert await refused(venue) == ("Invalid username or password", None)
+        async with Venue(require_logon_password=True, lock_after=2) as venue:
+            for _ in range(3):  # which is no attempt at a password, and locks nothing
+                assert await refused(venue) == ("Invalid username or password", None)
             bob = await venue.bob(password=PASSWORD)
             assert (await bob.buys("1"))[0].msg_type == "8"
 
@@ -449,6 +456,33 @@ def test_accounts_and_their_ids_outlive_the_exchange(tmp_path: Path) -> None:
             assert report.many(35, 39) == ("8", "0")
             for path in tmp_path.rglob("*"):
                 assert path.is_dir() or PASSWORD.encode() not in path.read_bytes(), path
+
+    run(main())
+
+
+def test_what_took_effect_before_a_crash_is_not_refused_after_it() -> None:
+    """A message that is redelivered comes before anybody can have logged in again."""
+
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(password=PASSWORD)
+            await bob.buys("1")
+            gateway = venue.exchange.gateway
+            [session] = venue.exchange.server.sessions.values()
+            orders = [
+                one.message for one in venue.wire
+                if isinstance(one.message, ff.Message) and one.message.msg_type == "D"
+            ]  # fmt: skip
+            await bob.session.close()
+            assert gateway.users is not None
+            before = venue.book()
+            seen, unseen = orders[0], with_seq_num(orders[0], 9)
+            for message in (seen, unseen):
+                message.redelivered = True
+            assert gateway.on_message(session, seen) is None
+            with pytest.raises(ff.BusinessReject):
+                gateway.on_message(session, unseen)
+            assert venue.book() == before
 
     run(main())
 

@@ -114,8 +114,8 @@ class Accounts:
 
     # --- what can be asked ---------------------------------------------------------------------------------
 
-    async def register(self, username: str, password: str) -> Account | Refusal:
-        """Make an account. Raises: StoreError, TooBusy: too many wait."""
+    async def register(self, username: str, password: str, *, address: str = "") -> Account | Refusal:
+        """Make an account. Args: address: of who asks, for the log. Raises: StoreError, TooBusy: too many wait."""
         faults = {
             "username": username_fault(username),
             "password": password_fault(password, username, self.config.shortest_password),
@@ -125,7 +125,7 @@ class Accounts:
             return Refusal("invalid", "; ".join(f"{name}: {text}" for name, text in wrong.items()), wrong)
         made = await self._do(self._register, username, password, clock.now().wall_ns)
         if isinstance(made, Account):
-            audit.info("account %s registered", made.client_id)
+            audit.info("account %s registered from %s", made.client_id, address or "this process")
         return made
 
     async def find(self, client_id: str) -> Account | None:

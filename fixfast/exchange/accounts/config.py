@@ -21,6 +21,8 @@ _WHOLE = {
     "max_accounts": (1, 1_000_000_000),
 }
 _LONGEST = 86_400 * 366
+#: What a name or password has of :/?#@ must be written as %3A and so on: else nobody knows which part is the secret.
+_URL = re.compile(r"sqlite:.+|postgres(ql)?://([^/?#@: ]*(:[^/?#@: ]*)?@)?[^@ ]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class AccountsConfig:
     def __post_init__(self) -> None:
         if self.url is not None and not _is_url(self.url):
             shown = "***" if isinstance(self.url, str) else self.url  # it may have a password in it
-            raise ConfigError("url", shown, '"sqlite:accounts.db" or "postgresql://user@host/name"')
+            raise ConfigError("url", shown, '"sqlite:accounts.db" or "postgresql://user@host/name"; signs as %40 for @')
         if not isinstance(self.host, str) or not self.host:
             raise ConfigError("host", self.host, "an address of this machine")
         if self.port is not None and (type(self.port) is not int or not 0 <= self.port < 65536):
@@ -104,8 +106,10 @@ class AccountsConfig:
     @property
     def shown_url(self) -> str:
         """The URL for people: without a password."""
-        hidden = re.sub(r"(://[^/@]*):[^/]*@", r"\1:***@", self.url or "")
-        return re.sub(r"(password=)[^&\s]*", r"\1***", hidden)
+        kind, slashes, rest = (self.url or "").partition("://")
+        who, at, where = rest.rpartition("@")
+        name = who.partition(":")[0] + (":***" if ":" in who else "")
+        return re.sub(r"(password=)[^&]*", r"\1***", f"{kind}{slashes}{name}{at}{where}")
 
     def inside(self, folder: Path) -> AccountsConfig:
         """Return the same with a relative path of an SQLite file taken as relative to a folder."""
@@ -116,7 +120,4 @@ class AccountsConfig:
 
 
 def _is_url(url: object) -> bool:
-    if not isinstance(url, str) or not url.isprintable():
-        return False
-    kind, colon, rest = url.partition(":")
-    return bool(colon and rest and (kind == "sqlite" or (kind in ("postgresql", "postgres") and rest[:2] == "//")))
+    return isinstance(url, str) and url.isprintable() and _URL.fullmatch(url) is not None

@@ -93,7 +93,7 @@ class AccountsApi:
         given = _read(await _body(request))
         username, password = given["username"], given["password"]
         _slow_down(self._names, username_key(username))
-        made = await self._accounts.register(username, password)
+        made = await self._accounts.register(username, password, address=_address(request))
         if isinstance(made, Refusal):
             about: dict[str, Any] = {"fields": made.fields} if made.fields else {}
             if made.code == "username_taken":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import socket
 from collections import OrderedDict
 from contextlib import nullcontext
@@ -98,17 +99,35 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the program it is a part of."""
+    """Leaves signals to the program it is a part of, and ends TLS handshakes that take too long."""
 
     def capture_signals(self) -> Any:
         return nullcontext()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        config = self.config
+        made: dict[str, Any] = {"config": config, "server_state": self.server_state, "app_state": self.lifespan.state}
+        limit = _HEAD_TIME if config.ssl is not None else None
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                lambda: config.http_protocol_class(**made),
+                sock=sock,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                ssl_handshake_timeout=limit,
+            )
+            for sock in sockets or ()
+        ]
+        self.started = True
 
 
 def _listening(host: str, port: int) -> socket.socket:
     family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     made = socket.socket(family, kind, number)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let others have the port, too
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
         made.setblocking(False)
     except BaseException:

@@ -85,13 +85,13 @@ class Users:
         """Decide on the Logon of one who is no participant."""
         assert request.config is not None
         client_id = request.session_id.target_comp_id
-        self._proofs.pop(request.session_id, None)
         try:
             account = await self._accounts.find(client_id)
             if account is None:
                 return Refuse(silent=True)
-            if not request.password and not request.username and not self._config.require_logon_password:
-                return Accept(request.config)
+            if not request.password:  # no attempt at one
+                enough = not request.username and not self._config.require_logon_password
+                return Accept(request.config) if enough else Refuse(_WRONG, _WRONG_LOGIN)
             if self._addresses.take(ip_of(_host(request.address)), clock.now().mono_ns):
                 audit.warning("%s from %s: too many attempts", client_id, request.address)
                 return Refuse("Too many attempts: come again later", status=_WRONG_LOGIN)
