@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,14 +14,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
+import fixfast as ff
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.store_choice import JournalChoice
 from fixfast.exchange import Exchange, ExchangeConfig, InstrumentConfig
-from fixfast.service.backend import Backend, BackendOptions, BackendSetup
-from fixfast.service.ipc import new_secret
+from fixfast.service.backend import Backend
+from fixfast.service.ipc import name_of, new_secret
 from fixfast.service.link import Link, LinkOptions
 from fixfast.service.messages import (
     CaughtUp,
     Done,
     Failed,
+    Grant,
     LogOn,
     Message,
     OrderNow,
@@ -30,13 +34,15 @@ from fixfast.service.messages import (
     StatusNow,
     Submit,
 )
-from fixfast.service.wire import OPTIONS, connect
+from fixfast.service.start import BackendOptions, Start, pack, settings_text
+from fixfast.service.wire import OPTIONS, Listener, connect, listen
+from fixfast.types import Role
 
-__all__ = ["TOKENS", "VERSIONS", "FrontEnd", "Process", "backend", "exchange", "front_end", "setup_of"]
+__all__ = ["TOKENS", "VERSIONS", "FrontEnd", "Process", "backend", "exchange", "front_end", "start_of"]
 
 T = TypeVar("T", bound=Message)
 
-VERSIONS = {"FIX.4.2": "", "FIX.4.4": "", "FIXT.1.1": 'default_appl_ver_id = "9"\n'}
+VERSIONS = {"FIX.4.2": "", "FIX.4.4": "", "FIXT.1.1": "9"}
 #: tokens of three front ends, by their prefixes
 TOKENS = {prefix: new_secret() for prefix in ("A", "B", "C")}
 
@@ -48,32 +54,33 @@ async def exchange(**options: Any) -> AsyncIterator[Exchange]:
         yield made
 
 
-def setup_of(folder: Path, port: int, version: str = "FIX.4.2", **options: Any) -> BackendSetup:
+def start_of(folder: Path, port: int, version: str = "FIX.4.2", *, launcher: str = "", **options: Any) -> Start:
     """A Backend of the client BOT at an exchange."""
-    more = {name: options.pop(name) for name in ("launcher", "api_key") if name in options}
-    text = f"""
-        [session.orders]
-        role = "initiator"
-        begin_string = "{version}"
-        {VERSIONS[version]}
-        sender_comp_id = "BOT"
-        target_comp_id = "EXCHANGE"
-        connection = {{ host = "127.0.0.1", port = {port}, reconnect = {{ initial = 0.01, maximum = 0.05 }} }}
-    """
-    return BackendSetup(
+    again = ff.Reconnect(initial=0.01, maximum=0.05)
+    session = SessionSettings(
+        name="alice",
+        role=Role.INITIATOR,
+        config=ff.SessionConfig(version, "BOT", "EXCHANGE", default_appl_ver_id=VERSIONS[version]),
+        connection=ff.ConnectionConfig("127.0.0.1", port, reconnect=again),
+        stored=JournalChoice(path=str(folder / "state" / "journals")),
+    )
+    return Start(
         session="s1",
+        account="alice",
+        folder=str(folder / "state"),
+        launcher=launcher,
         listen=f"unix:{folder / 'run' / 'b.sock'}",
-        state=str(folder / "state"),
-        config=text,
-        grants={token.hex(): prefix for prefix, token in TOKENS.items()},
-        options=BackendOptions(**options),
-        **more,
+        api_key="the key",
+        token=bytes(32),
+        settings=settings_text(session, BackendOptions(**options)),
     )
 
 
 @contextlib.asynccontextmanager
-async def backend(setup: BackendSetup) -> AsyncIterator[Backend]:
-    made = Backend(setup)
+async def backend(start: Start) -> AsyncIterator[Backend]:
+    made = Backend(start)
+    for prefix, token in TOKENS.items():
+        made.grant(token, prefix)
     running = asyncio.create_task(made.run())
     ready = asyncio.create_task(made.ready.wait())
     await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
@@ -112,7 +119,9 @@ class FrontEnd:
         self._count += 1
         number = self._count
         self.link.send(command(number, **fields) if isinstance(command, type) else replace_id(command, number))
-        return await self.until(lambda one: isinstance(one, (Done, Failed)) and one.id == number)
+        return await self.until(  # type: ignore[no-any-return]
+            lambda one: isinstance(one, (Done, Failed)) and one.id == number
+        )
 
     async def do(self, command: Any, **fields: Any) -> Done:
         done = await self.ask(command, **fields)
@@ -180,31 +189,68 @@ async def front_end(address: str, prefix: str = "A", options: LinkOptions = OPTI
 
 
 class Process:
-    """A Backend as a real process: `fixfast backend --pipe FD`."""
+    """A Backend as a real process, `fixfast backend --pipe FD`, and the least of a Launcher beside it.
 
-    def __init__(self, setup: BackendSetup) -> None:
+    Attributes: heard: what it told its Launcher.
+    """
+
+    def __init__(self, folder: Path, port: int, version: str = "FIX.4.2", **options: Any) -> None:
+        self._folder = folder
+        self._start = start_of(folder, port, version, launcher=f"unix:{folder / 'run' / 'l.sock'}", **options)
+        self.address = self._start.listen
+        self.heard: list[Message] = []
+        self._granted = asyncio.Event()
+        self.listener: Listener | None = None
+
+    async def __aenter__(self) -> Process:
+        key = self._start.secret()
+        self.listener = await listen(
+            self._start.launcher, lambda role, name: key if name == name_of(key) else None, self._came,
+            roles=("backend",),
+        )  # fmt: skip
         read, write = os.pipe()
-        document = json.dumps(msgspec.to_builtins(setup), default=str).encode()
         self.child = subprocess.Popen(
             [sys.executable, "-m", "fixfast", "backend", "--pipe", str(read)],
-            pass_fds=(read,), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            pass_fds=(read,), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         os.close(read)
         with open(write, "wb") as pipe:
-            pipe.write(document)
-        self.address = setup.listen
-
-    async def ready(self) -> None:
+            pipe.write(pack(self._start))
         assert self.child.stdout is not None
         line = await asyncio.to_thread(self.child.stdout.readline)
-        if not line:
+        if line != f"ready: {self.address}\n":
             raise AssertionError(self.child.communicate()[1])
-        assert line == f"ready: {self.address}\n"
+        await self._granted.wait()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.launcher_gone()
+        if self.child.poll() is None:
+            await self.end(signal.SIGKILL)
+
+    def _came(self, link: Link) -> None:
+        def take(message: Message) -> None:
+            self.heard.append(message)
+            if isinstance(message, Done) and message.id == len(TOKENS):
+                self._granted.set()
+
+        self.link = link
+        link.on_message = take
+        for number, (prefix, token) in enumerate(TOKENS.items(), 1):
+            link.send(Grant(number, token, prefix))
+
+    async def launcher_gone(self) -> None:
+        """End the Launcher."""
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            await listener.close()
 
     async def end(self, how: int) -> int:
+        """Send a signal; return the exit status."""
         self.child.send_signal(how)
         return await self.ended()
 
     async def ended(self) -> int:
+        """Wait for its end; return the exit status."""
         await asyncio.to_thread(self.child.communicate)
         return self.child.returncode

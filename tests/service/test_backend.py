@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from fixfast.service.messages import (
     Cancel,
     CancelAll,
     CaughtUp,
+    Done,
     Fault,
     Grant,
     LogOff,
@@ -25,10 +27,14 @@ from fixfast.service.messages import (
     OrderNow,
     PositionNow,
     Printed,
+    Ready,
+    Record,
     Replace,
     Reset,
     Resume,
+    SessionStatus,
     StatusNow,
+    Stop,
     Submit,
     Subscribe,
     TradeNow,
@@ -41,7 +47,7 @@ from fixfast.trading.order import Order
 from fixfast.trading.replica import Replica
 from fixfast.trading.request import OrderOptions
 from tests.engine.harness import run, until
-from tests.service.houses import VERSIONS, Process, backend, exchange, front_end, setup_of
+from tests.service.houses import VERSIONS, Process, backend, exchange, front_end, start_of
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -49,7 +55,7 @@ def test_orders_trade_are_replaced_and_cancelled(tmp_path: Path, version: str) -
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port, version)) as house,
+            backend(start_of(tmp_path, venue.port, version)) as house,
             front_end(house.address) as desk,
         ):
             await desk.resumed()
@@ -79,7 +85,7 @@ def test_the_same_request_again_is_answered_and_not_sent(tmp_path: Path) -> None
     async def main() -> None:
         async with exchange() as venue:
             for attempt in range(2):  # also when the Backend was started again meanwhile
-                async with backend(setup_of(tmp_path, venue.port)) as house, front_end(house.address) as desk:
+                async with backend(start_of(tmp_path, venue.port)) as house, front_end(house.address) as desk:
                     await desk.resumed()
                     await desk.logged_on()
                     first = await desk.submit("1", price="90")
@@ -103,10 +109,9 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path: Path) -> None
     order = {"symbol": "AAPL", "side": "1", "qty": "10", "price": "90"}
 
     async def main() -> None:
-        risk = {"risk": ff.RiskLimits(max_qty=100)}
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port, **risk)) as house,
+            backend(start_of(tmp_path, venue.port, risk=ff.RiskLimits(max_qty=100))) as house,
             front_end(house.address) as desk,
         ):
             assert (await desk.failed(Submit, cl_ord_id="A1", **order)).code == "not_active"
@@ -127,7 +132,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path: Path) -> None
                 ({"qty": "101"}, "refused", ""),
                 ({"extra": ((10, "1"),)}, "invalid", ""),
             ):
-                failed = await desk.failed(Submit, **{"cl_ord_id": "A1", **order, **change})  # type: ignore[arg-type]
+                failed = await desk.failed(Submit, **{"cl_ord_id": "A1", **order, **change})
                 assert (failed.code, failed.field) == (code, field), (change, failed)
             assert (await desk.failed(Cancel, cl_ord_id="A2", order="A1")).code == "unknown"
             assert (await desk.failed(Replace, cl_ord_id="A2", order="A1", qty="5")).code == "unknown"
@@ -154,7 +159,7 @@ def test_records_make_the_same_orders_in_a_front_end(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
             front_end(house.address, "B") as other,
         ):
@@ -189,7 +194,7 @@ def test_values_are_the_same_whenever_they_are_asked_for(tmp_path: Path) -> None
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
             front_end(house.address, "B") as late,
         ):
@@ -216,7 +221,7 @@ def test_a_number_that_is_not_there_begins_anew(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
         ):
             await desk.logged_on()
@@ -233,7 +238,7 @@ def test_two_front_ends_see_all_and_share_one_subscription(tmp_path: Path) -> No
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as one,
             front_end(house.address, "B") as other,
         ):
@@ -265,7 +270,7 @@ def test_a_symbol_that_the_venue_does_not_have_is_said(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
         ):
             await desk.logged_on()
@@ -280,7 +285,7 @@ def test_messages_are_shown_with_secrets_masked(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port, "FIX.4.4")) as house,
+            backend(start_of(tmp_path, venue.port, "FIX.4.4")) as house,
             front_end(house.address) as desk,
         ):
             await desk.do(WatchMessages)
@@ -306,7 +311,7 @@ def test_the_session_is_logged_on_and_off_by_command(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
         ):
             assert desk.all(StatusNow)[-1].wanted is False
@@ -331,7 +336,7 @@ def test_why_there_is_no_logon_is_said(tmp_path: Path) -> None:
     async def main() -> None:
         async with exchange() as venue:
             port = venue.port
-        async with backend(setup_of(tmp_path, port)) as house, front_end(house.address) as desk:
+        async with backend(start_of(tmp_path, port)) as house, front_end(house.address) as desk:
             await desk.do(LogOn)
             status = await desk.until(lambda m: isinstance(m, StatusNow) and "logon failed: connect" in m.reason)
             assert status.wanted
@@ -345,42 +350,76 @@ def test_why_there_is_no_logon_is_said(tmp_path: Path) -> None:
 def test_a_kill_loses_nothing(tmp_path: Path, version: str) -> None:
     async def main() -> None:
         async with exchange() as venue:
-            setup = setup_of(tmp_path, venue.port, version, log_on="start")
-            first = Process(setup)
-            await first.ready()
-            async with front_end(first.address) as desk:
-                await desk.resumed(as_values=False)
+            before = await killed(venue.port)
+            async with Process(tmp_path, venue.port, version, log_on="start") as again:
+                async with front_end(again.address) as desk:
+                    await desk.resumed(len(before) + 1)
+                    await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
+                    certain = await desk.until(lambda one: isinstance(one, OrderNow) and not one.uncertain)
+                    assert (certain.orig_cl_ord_id, certain.cum_qty, certain.leaves_qty) == ("A1", "10", "20")
+                    assert min(one.n for one in desk.all(OrderNow)) > len(before)
+                    assert not desk.all(PositionNow)  # nothing was traded since
+                    await desk.submit("3", side="2", qty="20", price="99")
+                    assert (await desk.order("1", "2")).cum_qty == "30"
+                    assert desk.all(PositionNow)[-1].qty == "0"  # 30 bought, 10 and 20 sold
+                async with front_end(again.address, "B") as other:
+                    await other.resumed(as_values=False)
+                    assert other.records()[: len(before)] == before
+                assert await again.end(signal.SIGTERM) == 0
+
+    async def killed(port: int) -> list[Record]:
+        async with Process(tmp_path, port, version, log_on="start") as first, front_end(first.address) as desk:
+            await desk.resumed(as_values=False)
+            await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
+            await desk.submit("1", qty="30", price="99")
+            await desk.submit("2", side="2", qty="10", price="99")
+            await until(lambda: any(b"\x0139=1\x01" in record.data for record in desk.records()))
+            before = desk.records()
+            await first.end(signal.SIGKILL)
+            with pytest.raises(LinkLost):
+                await desk.until(lambda one: False)
+        return before
+
+    run(main(), limit=40)
+
+
+@pytest.mark.parametrize("policy", ["leave", "cancel"])
+def test_when_the_launcher_is_gone_the_backend_ends_by_its_policy(tmp_path: Path, policy: str) -> None:
+    async def main() -> None:
+        async with exchange() as venue:
+            options: dict[str, Any] = {"launcher_gone": policy, "launcher_grace": 0.05, "log_on": "start"}
+            async with Process(tmp_path, venue.port, **options) as house, front_end(house.address) as desk:
+                await desk.resumed()
                 await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
-                await desk.submit("1", qty="30", price="99")
-                await desk.submit("2", side="2", qty="10", price="99")
-                await until(lambda: any(b"\x0139=1\x01" in record.data for record in desk.records()))
-                before = desk.records()
-                await first.end(signal.SIGKILL)
+                await desk.submit("1", price="90")
+                await desk.order("1", "0")
+                assert any(isinstance(one, Ready) for one in house.heard)
+                assert any(isinstance(one, SessionStatus) for one in house.heard)
+                await house.launcher_gone()
+                assert await house.ended() == 0
                 with pytest.raises(LinkLost):
                     await desk.until(lambda one: False)
-            second = Process(setup)
-            await second.ready()
-            async with front_end(second.address) as desk:
-                await desk.resumed(len(before) + 1)
-                await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
-                certain = await desk.until(lambda one: isinstance(one, OrderNow) and not one.uncertain)
-                assert (certain.orig_cl_ord_id, certain.cum_qty, certain.leaves_qty) == ("A1", "10", "20")
-                assert min(one.n for one in desk.all(OrderNow)) > len(before)
-                assert [one.qty for one in desk.all(PositionNow)] == []  # nothing was traded since
-                await desk.submit("3", side="2", qty="20", price="99")
-                assert (await desk.order("1", "2")).cum_qty == "30"
-                assert desk.all(PositionNow)[-1].qty == "0"  # 30 bought, 10 and 20 sold
-            async with front_end(second.address, "B") as other:
-                await other.resumed(as_values=False)
-                assert other.records()[: len(before)] == before
-            assert await second.end(signal.SIGTERM) == 0
+                ended = any(one.status == "4" for one in desk.all(OrderNow))
+                assert ended is (policy == "cancel")
+
+    run(main(), limit=40)
+
+
+def test_a_launcher_that_comes_back_in_time_finds_its_backend(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue, Process(tmp_path, venue.port, launcher_grace=20) as house:
+            house.link.end()  # it was lost
+            await until(lambda: [isinstance(one, Ready) for one in house.heard].count(True) == 2)
+            house.link.send(Stop(9))
+            assert await house.ended() == 0
+            assert Done(9) in house.heard
 
     run(main(), limit=40)
 
 
 def test_who_is_granted_a_token_comes_in_and_who_is_revoked_goes(tmp_path: Path) -> None:
     async def main() -> None:
-        async with exchange() as venue, backend(setup_of(tmp_path, venue.port)) as house:
+        async with exchange() as venue, backend(start_of(tmp_path, venue.port)) as house:
             async with front_end(house.address) as desk:
                 assert house.revoke(desk.link.name)
                 with pytest.raises(LinkRefused, match="not valid any more"):
@@ -401,8 +440,8 @@ def test_who_is_granted_a_token_comes_in_and_who_is_revoked_goes(tmp_path: Path)
 
 def test_when_the_last_front_end_is_gone_orders_stay_or_are_cancelled(tmp_path: Path) -> None:
     async def main(policy: str) -> None:
-        options = {"on_front_end_gone": policy, "front_end_grace": 0.05}
-        async with exchange() as venue, backend(setup_of(tmp_path / policy, venue.port, **options)) as house:
+        options: dict[str, Any] = {"front_ends_gone": policy, "grace": 0.05}
+        async with exchange() as venue, backend(start_of(tmp_path / policy, venue.port, **options)) as house:
             async with front_end(house.address) as desk:
                 await desk.resumed()
                 await desk.logged_on()
@@ -428,7 +467,7 @@ def test_an_end_tells_front_ends(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
         ):
             await desk.resumed()
@@ -447,7 +486,7 @@ def test_more_front_ends_than_there_may_be_are_refused(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port, max_front_ends=1)) as house,
+            backend(start_of(tmp_path, venue.port, max_front_ends=1)) as house,
             front_end(house.address) as desk,
         ):
             with pytest.raises(LinkRefused, match="too many front ends"):
@@ -462,13 +501,14 @@ def test_a_question_of_the_order_manager_reaches_front_ends(tmp_path: Path) -> N
     async def main() -> None:
         async with (
             exchange() as venue,
-            backend(setup_of(tmp_path, venue.port)) as house,
+            backend(start_of(tmp_path, venue.port)) as house,
             front_end(house.address) as desk,
         ):
             await desk.resumed()
             await desk.logged_on()
             await desk.submit("1", price="90")
             await desk.order("1", "0")
+            assert venue._server is not None
             (session,) = venue._server.sessions.values()
             session.send_nowait("8", [
                 (37, "X"), (17, "E99"), (20, "0"), (11, "A1"), (150, "0"), (39, "Q"), (55, "AAPL"), (54, "1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,17 +15,17 @@ from fixfast.errors import ConfigError, FixfastError, NotActive, Throttled
 from fixfast.service.backend.answering import Answering, Parts
 from fixfast.service.backend.fixside import FixSide
 from fixfast.service.backend.numbered import NumberedLog
-from fixfast.service.backend.setup import BackendSetup, private_folder
 from fixfast.service.backend.streaming import Stream
 from fixfast.service.backend.supervised import Supervised
 from fixfast.service.backend.values import Values
 from fixfast.service.ipc import NONCE, name_of
 from fixfast.service.link import Link
 from fixfast.service.messages import LogOn, Message, Ready, Refused, SessionStatus, Welcome
+from fixfast.service.start import Start
 from fixfast.service.wire import Listener, listen
 from fixfast.store.orderlog import FileOrderLog
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "private_folder"]
 
 _log = logging.getLogger("fixfast.service")
 
@@ -35,16 +36,16 @@ _MS = 0.001
 class Backend:
     """Serves front ends. One event loop has it; `await run()` is its life.
 
-    Args: setup: what it was told.
+    Args: start: what it was told.
 
     Attributes:
         address: where front ends connect to, when it is ready.
         ready: set when it is.
     """
 
-    def __init__(self, setup: BackendSetup) -> None:
-        self._setup = setup
-        self._options = setup.options
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._chosen, self._options = start.options()
         self.address = ""
         self.ready = asyncio.Event()
         self._ending = asyncio.Event()
@@ -65,17 +66,14 @@ class Backend:
 
         Raises: ConfigError, StoreError: it cannot begin.
         """
-        state = private_folder(self._setup.state)
-        chosen = self._setup.settings()
-        for token, prefix in self._setup.grants.items():
-            self.grant(bytes.fromhex(token), prefix)
+        state = private_folder(self._start.folder)
         with FileOrderLog(state / "orders.log", sync=self._options.sync) as file:
             await self._begin(state, NumberedLog(file))
             try:
                 await self._live()
             finally:
                 await self._end()
-        _log.info("%s ended", chosen.name, extra=about("ended", None))
+        _log.info("%s ended", self._start.session, extra=about("ended", None))
 
     def stop(self, orders: str = "leave") -> None:
         """Finish: orders "leave" or "cancel", then Logout, then the end."""
@@ -84,9 +82,9 @@ class Backend:
             self._ending.set()
 
     async def _begin(self, state: Path, log: NumberedLog) -> None:
-        self._side = side = FixSide(self._setup.settings(), self._options, log, state, self._tell)
+        self._side = side = FixSide(self._chosen, self._options, log, state, self._tell)
         self._parts = Parts(side, log, Stream(log, lambda: Values(side.order_options, side.market.marks)))
-        self._listener = await listen(self._setup.listen, self._find, self._welcome, tls=self._options.tls)
+        self._listener = await listen(self._start.listen, self._find, self._welcome, tls=self._options.tls)
         self.address = self._listener.address
         self._when_alone()
         if self._options.log_on == "start":
@@ -95,12 +93,11 @@ class Backend:
         self.ready.set()
 
     async def _live(self) -> None:
-        setup, supervising = self._setup, None
-        if setup.launcher:
+        start, supervising = self._start, None
+        if start.launcher:
             ready = Ready(os.getpid(), self.address)
-            key = setup.api_key.encode()
             self._supervised = Supervised(
-                self, setup.launcher, key, ready, self._options.launcher_grace, self._launcher_gone
+                self, start.launcher, start.secret(), ready, self._options.launcher_grace, self._launcher_gone
             )
             supervising = asyncio.get_running_loop().create_task(self._supervised.run())
         try:
@@ -132,7 +129,7 @@ class Backend:
 
     def _launcher_gone(self, why: str) -> None:
         _log.error("the Launcher is gone for good: %s", why, extra=about("launcher_gone", None))
-        self.stop(self._options.on_launcher_gone)
+        self.stop(self._options.launcher_gone)
 
     # --- what the Launcher asks for ------------------------------------------------------------------------
 
@@ -180,7 +177,7 @@ class Backend:
         side, log, config = self._side, self._parts.log, self._side.config
         link.send(
             Welcome(
-                self._setup.session, config.begin_string, side.order_options.version, config.sender_comp_id,
+                self._start.session, config.begin_string, side.order_options.version, config.sender_comp_id,
                 config.target_comp_id, prefix, log.first, log.next,
             )
         )  # fmt: skip
@@ -209,9 +206,9 @@ class Backend:
     # --- nobody is there -----------------------------------------------------------------------------------
 
     def _when_alone(self) -> None:
-        if self._options.on_front_end_gone == "cancel" and not self._ending.is_set():
+        if self._options.front_ends_gone == "cancel" and not self._ending.is_set():
             loop = asyncio.get_running_loop()
-            self._alone = loop.call_later(self._options.front_end_grace, self._left_alone)
+            self._alone = loop.call_later(self._options.grace, self._left_alone)
 
     def _not_alone(self) -> None:
         if self._alone is not None:
@@ -245,3 +242,14 @@ class Backend:
                     _log.error("%s: cannot be cancelled: %s", order.cl_ord_id, error, extra=about("cancel", None))
                     pause = 1.0
             await asyncio.sleep(pause)
+
+
+def private_folder(path: str) -> Path:
+    """Return a folder that is made with mode 0700. Raises: ConfigError: others may enter it. OSError."""
+    folder = Path(path)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "geteuid"):
+        status = folder.stat()
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+            raise ConfigError("folder", path, f"a folder that only you can enter: chmod 700 {path}")
+    return folder

@@ -20,9 +20,9 @@ from fixfast.engine.settings.session import SessionSettings
 from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed
 from fixfast.service.backend.market import Market
 from fixfast.service.backend.numbered import NumberedLog
-from fixfast.service.backend.setup import BackendOptions
 from fixfast.service.backend.watching import Watched
 from fixfast.service.messages import Fault, LogOn, Message, Record, StatusNow
+from fixfast.service.start import BackendOptions
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOut
@@ -31,7 +31,7 @@ from fixfast.session.wire import Message as FixMessage
 from fixfast.trading.log import LogKind
 from fixfast.trading.orders import OrderManager
 from fixfast.trading.positions import Positions
-from fixfast.trading.request import OrderOptions
+from fixfast.trading.replica import Replica
 from fixfast.trading.risk import RiskCheck
 from fixfast.trading.update import Question
 
@@ -89,19 +89,19 @@ class FixSide:
         self._timer: asyncio.TimerHandle | None = None
         self._reason = ""
         self._last_question: Question | None = None
-        given = options.orders if options.orders is not None else OrderOptions()
+        given = options.orders
         prefix = given.id_prefix or OWN_PREFIX
         self.order_options = replace(given, version=version_of(chosen.config), id_prefix=prefix)
         self.session: LiveSession | None = None
         self.wanted = False
         self.market = Market(options.symbols, options.depth, lambda text: tell(Fault("market data", text)))
         self.watched = Watched(self._wire_log)
-        self.manager: OrderManager
-        self.positions: Positions
+        self.positions = Positions()
+        self._go_through(log)
         self.on_active: list[Callable[[], object]] = []
         self._asking = False
         log.on_append.append(self._written)
-        self._take(OrderManager(_nowhere, self.order_options, log=log), Positions())
+        self.manager = OrderManager(_nowhere, self.order_options, log=log)
 
     # --- what there is -------------------------------------------------------------------------------------
 
@@ -268,12 +268,12 @@ class FixSide:
             return str(live.logon_error)
         return self._reason
 
-    def _take(self, manager: OrderManager, positions: Positions) -> None:
-        """Have these orders, and the positions that their trades make."""
-        for order in manager.all_orders:
-            positions.apply_all(order.trades.values())
-        manager.subscribe(positions.on_update)
-        self.manager, self.positions = manager, positions
+    def _go_through(self, log: NumberedLog) -> None:
+        """Make the positions of all that was ever traded: also of orders that are forgotten."""
+        replica = Replica(self.order_options)
+        replica.subscribe(self.positions.on_update)
+        for record in log.read():
+            replica.apply(*record)
 
     def created(self, live: LiveSession) -> None:
         """Prepare a new session, before anything else happens to it."""
@@ -285,13 +285,13 @@ class FixSide:
             raise ConfigError("first_seq_num", self._first_seq, f"1, or from {live.next_out}")
         self._first_seq = 0
         self.session = live
-        limits, positions = self._options.risk, Positions()
-        risk = None
+        limits, risk = self._options.risk, None
         if limits is not None:
-            risk = RiskCheck(limits, positions=positions, reference=self.market.marks.get, clock=clock.now)
+            risk = RiskCheck(limits, positions=self.positions, reference=self.market.marks.get, clock=clock.now)
         checks = [risk.check] if risk is not None else []
         orders = live.orders(self.order_options, log=self._log, checks=checks, consume=True)
-        self._take(orders.manager, positions)
+        self.manager = orders.manager
+        self.manager.subscribe(self.positions.on_update)
         if risk is not None:
             risk.follow(orders.manager)
         self.market.attach(live)

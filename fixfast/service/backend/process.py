@@ -15,8 +15,8 @@ from typing import Any
 
 from fixfast.engine.observing.records import JsonFormatter
 from fixfast.engine.running import run
-from fixfast.service.backend.backend import Backend
-from fixfast.service.backend.setup import BackendSetup, private_folder, read_setup
+from fixfast.service.backend.backend import Backend, private_folder
+from fixfast.service.start import Start, unpack
 
 __all__ = ["run_backend"]
 
@@ -31,14 +31,14 @@ def run_backend(fd: int, say: Callable[[str], object]) -> None:
 
     Raises: ConfigError, StoreError: it cannot begin; one line says why.
     """
-    setup = read_setup(fd)
-    handler = _handler(private_folder(setup.state) / "backend.log", setup.session)
+    start = unpack(fd)
+    handler = _handler(private_folder(start.folder) / "backend.log", start.session)
     logger = logging.getLogger("fixfast")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        run(_serve(setup, say), uvloop=setup.options.uvloop)
+        run(_serve(start, say), uvloop=start.options()[1].uvloop)
     except Exception:
         logger.exception("the Backend failed")
         raise
@@ -47,8 +47,8 @@ def run_backend(fd: int, say: Callable[[str], object]) -> None:
         handler.close()
 
 
-async def _serve(setup: BackendSetup, say: Callable[[str], object]) -> None:
-    backend = Backend(setup)
+async def _serve(start: Start, say: Callable[[str], object]) -> None:
+    backend = Backend(start)
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
         for one in (signal.SIGTERM, signal.SIGINT):
