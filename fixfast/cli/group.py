@@ -14,6 +14,7 @@ __all__ = ["LazyGroup", "build"]
 
 #: sub-command -> (its module, whose build() returns the click.Command; one line of help)
 _COMMANDS = {
+    "backend": ("fixfast.cli.backend", "Keep one FIX session for front ends; started by a Launcher, not by hand."),
     "config": ("fixfast.cli.config", "Judge configuration files, convert those of QuickFIX, show what holds."),
     "ctl": ("fixfast.cli.ctl", "Look at the live sessions of a running program, and give them commands."),
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),

@@ -21,7 +21,7 @@ from fixfast.trading.request import OrderOptions, OrderRequest
 from fixfast.trading.update import OrderUpdate, Question
 from fixfast.types import Now
 
-__all__ = ["Ordering", "request_of"]
+__all__ = ["Ordering", "request_of", "version_of"]
 
 #: ApplVerID(1128, 1137) -> what OrderOptions calls it
 _VERSIONS = {**APPL_VERSIONS, "10": "FIX.5.0SP2"}
@@ -76,9 +76,7 @@ class Ordering(Tapping[_Session]):
     ) -> None:
         config = session.config
         if options is None:
-            options = OrderOptions(
-                _VERSIONS.get(config.default_appl_ver_id, "") if _is_fixt(config) else _version(config)
-            )
+            options = OrderOptions(version_of(config))
         if options.days is None and config.schedule is not None:
             options = replace(options, days=config.schedule)
         super().__init__(session, passed)
@@ -141,9 +139,8 @@ class Ordering(Tapping[_Session]):
             self._safely(self.manager.settle, now)
 
 
-def _is_fixt(config: SessionConfig) -> bool:
-    return config.begin_string == "FIXT.1.1"
-
-
-def _version(config: SessionConfig) -> str:
+def version_of(config: SessionConfig) -> str:
+    """Return the version of a session's application messages, as OrderOptions calls it."""
+    if config.begin_string == "FIXT.1.1":
+        return _VERSIONS.get(config.default_appl_ver_id, "")
     return config.begin_string.partition("+")[0]

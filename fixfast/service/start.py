@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,8 @@ from fixfast.engine.settings.settings import Settings
 from fixfast.engine.settings.write import dump, nodes_of, table_of
 from fixfast.errors import ConfigError
 from fixfast.service.address import Address
+from fixfast.trading.request import OrderOptions
+from fixfast.trading.risk import RiskLimits
 from fixfast.transport.tls import TlsConfig
 
 __all__ = ["BackendOptions", "Start", "pack", "settings_text", "unpack"]
@@ -30,6 +32,13 @@ __all__ = ["BackendOptions", "Start", "pack", "settings_text", "unpack"]
 _VERSION, _LIMIT = 1, 1 << 20
 
 Orders = Literal["leave", "cancel"]
+
+_CHOICES = {
+    "front_ends_gone": ("leave", "cancel"),
+    "launcher_gone": ("leave", "cancel"),
+    "log_on": ("command", "start"),
+    "sync": ("none", "always"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +53,16 @@ class BackendOptions:
         listen: where front ends find it: "tls:HOST:PORT" (port 0: any free one), by a name that they can reach; empty:
             a Unix socket in the Launcher's folder.
         tls: the certificate for that.
+        log_on: "command": the Backend logs on when a front end says LogOn; "start": at once, as configured.
+        launcher_grace: seconds that the Launcher has to come back.
+        cancel_wait: seconds that cancels may take to be answered when the Backend ends.
+        symbols: whose market data is asked for from the beginning, so that positions can be valued.
+        depth: levels of a book to ask the venue for; 0: all. Each front end gets as many of them as it wants.
+        orders: what the venue is like, and what is done without being asked; its `version` is the session's.
+        risk: what is looked at before an order leaves; None: nothing.
+        sync: "none": a loss of power may lose the latest orders; "always": each is on the disk before it is sent.
+        max_front_ends: how many may be connected.
+        uvloop: run on uvloop's event loop (extra `uvloop`).
 
     Raises: ConfigError.
     """
@@ -53,13 +72,28 @@ class BackendOptions:
     grace: float = 10.0
     listen: str = ""
     tls: TlsConfig | None = None
+    log_on: Literal["command", "start"] = "command"
+    launcher_grace: float = 10.0
+    cancel_wait: float = 5.0
+    symbols: tuple[str, ...] = ()
+    depth: int = 0
+    orders: OrderOptions = field(default_factory=OrderOptions)
+    risk: RiskLimits | None = None
+    sync: Literal["none", "always"] = "none"
+    max_front_ends: int = 16
+    uvloop: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("front_ends_gone", "launcher_gone"):
-            if getattr(self, name) not in ("leave", "cancel"):
-                raise ConfigError(name, getattr(self, name), '"leave" or "cancel"')
-        if isinstance(self.grace, bool) or not isinstance(self.grace, int | float) or not 0 <= self.grace <= 86_400:
-            raise ConfigError("grace", self.grace, "seconds, from 0 to a day")
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(name, getattr(self, name), " or ".join(f'"{one}"' for one in allowed))
+        for name in ("grace", "launcher_grace", "cancel_wait"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 86_400:
+                raise ConfigError(name, value, "seconds, from 0 to a day")
+        for name, least in (("depth", 0), ("max_front_ends", 1)):
+            if type(getattr(self, name)) is not int or getattr(self, name) < least:
+                raise ConfigError(name, getattr(self, name), f"a whole number from {least}")
         if self.listen and not (isinstance(self.listen, str) and Address.of(self.listen).host):
             raise ConfigError("listen", self.listen, '"tls:HOST:PORT", or left out: a Unix socket')
         if bool(self.listen) != (self.tls is not None):
@@ -75,7 +109,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         session: its id; in Granted, in Welcome, in logs.
         account: whose it is.
         folder: for all that it keeps, of mode 0700: stores, order log.
-        launcher: the address to connect to.
+        launcher: the address to connect to; empty: there is none, and nobody is let in but by Backend.grant().
         listen: the address for front ends.
         api_key: the one that is allowed; with `token` it is what the Launcher knows it by, see secret().
         token: the session's: 32 bytes that a Launcher makes for each start of a Backend.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 
 import pytest
 
@@ -43,7 +44,24 @@ def through_a_pipe(data: bytes) -> Start:
     return unpack(reading)
 
 
-@pytest.mark.parametrize("options", [BackendOptions(), TLS, BackendOptions(front_ends_gone="cancel", grace=2.5)])
+WHOLE = BackendOptions(
+    front_ends_gone="cancel",
+    grace=2.5,
+    log_on="start",
+    symbols=("AAPL", "EUR/USD"),
+    orders=ff.OrderOptions(reconcile="none", avg_px_tolerance=Decimal("0.001")),
+    risk=ff.RiskLimits(
+        max_qty=Decimal("100.5"),
+        max_orders=10,
+        symbols={"AAPL": ff.RiskLimits(collar=Decimal("0.02"))},
+        only_symbols=frozenset({"AAPL"}),
+    ),
+    sync="always",
+    uvloop=True,
+)
+
+
+@pytest.mark.parametrize("options", [BackendOptions(), TLS, WHOLE])
 def test_all_of_it_arrives_as_it_was(options: BackendOptions) -> None:
     told = through_a_pipe(pack(start(options)))
     assert told == start(options)

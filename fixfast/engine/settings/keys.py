@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, time
+from decimal import Decimal
 from functools import cache
 from inspect import get_annotations
 from os import PathLike
@@ -179,7 +180,7 @@ def _reason(hint: Any) -> str:
         return CODE_ONLY[hint]
     if origin is Callable or hint is Callable or origin is types.GenericAlias:
         return CODE_ONLY[Callable]
-    known = hint in (str, bool, int, float, date, time, type(None), Path) or is_dataclass(hint)
+    known = hint in (str, bool, int, float, Decimal, date, time, type(None), Path) or is_dataclass(hint)
     if known or origin in (Literal, Annotated, PathLike, tuple, frozenset, dict, Mapping) or hint is PathLike:
         return ""
     if origin is Iterable:
@@ -206,6 +207,8 @@ def _said(hint: Any) -> str:
     plain = {str: "text", bool: "true or false", int: "a whole number", float: "a number", type(None): ""}
     if hint in plain:
         return plain[hint]
+    if hint is Decimal:
+        return 'an exact number as text ("0.01")'
     if hint is date:
         return "a date"
     if hint is time:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import is_dataclass
 from datetime import date, datetime, time
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -183,6 +184,8 @@ class Reader:
                 return text  # a weekday: Schedule judges it
             if one is DictionaryName:
                 return self._dictionary(text, node)
+            if one is Decimal and str not in hints and re.fullmatch(r"-?\d{1,30}(\.\d{1,30})?", text, re.ASCII):
+                return Decimal(text)
             if one is time:
                 return text  # Schedule knows "17:00"
             if one is Schedule and text == "non-stop":

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from datetime import date, time
+from decimal import Decimal
 from typing import Annotated, Any, get_args, get_origin
 
 from fixfast.engine.settings.hooks import DictionaryFiles, LogonFields, ResendRule
@@ -90,6 +91,8 @@ def _node(value: Any, key: Key) -> Node:
         if type(value) is int and Weekday in alternatives(key.hint):
             return Node(_DAYS[value])
         return Node(value)
+    if isinstance(value, Decimal):
+        return Node(format(value, "f"))
     if isinstance(value, time):
         return Node(f"{value:%H:%M:%S}" if value.second else f"{value:%H:%M}")
     if isinstance(value, tuple | list | frozenset):

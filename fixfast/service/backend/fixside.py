@@ -1,0 +1,354 @@
+"""FixSide: the FIX session of a Backend: logged on and off by command, its orders and positions over all of that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fixfast import clock
+from fixfast.engine.initiator import connect
+from fixfast.engine.live import LiveSession
+from fixfast.engine.observing.records import about
+from fixfast.engine.ordering import version_of
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed
+from fixfast.service.backend.market import Market
+from fixfast.service.backend.numbered import NumberedLog
+from fixfast.service.backend.watching import Watched
+from fixfast.service.messages import Fault, LogOn, Message, Record, StatusNow
+from fixfast.service.start import BackendOptions
+from fixfast.session.checks import MAX_SEQ_NUM
+from fixfast.session.config import SessionConfig
+from fixfast.session.events import Disconnected, LoggedOut
+from fixfast.session.state import State
+from fixfast.session.wire import Message as FixMessage
+from fixfast.trading.log import LogKind
+from fixfast.trading.orders import OrderManager
+from fixfast.trading.positions import Positions
+from fixfast.trading.replica import Replica
+from fixfast.trading.risk import RiskCheck
+from fixfast.trading.update import Question
+
+__all__ = ["FixSide"]
+
+_log = logging.getLogger("fixfast.service")
+
+#: seconds between looks at a session that is not logged on: a connection that is refused tells of itself no event
+_LOOK = 0.5
+#: what ClOrdIDs begin with that no front end asked for: status requests, cancels by policy
+OWN_PREFIX = "BE."
+
+
+class FixSide:
+    """Keeps the session, and what there is of it when it is down.
+
+    Args:
+        chosen: the session.
+        options: of the Backend.
+        log: of orders.
+        state: a folder; who logged on last is remembered there.
+        tell: called with what all front ends are to know: StatusNow, Fault.
+
+    Attributes:
+        manager: the orders: of the session, or as they were when there was none.
+        positions: of all that was traded.
+        market: the books.
+        watched: the messages.
+        session: None: it is not to be logged on.
+
+    Raises: StoreError, StoreCorrupt: the log.
+    """
+
+    def __init__(
+        self,
+        chosen: SessionSettings,
+        options: BackendOptions,
+        log: NumberedLog,
+        state: Path,
+        tell: Callable[[Message], object],
+    ) -> None:
+        self._chosen = chosen
+        self._options = options
+        self._log = log
+        self._identity = state / "identity.json"
+        self._tell = tell
+        self._wire_log = chosen.log.open() if chosen.log is not None else None
+        self._config = chosen.config
+        self._task: asyncio.Task[None] | None = None
+        self._leave = asyncio.Event()
+        self._goodbye = ""
+        self._first_seq = 0
+        self._told: tuple[object, ...] = ()
+        self._since_ns = clock.now().wall_ns
+        self._timer: asyncio.TimerHandle | None = None
+        self._reason = ""
+        self._last_question: Question | None = None
+        given = options.orders
+        prefix = given.id_prefix or OWN_PREFIX
+        self.order_options = replace(given, version=version_of(chosen.config), id_prefix=prefix)
+        self.session: LiveSession | None = None
+        self.wanted = False
+        self.market = Market(options.symbols, options.depth, lambda text: tell(Fault("market data", text)))
+        self.watched = Watched(self._wire_log)
+        self.positions = Positions()
+        self._go_through(log)
+        self.on_active: list[Callable[[], object]] = []
+        self._asking = False
+        log.on_append.append(self._written)
+        self.manager = OrderManager(_nowhere, self.order_options, log=log)
+
+    # --- what there is -------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> SessionConfig:
+        """The session's options, as it was logged on last."""
+        return self._config
+
+    @property
+    def active(self) -> bool:
+        """It is logged on."""
+        return self.session is not None and self.session.active
+
+    def status(self) -> StatusNow:
+        """Return how the session is."""
+        live, config = self.session, self._config
+        state = live.state if live is not None else State.DISCONNECTED
+        return StatusNow(
+            state.value, self._why(), config.sender_comp_id, config.target_comp_id,
+            live.next_in if live is not None else 0, live.next_out if live is not None else 0,
+            self._since_ns, self.wanted,
+        )  # fmt: skip
+
+    # --- on and off ----------------------------------------------------------------------------------------
+
+    async def log_on(self, command: LogOn) -> None:
+        """Begin to log on, and to stay so.
+
+        Raises: ConfigError: a field is not allowed. LocalProtocolError: it is logged on already, as somebody else.
+        """
+        config = self._config_of(command)
+        if self._task is not None and self.wanted:
+            if config == self._config:
+                return
+            raise LocalProtocolError("the session is up with other terms: LogOff first")
+        await self._off()
+        self._remember(config)
+        self._config = config
+        self._first_seq = command.first_seq_num
+        self._leave = asyncio.Event()
+        self._goodbye = self._reason = ""
+        self.wanted = True
+        self._task = asyncio.get_running_loop().create_task(self._keep(config))
+        self.look()
+
+    async def log_off(self, text: str = "") -> None:
+        """Log out, and stay so."""
+        self._goodbye = text
+        self.wanted = False
+        await self._off()
+        self.look()
+
+    async def close(self) -> None:
+        """End for good."""
+        await self.log_off()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._wire_log is not None:
+            await asyncio.to_thread(self._wire_log.close)
+
+    def look(self) -> None:
+        """Tell front ends of the session, if it is not what they were told last."""
+        status = self.status()
+        now = (status.state, status.reason, status.sender_comp_id, status.wanted)
+        if now != self._told:
+            if now[0] != (self._told or ("",))[0]:
+                self._since_ns = clock.now().wall_ns
+            self._told = now
+            self._tell(self.status())
+            if self.active:
+                for call in self.on_active:
+                    call()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.wanted and not self.active:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self.look)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _config_of(self, command: LogOn) -> SessionConfig:
+        if not 0 <= command.first_seq_num <= MAX_SEQ_NUM:
+            raise ConfigError("first_seq_num", command.first_seq_num, f"0 to {MAX_SEQ_NUM}")
+        changes: dict[str, Any] = {}
+        if command.user_id:
+            changes["sender_comp_id"] = command.user_id
+        if command.heart_bt_int:
+            changes["heart_bt_int"] = command.heart_bt_int
+        if command.username:
+            changes["username"] = command.username
+        if command.password:
+            changes["password"] = command.password
+        config = replace(self._chosen.config, **changes)
+        known = self._remembered()
+        if known and known != config.sender_comp_id and self._log.next > 1:
+            raise ConfigError("user_id", config.sender_comp_id, f"{known}: whose orders these are")
+        return config
+
+    def _remembered(self) -> str:
+        try:
+            return str(json.loads(self._identity.read_text())["sender_comp_id"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def _remember(self, config: SessionConfig) -> None:
+        self._identity.write_text(json.dumps({"sender_comp_id": config.sender_comp_id}))
+        self._identity.chmod(0o600)
+
+    async def _off(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._leave.set()
+        if not self.active:
+            task.cancel()  # it waits for a logon that nobody wants any more
+        await asyncio.wait([task])
+
+    async def _keep(self, config: SessionConfig) -> None:
+        """Be logged on until that is not wanted any more, or there is no hope."""
+        chosen, leave = self._chosen, self._leave
+        connection = chosen.connection
+        assert connection is not None
+        eager = replace(connection, reconnect=replace(connection.reconnect, retry_first=True))
+        program = _Program(self)
+        try:
+            store = await asyncio.to_thread(chosen.stored.open, config.session_id)
+            initiator = connect(
+                config, eager, program, store,
+                wire_log=self.watched, throttle=chosen.throttle, latency=chosen.latency,
+            )  # fmt: skip
+            async with initiator as live:
+                waiting = asyncio.ensure_future(leave.wait())
+                ended = asyncio.ensure_future(live.stopping.wait())
+                await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+                waiting.cancel()
+                ended.cancel()
+                if leave.is_set():
+                    with suppress(FixfastError):
+                        await live.close(self._goodbye)
+                elif live.error is not None:
+                    raise live.error
+        except (LogonFailed, GaveUp) as error:
+            self._reason = str(error)
+        except FixfastError as error:
+            self._reason = str(error)
+            _log.error("%s: %s", config.session_id, error, extra=about("session_failed", config.session_id))
+            self._tell(Fault("session", str(error)))
+        except Exception as error:  # a bug of ours must not take the process, and what it knows, with it
+            self._reason = f"internal error: {type(error).__name__}"
+            _log.exception("%s: failed", config.session_id, extra=about("session_failed", config.session_id))
+            self._tell(Fault("session", self._reason))
+        finally:
+            self.session = None
+            self.market.detach()
+            if not leave.is_set():
+                self.wanted = False
+            self.look()
+
+    def _why(self) -> str:
+        live = self.session
+        if live is None or live.active:
+            return self._reason if live is None else ""
+        if live.logon_error is not None:
+            return str(live.logon_error)
+        return self._reason
+
+    def _go_through(self, log: NumberedLog) -> None:
+        """Make the positions of all that was ever traded: also of orders that are forgotten."""
+        replica = Replica(self.order_options)
+        replica.subscribe(self.positions.on_update)
+        for record in log.read():
+            replica.apply(*record)
+
+    def created(self, live: LiveSession) -> None:
+        """Prepare a new session, before anything else happens to it."""
+        if self._first_seq == 1:
+            live.reset()
+        elif self._first_seq > live.next_out:
+            live.set_next_out(self._first_seq)
+        elif self._first_seq and self._first_seq != live.next_out:
+            raise ConfigError("first_seq_num", self._first_seq, f"1, or from {live.next_out}")
+        self._first_seq = 0
+        self.session = live
+        limits, risk = self._options.risk, None
+        if limits is not None:
+            risk = RiskCheck(limits, positions=self.positions, reference=self.market.marks.get, clock=clock.now)
+        checks = [risk.check] if risk is not None else []
+        orders = live.orders(self.order_options, log=self._log, checks=checks, consume=True)
+        self.manager = orders.manager
+        self.manager.subscribe(self.positions.on_update)
+        if risk is not None:
+            risk.follow(orders.manager)
+        self.market.attach(live)
+
+    def heard(self, event: object) -> None:
+        """Know that something happened to the session."""
+        if isinstance(event, LoggedOut):
+            self._reason = f"Logout: {event.text}" if event.text else "Logout"
+        elif isinstance(event, Disconnected):
+            self._reason = self._reason if self._reason.startswith("Logout") else event.detail or event.reason.value
+        self.look()
+        self.questions()
+
+    def rejected(self, message: FixMessage) -> None:
+        """Know that the venue refused a message that is not about an order."""
+        about_what = message.get(45) or "?"
+        self._tell(Fault("reject", f"the venue refused message {about_what}: {message.get(58) or message.get(373)}"))
+
+    def _written(self, record: Record) -> None:
+        """Look for questions when a message was written down, and has been dealt with."""
+        if record.kind == LogKind.RECEIVED and not self._asking and self.session is not None:
+            self._asking = True
+            asyncio.get_running_loop().call_soon(self.questions)
+
+    def questions(self) -> None:
+        """Tell front ends what a person should look at."""
+        self._asking = False
+        fresh = []
+        for question in reversed(self.manager.questions):
+            if question is self._last_question:
+                break
+            fresh.append(question)
+        for question in reversed(fresh):
+            order = question.order.cl_ord_id if question.order is not None else ""
+            self._tell(Fault("question", f"{question.doubt.value}: {question.text}", order))
+        if fresh:
+            self._last_question = fresh[0]
+
+
+class _Program:
+    """The callbacks."""
+
+    def __init__(self, side: FixSide) -> None:
+        self._side = side
+
+    def on_create(self, session: LiveSession) -> None:
+        self._side.created(session)
+
+    def on_event(self, session: LiveSession, event: object) -> None:
+        self._side.heard(event)
+
+    def on_message(self, session: LiveSession, message: FixMessage) -> None:
+        """Pass over what is neither about orders nor about market data; WatchMessages shows it."""
+
+    def on_reject(self, session: LiveSession, message: FixMessage) -> None:
+        self._side.rejected(message)
+
+
+def _nowhere(msg_type: str, fields: list[tuple[Any, Any]]) -> int:
+    raise LocalProtocolError("there is no FIX session")

@@ -1,0 +1,104 @@
+"""Stream: each front end gets the records of the order log from where it was, none twice, none left out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from fixfast.engine.observing.records import about
+from fixfast.errors import FixfastError
+from fixfast.service.backend.numbered import NumberedLog
+from fixfast.service.backend.values import Values
+from fixfast.service.link import Link, LinkLost
+from fixfast.service.messages import CaughtUp, Record, Refused, Reset
+
+__all__ = ["Stream"]
+
+_log = logging.getLogger("fixfast.service")
+
+#: records after which others have their turn
+_BATCH = 100
+
+
+class Stream:
+    """Who follows the log.
+
+    Args:
+        log: the records.
+        make: makes Values, for who wants them.
+    """
+
+    def __init__(self, log: NumberedLog, make: Callable[[], Values]) -> None:
+        self._log = log
+        self._make = make
+        self._fresh: list[Record] = []
+        self._live: dict[Link, bool] = {}  # caught up -> whether as values
+        self._behind: dict[Link, asyncio.Task[None]] = {}
+        self._values: Values | None = None  # of those who are caught up
+        self._soon = False
+        log.on_append.append(self._append)
+
+    def follow(self, link: Link, n: int, as_values: bool) -> None:
+        """Send records from `n` on, and then all that come. A second time it begins anew."""
+        self.leave(link)
+        self._behind[link] = asyncio.get_running_loop().create_task(self._catch_up(link, n, as_values))
+
+    def leave(self, link: Link) -> None:
+        """Send no more."""
+        task = self._behind.pop(link, None)
+        if task is not None:
+            task.cancel()
+        self._live.pop(link, None)
+        if True not in self._live.values():
+            self._values = None
+
+    def flush(self) -> None:
+        """Send what was written since; it is done by itself before the loop sleeps."""
+        self._soon = False
+        if not self._fresh:
+            return
+        fresh, self._fresh = self._fresh, []
+        for record in fresh:
+            said = self._values.apply(record) if self._values is not None else []
+            for link, as_values in list(self._live.items()):
+                for message in said if as_values else (record,):
+                    link.send(message)
+
+    # --- inside --------------------------------------------------------------------------------------------
+
+    def _append(self, record: Record) -> None:
+        if self._live:
+            self._fresh.append(record)
+            if not self._soon:  # PERF: after the message to the venue, not before it
+                self._soon = True
+                asyncio.get_running_loop().call_soon(self.flush)
+
+    async def _catch_up(self, link: Link, n: int, as_values: bool) -> None:
+        log = self._log
+        if not log.first <= n <= log.next:
+            link.send(Reset(log.first))
+            n = log.first
+        values = self._make() if as_values else None
+        done = 0
+        try:
+            for record in log.records(log.first if as_values else n):
+                said = values.apply(record) if values is not None else (record,)
+                for message in said if record.n >= n else ():
+                    link.send(message)
+                done += 1
+                if not done % _BATCH:
+                    await link.drain()
+                    await asyncio.sleep(0)
+        except LinkLost:
+            return
+        except FixfastError as error:
+            _log.error("%s: %s", link.where, error, extra=about("resume_failed", None))
+            link.end(Refused("unavailable", "the order log cannot be read"))
+            return
+        self.flush()  # to the others: this one has it all
+        link.send(CaughtUp(log.next))
+        self._live[link] = as_values
+        del self._behind[link]
+        if values is not None and self._values is None:
+            self._values = values
