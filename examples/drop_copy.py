@@ -1,7 +1,7 @@
 """A drop copy reader: every fill once in a file, however often this program, or the machine, is stopped or dies.
 
-Start `python examples/exchange.py` and `python examples/market_maker.py --target VENUE`, then
-`python examples/drop_copy.py DIR`. It writes DIR/fills.jsonl, one fill a line, and keeps the session's history beside it.
+Start `python examples/exchange.py` and `python examples/market_maker.py --target VENUE`, then this one with a folder,
+`python examples/drop_copy.py DIR`. It writes DIR/fills.jsonl, one fill a line, and keeps the session's history there.
 
 Nothing is lost: a message counts as dealt with when the next one is taken, and its line is in the file by then. What
 was not dealt with comes again: from the journal with `redelivered` set if it had been received, from the venue if not.

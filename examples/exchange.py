@@ -1,7 +1,8 @@
 """A simulated exchange to connect to: `python examples/exchange.py [--port 9878] [--seed 1]`. Ctrl-C ends it.
 
 It speaks FIX 4.2, 4.4 and 5.0 SP2 as VENUE, lets anybody log on, matches orders by price and time, and has traders of
-its own, so that there is a market. DROP01 gets a copy of every fill of MAKER01. `fixfast exchange --agents` is the same as a command, with many options.
+its own, so that there is a market. DROP01 gets a copy of every fill of MAKER01. `fixfast exchange --agents` is the same
+as a command, with many options.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ INSTRUMENTS = (
 
 
 async def run(port: int, seed: int) -> None:
-    agents = ff.exchange.AgentsConfig(maker_rate=20)
-    copies = ff.exchange.ParticipantConfig("DROP01", drop_copy_of=("MAKER01",))
+    agents = ff.exchange.AgentsConfig(maker_rate=20, taker_rate=10)
+    copies = ff.exchange.ParticipantConfig("DROP01", versions=("FIX.4.4",), drop_copy_of=("MAKER01",))
     config = ff.exchange.ExchangeConfig(
         "VENUE", port=port, seed=seed, instruments=INSTRUMENTS, agents=agents, participants=(copies,)
     )

@@ -187,7 +187,7 @@ class ParticipantConfig:
         versions: BeginStrings it may use; empty: all that the exchange has.
         cancel_on_disconnect: its orders are cancelled when its session ends; None: as the exchange says.
         drop_copy_of: SenderCompIDs whose ExecutionReports it gets copies of; "*" stands for all. Its own
-            orders are refused.
+            orders are refused. With `versions`, copies are kept from the beginning, else from its first logon on.
     """
 
     comp_id: str
@@ -270,6 +270,8 @@ class ExchangeConfig:
         pending_replies: cancels and replaces are answered with Pending Cancel and Pending Replace reports first.
         pending_time: seconds a cancel or replace stays pending; 0: it is decided on at once.
         replace_below_filled: a replace to a quantity below what is filled is rejected, or makes the order filled.
+        earlier_orig: a cancel or replace that names an earlier ClOrdID of its order, because it crossed with the report
+            of a replace, is taken; or rejected, as strict venues do.
         cancel_on_disconnect: orders of a session are cancelled when it ends.
         done_for_day: orders that outlive the close are told so (Done for Day), and restated when the next day begins.
         suspend_on_halt: open orders are told that they are Suspended when trading halts, and restated when it goes on;
@@ -306,6 +308,7 @@ class ExchangeConfig:
     pending_replies: bool = False
     pending_time: float = 0.0
     replace_below_filled: Literal["reject", "fill"] = "reject"
+    earlier_orig: Literal["take", "reject"] = "take"
     cancel_on_disconnect: bool = False
     done_for_day: bool = False
     suspend_on_halt: bool = False

@@ -19,6 +19,7 @@ Beside what scripts.py knows, a file may have
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -75,16 +76,17 @@ class FloorRunner(Runner):
             self.manager.subscribe(self.updates.append)
             steps = {"<": self._said, ">": self._do, "->": self._was_sent, "=": self._known, "?": self._asked}
             for line in self.scenario.lines:
+                crossing = "crossing" in line.words  # the client's next message is on its way already
                 try:
                     if line.sign == "!":
                         await self._happen(line)
-                        if "crossing" in line.words:  # the client's next message is on its way already
-                            continue
                     elif line.sign == "~":
                         await self._connection(line)
                     else:
-                        steps[line.sign](self.versioned(line))
-                    await self.floor.advance()
+                        words = tuple(word for word in line.words if word != "crossing")
+                        steps[line.sign](self.versioned(replace(line, words=words)))
+                    if not crossing:
+                        await self.floor.advance()
                 except AssertionError as error:
                     where = f"{self.scenario.name}.txt:{line.number} ({self.version}): {' '.join(line.words)}"
                     raise AssertionError(f"{where}: {error}") from error
@@ -143,6 +145,8 @@ class FloorRunner(Runner):
                 continue
             if tag == 38 and ("of" in line.values or verb in _VERBS_WITH_QTY):
                 expected: Any = line.values.get("of", model.get(38))
+            elif tag == 41 and "orig" in line.values:
+                expected = self.ids[line.values["orig"]]
             elif tag == 19:
                 expected = self.execs[line.values["ref"]] if "ref" in line.values else None
             else:

@@ -137,7 +137,8 @@ class Judging:
             raise Refusal(CANCEL_REASONS["pending"])
         if not kept.active:
             raise Refusal(CANCEL_REASONS["too_late"])
-        if request.orig_cl_ord_id and request.orig_cl_ord_id != kept.cl_ord_id:
+        strict = self.config.earlier_orig == "reject"
+        if strict and request.orig_cl_ord_id and request.orig_cl_ord_id != kept.cl_ord_id:
             text = f"OrigClOrdID is not the last one of this order, {kept.cl_ord_id}"
             raise Refusal(CANCEL_REASONS["unknown_order"], text)
         if request.symbol not in (None, kept.symbol) or request.side not in (None, kept.side):
