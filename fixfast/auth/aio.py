@@ -10,7 +10,7 @@ from fixfast import clock
 from fixfast.auth.aio_ports import AioAccounts, AioSession, on_loop
 from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
-from fixfast.auth.front import SETTLED, Front, changed, settled
+from fixfast.auth.front import SETTLED, Front, changed, settled, status_answer, status_question
 from fixfast.auth.machine import AuthSnapshot
 from fixfast.auth.registration import RegistrationClient, RegistrationConfig
 from fixfast.auth.secret import Secret
@@ -20,6 +20,7 @@ from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.throttle import Throttle
+from fixfast.errors import NotActive
 from fixfast.session.config import SessionConfig
 
 __all__ = ["AuthClient"]
@@ -146,6 +147,19 @@ class AuthClient(Front):
         while (snapshot := self.snapshot).changing:
             await self._change()
         changed(snapshot)
+
+    async def user_status(self, *, timeout: float | None = 10) -> tuple[int, str]:
+        """Ask the venue how the user stands (924=4).
+
+        Returns: UserStatus(926), and UserStatusText(927).
+
+        Raises: NotActive: there is no session. AuthFailed: the request was rejected. TimeoutError.
+        """
+        fields = status_question(self.client_id, self.state)
+        session = self.session
+        if session is None:
+            raise NotActive(self.state.value)
+        return status_answer(await session.request("BE", fields, timeout=timeout))
 
     async def wait(self, *states: AuthState) -> AuthSnapshot:
         """Wait until it is in one of these states; without any, until nothing is under way. Return where it stands."""

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.machine import Action, AuthSnapshot, Machine
-from fixfast.auth.ports import ApiPort, SessionPort
+from fixfast.auth.ports import ApiPort, Attempt, SessionPort
 from fixfast.auth.secret import Secret
 from fixfast.auth.state import AuthFailure, AuthInput, AuthReason, AuthState, UserRequestType
 from fixfast.errors import ConfigError
@@ -162,6 +162,11 @@ class AuthCoordinator:
                 self._observers = {one: call for one, call in self._observers.items() if one is not key}
 
         return unsubscribe
+
+    def current(self) -> Attempt:
+        """Return what the attempt that is under way, or succeeded, is answered to: for what no port has heard."""
+        with self._lock:
+            return _Attempt(self, self._machine.attempt)
 
     # --- time ----------------------------------------------------------------------------------------------
 

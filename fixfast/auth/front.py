@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from fixfast import clock
 from fixfast.auth.accounts import failed
 from fixfast.auth.coordinator import AuthCoordinator, Observer
 from fixfast.auth.machine import AuthSnapshot
+from fixfast.auth.messages import judged_answer, user_request
+from fixfast.auth.ports import UserRequest
 from fixfast.auth.secret import Secret
-from fixfast.auth.state import AuthFailure, AuthState
-from fixfast.errors import WrongAuthState
+from fixfast.auth.state import AuthFailure, AuthState, UserRequestType
+from fixfast.errors import NotActive, WrongAuthState
+from fixfast.session.wire import Message
 
-__all__ = ["SETTLED", "Front", "changed", "settled"]
+__all__ = ["SETTLED", "Front", "changed", "settled", "status_answer", "status_question"]
 
 #: Nothing is under way.
 SETTLED = tuple(state for state in AuthState if not state.waiting)
@@ -45,9 +50,33 @@ class Front:
         """What went wrong last; None: nothing did since the last command."""
         return self.coordinator.failure
 
+    def hear(self, message: Message) -> None:
+        """Hand on a UserResponse (35=BF) that nobody asked for, and that came to the program as its message.
+
+        Where it says that the user was logged off, that is a failure: LOGGED_OFF. Any other message is none of ours.
+        """
+        if message.msg_type == "BF":
+            status, text = status_answer(message)
+            self.coordinator.current().user_response(None, status, text, clock.now())
+
     def observe(self, callback: Observer) -> Callable[[], None]:
         """Have `callback(update)` called for everything that happens. Returns: what ends it."""
         return self.coordinator.observe(callback)
+
+
+def status_question(client_id: Secret | None, state: AuthState) -> list[tuple[int, Any]]:
+    """Return the fields of a UserRequest for the status of a user. Raises: NotActive: there is none."""
+    if client_id is None:
+        raise NotActive(state.value)
+    return user_request(UserRequest(UserRequestType.STATUS, client_id), "auth-status")
+
+
+def status_answer(message: Message) -> tuple[int, str]:
+    """Return UserStatus(926) and UserStatusText(927). Raises: AuthFailed: the request was rejected."""
+    answer = judged_answer(message)
+    if isinstance(answer, AuthFailure):
+        raise failed(answer)
+    return answer
 
 
 def settled(call: str, snapshot: AuthSnapshot) -> Secret:

@@ -55,7 +55,8 @@ def judged_answer(message: Message) -> tuple[int, str] | AuthFailure:
     A 926 that is not there, or no number, is 0.
     """
     if message.msg_type == "BF":
-        return message.int(926, default=0) or 0, message.get(927) or ""
+        status = message.get(926) or ""
+        return int(status) if status.isascii() and status.isdigit() else 0, message.get(927) or ""
     return AuthFailure(AuthReason.NOT_SUPPORTED, message.get(58) or "")
 
 

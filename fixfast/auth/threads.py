@@ -8,7 +8,7 @@ from types import TracebackType
 from fixfast import clock
 from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
-from fixfast.auth.front import SETTLED, Front, changed, settled
+from fixfast.auth.front import SETTLED, Front, changed, settled, status_answer, status_question
 from fixfast.auth.machine import AuthSnapshot
 from fixfast.auth.registration import RegistrationConfig, SyncRegistrationClient
 from fixfast.auth.secret import Secret
@@ -19,6 +19,7 @@ from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
+from fixfast.errors import NotActive
 from fixfast.session.config import SessionConfig
 from fixfast.types import Now
 
@@ -149,6 +150,19 @@ class SyncAuthClient(Front):
             while (snapshot := self.snapshot).changing:
                 self._wait(until, timeout)
         changed(snapshot)
+
+    def user_status(self, *, timeout: float | None = 10) -> tuple[int, str]:
+        """Ask the venue how the user stands (924=4).
+
+        Returns: UserStatus(926), and UserStatusText(927).
+
+        Raises: NotActive: there is no session. AuthFailed: the request was rejected. TimeoutError.
+        """
+        fields = status_question(self.client_id, self.state)
+        session = self.session
+        if session is None:
+            raise NotActive(self.state.value)
+        return status_answer(session.request("BE", fields, timeout=timeout))
 
     def wait(self, *states: AuthState, timeout: float | None = None) -> AuthSnapshot:
         """Wait until it is in one of these states; without any, until nothing is under way. Return where it stands.

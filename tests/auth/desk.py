@@ -109,7 +109,7 @@ class Desk:
                 if state is AuthState.ACTIVE:
                     self.attempt.user_response(LOG_ON, 1, "", now)
         assert self.state is state
-        return self.attempt if self.ports.attempts else _current(self.auth)
+        return self.attempt if self.ports.attempts else self.auth.current()
 
     def give(self, what: AuthInput, attempt: Attempt, *, good: bool = True) -> None:
         """Give an input. Args: good: with what lets it go on; else with what does not, and is not tried again."""
@@ -145,10 +145,3 @@ class Desk:
                 attempt.user_response(LOG_ON, 1 if good else 4, "", now)
         else:
             self.until_due()
-
-
-def _current(auth: AuthCoordinator) -> Attempt:
-    """What the coordinator listens to when no port was called yet."""
-    from fixfast.auth.coordinator import _Attempt
-
-    return _Attempt(auth, auth._machine.attempt)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.auth import AuthClient, AuthReason, AuthState, AuthTimeouts, AuthUpdate, RetryRules
+from fixfast import clock
+from fixfast.auth import AuthClient, AuthFailure, AuthReason, AuthState, AuthTimeouts, AuthUpdate, RetryRules
 from tests.auth.http_server import serving
 from tests.auth.test_secret import frames_of
 from tests.auth.venue import CLIENT, NEW, PASSWORD, Venue
@@ -50,6 +53,7 @@ def test_register_log_in_trade_change_the_password_log_out(begin_string: str) ->
                 assert (auth.state, auth.session) == (AuthState.ACTIVE, session)
                 assert session.config.sender_comp_id == client_id.reveal()
                 session.send_nowait("B", [(148, "hello"), (33, [[(58, "x")]])])
+                assert await auth.user_status() == (1, "in")
                 await auth.change_password(PASSWORD, NEW)
                 assert venue.users == {client_id.reveal(): NEW}
                 with pytest.raises(ff.AuthFailed) as raised:
@@ -67,6 +71,7 @@ def test_register_log_in_trade_change_the_password_log_out(begin_string: str) ->
             assert venue.logons == [(name, None, None)]
             assert venue.asked == [
                 ("1", name, PASSWORD, None),
+                ("4", name, None, None),
                 ("3", name, PASSWORD, NEW),
                 ("3", name, PASSWORD, NEW),
                 ("3", name, NEW, "tiny"),
@@ -171,6 +176,13 @@ def test_a_venue_that_is_silent_hangs_up_or_knows_no_user_requests() -> None:
                 assert auth.session is None
                 venue.mute = venue.hang_up = venue.reject = False
                 await auth.login(CLIENT, PASSWORD)
+                venue.reject = True
+                with pytest.raises(ff.AuthFailed) as raised:
+                    await auth.user_status()
+                assert raised.value.reason is AuthReason.NOT_SUPPORTED
+                await auth.logout()
+                with pytest.raises(ff.NotActive):
+                    await auth.user_status()
 
     run(main())
 
@@ -218,6 +230,23 @@ def test_a_lost_connection_comes_back_with_the_user_and_the_same_session() -> No
             assert auth.failure.reason is AuthReason.WRONG_PASSWORD
             await until(lambda: auth.session is None)
             assert [asked[0] for asked in venue.asked] == ["1", "3", "1", "1"]
+
+    run(main())
+
+
+def test_a_user_response_that_nobody_asked_for_is_handed_on_by_the_program() -> None:
+    async def main() -> None:
+        venue = Venue()
+        async with venue_and_client(venue) as (_, auth):
+            session = await auth.login(CLIENT, PASSWORD)
+            for status, state in ((1, AuthState.ACTIVE), (2, AuthState.FAILED)):
+                fields = [(923, "none"), (553, CLIENT), (926, status), (927, "end of day")]
+                venue.sessions[0].send_nowait("BF", fields)
+                async for message in session:
+                    auth.hear(message)
+                    break
+                assert auth.state is state
+            assert auth.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day")
 
     run(main())
 
@@ -386,8 +415,12 @@ def test_nothing_that_is_logged_or_raised_has_a_secret(
                 session.drop()
                 await auth.wait(AuthState.CONNECTING)
                 await auth.wait(AuthState.ACTIVE)
+                if echo:  # our own password, changed meanwhile, in a Logout of theirs
+                    await venue.sessions[-1].logout(f"{CLIENT} has said {NEW}")
+                    await auth.wait(AuthState.CONNECTING)
+                    await auth.wait(AuthState.ACTIVE)
                 await auth.logout()
-                for at_logon in (None, ff.Refuse(f"{CLIENT}: not {PASSWORD}")):
+                for at_logon in (None, ff.Refuse(f"{CLIENT} is unknown")):
                     venue.at_logon = at_logon
                     with pytest.raises(ff.AuthFailed) as raised:
                         await auth.login(CLIENT, PASSWORD)
@@ -405,3 +438,67 @@ def test_nothing_that_is_logged_or_raised_has_a_secret(
     for text in seen:
         for secret in (CLIENT, PASSWORD, NEW):
             assert secret not in text, text
+
+
+def test_any_thread_may_command_and_the_loop_does_it() -> None:
+    """A user interface has a thread of its own: commands return at once, and it looks as often as it draws."""
+
+    async def main() -> None:
+        async with venue_and_client(Venue()) as (_, auth):
+            states: list[AuthState] = []
+
+            def interface() -> None:
+                auth.coordinator.login(CLIENT, PASSWORD, clock.now())
+                while auth.state is not AuthState.ACTIVE:
+                    states.append(auth.state)
+                    time.sleep(0.001)
+                auth.coordinator.logout(clock.now())
+
+            await asyncio.to_thread(interface)
+            assert auth.state is AuthState.DISCONNECTED
+            assert set(states) <= {AuthState.CONNECTING, AuthState.AUTHENTICATING}
+            await auth.logout()
+            assert auth.session is None
+
+    run(main())
+
+
+def test_no_object_of_the_process_has_the_password_when_it_is_not_needed_any_more() -> None:
+    """Searched for from everything that the garbage collector knows; this test only knows it backwards."""
+    backwards = f"{time.time_ns()} yranac"
+
+    class Forgetful(Venue):
+        def on_message(self, session: Any, message: ff.Message) -> None:
+            session.send_nowait(
+                "BF", [(923, message[923]), (553, message[553]), (926, 1 if message[924] == "1" else 5)]
+            )
+
+    async def main() -> None:
+        venue = Forgetful()
+        async with venue_and_client(venue, retry=RetryRules(after_loss=False)) as (_, auth):
+            await auth.login(CLIENT, backwards[::-1])
+            await auth.change_password(backwards[::-1], f"new {backwards[::-1]}")
+            venue.sessions.clear()
+            assert found(backwards[::-1]) == []
+
+    run(main())
+
+
+def found(text: str) -> list[str]:
+    """Where a text is, in anything that the garbage collector can reach but this frame."""
+    gc.collect()
+    needle, mine = text.encode(), id(text)
+    seen: set[int] = set()
+    todo: list[tuple[Any, Any]] = [(one, None) for one in gc.get_objects()]
+    hits = []
+    while todo:
+        one, parent = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if (isinstance(one, str) and text in one) or (isinstance(one, bytes | bytearray) and needle in one):
+            if id(one) not in (mine, id(needle)):
+                hits.append(f"{type(one).__name__} in {type(parent).__name__}")
+        elif not isinstance(one, str | bytes | bytearray | int | float):
+            todo += [(referent, one) for referent in gc.get_referents(one)]
+    return hits

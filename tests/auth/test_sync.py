@@ -55,6 +55,7 @@ def test_register_log_in_trade_change_the_password_log_out(begin_string: str) ->
         session = auth.login(client_id, PASSWORD, timeout=LIMIT)
         assert (auth.state, auth.session) == (AuthState.ACTIVE, session)
         session.send("B", [(148, "hello"), (33, [[(58, "x")]])])
+        assert auth.user_status(timeout=LIMIT) == (1, "in")
         auth.change_password(PASSWORD, NEW, timeout=LIMIT)
         with pytest.raises(ff.AuthFailed) as raised:
             auth.change_password(PASSWORD, NEW, timeout=LIMIT)
@@ -63,7 +64,7 @@ def test_register_log_in_trade_change_the_password_log_out(begin_string: str) ->
         assert auth.session is None
     assert venue.heard == ["B"]
     assert venue.logons == [(name, None, None)]
-    assert [asked[0] for asked in venue.asked] == ["1", "3", "3", "2"]
+    assert [asked[0] for asked in venue.asked] == ["1", "4", "3", "3", "2"]
     assert venue.logouts == ["Logout"]
 
 

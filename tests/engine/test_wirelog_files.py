@@ -193,8 +193,8 @@ def test_sc8_secret_comp_ids_are_nowhere(tmp_path: Path) -> None:
     async def main(log: ff.WireLog) -> None:
         notes = Notes()
         async with ff.serve(notes, [them(target=key)], wire_log=log) as server:
-            async with ff.connect(us(sender=key, password="hunter2"), to(server, EAGER)) as session:
-                session.send_nowait(*news("hello"))
+            async with ff.connect(us(sender=key, username=key, password="hunter2"), to(server, EAGER)) as session:
+                session.send_nowait("B", [(148, "hello"), (33, [[(58, f"from {key}, with love")]])])
                 await until(lambda: notes.headlines)
 
     for per_session in (False, True):
