@@ -3,7 +3,8 @@
     python -m tests.exchange.days --days 10000 --seed 1 --processes 2
     python -m tests.exchange.days --days 1 --seed 4711 --trace        one day again, command by command
 
-A day has an instrument, phases, halts, busts, snapshots, and orders of every kind; in the end its journal is replayed.
+A day has an instrument, phases, halts, busts, corrections, snapshots, and orders of every kind; in the end its journal
+is replayed.
 A day that fails prints its seed, and the exit code is 1.
 """
 
@@ -176,6 +177,8 @@ class Day:
             return ("cancel", self.target(versus), self.now)
         if what < 0.235 and versus.model.trade_count:
             return ("bust", max(1, versus.model.trade_count + 1 - rng.randrange(8)), self.now)
+        if 0.972 < what <= 0.975 and versus.model.trades:
+            return ("correct", rng.choice(list(versus.model.trades)), rng.randrange(1, 200), self.now)
         if what > 0.99:
             return ("end_day" if what > 0.998 else "expire", self.now)
         if what > 0.975 and versus.model.gone:

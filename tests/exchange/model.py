@@ -184,6 +184,14 @@ class Model:
                 self.say("Restated", o.order_id, "BUST", o.qty, o.cum, o.leaves)
         return self.events
 
+    def correct(self, trade_id: int, px: int, now: int) -> list[Event]:
+        self.events = []  # nothing expires by it
+        if trade_id in self.trades:
+            before, qty, buyer, seller = self.trades[trade_id]
+            self.trades[trade_id] = px, qty, buyer, seller
+            self.say("Corrected", trade_id, qty, before, px)
+        return self.events
+
     def set_phase(self, phase: str, now: int) -> list[Event]:
         self.begin(now)
         before = self.phase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 import socket
 import sqlite3
 import sys
@@ -124,6 +125,43 @@ def test_names_that_are_sql_html_or_paths_are_refused_and_change_nothing(
         assert database.execute("SELECT username FROM account").fetchall() == [("bob",)]
     database.close()
     assert "<script>" not in caplog.text
+
+
+def test_random_requests_are_refused_one_by_one_and_break_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Whole requests with bytes changed, doubled, left out or moved: an answer that is an error of theirs, or none."""
+    chance = random.Random(8)
+    body = b'{"username": "mallory", "password": "correct horse battery"}'
+    whole = b"POST /accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+    me = b"GET /accounts/me HTTP/1.1\r\nHost: x\r\nAuthorization: Basic Ym9iOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ==\r\n\r\n"
+
+    def changed(request: bytes) -> bytes:
+        for _ in range(chance.randint(1, 4)):
+            a, b = sorted(chance.randrange(len(request) + 1) for _ in range(2))
+            piece = request[a : min(b, a + 40)]
+            new = chance.choice(
+                [b"", piece * 2, bytes(chance.randrange(256) for _ in piece), piece[::-1], b"\r\n", b"\0"]
+            )
+            request = request[:a] + new + request[a + len(piece) :]
+        return request
+
+    async def main() -> None:
+        async with house() as place:
+            await place.registers("bob")
+            for n in range(300):
+                request = changed(whole % (len(body), body) if n % 3 else me)
+                reader, writer = await place.web.connect()
+                with suppress(ConnectionError):
+                    writer.write(request)
+                    writer.write_eof()  # nothing more is waited for
+                    said = await asyncio.wait_for(reader.read(), 5)
+                    assert not said or int(said.split(b" ")[1]) < 500, (request, said)
+                writer.close()
+            assert (await place.web.register("ann")).status == 201
+
+    with caplog.at_level(logging.DEBUG):
+        run(main(), limit=60)
+    assert "Traceback" not in caplog.text
+    assert "ERROR" not in caplog.text
 
 
 def test_a_slow_body_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

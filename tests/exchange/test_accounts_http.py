@@ -262,6 +262,29 @@ def test_hashes_get_the_parameters_of_today_at_the_next_login() -> None:
     run(main())
 
 
+def test_strangers_locked_accounts_and_those_in_order_cost_the_same_work() -> None:
+    async def main() -> None:
+        async with api(lock_after=1) as web:
+            client_id = (await web.register()).json["client_id"]
+            assert web.accounts is not None
+            passwords = web.accounts._passwords
+            work = []
+
+            class Counting(type(passwords._hasher)):  # type: ignore[misc]
+                def verify(self, known: str, password: str) -> bool:
+                    work.append(known)
+                    return bool(super().verify(known, password))
+
+            passwords._hasher = Counting(1, 8, 1)
+            for password in ("wrong", "x" * 500, PASSWORD):
+                for name in (client_id, client_id, "nobody", "' OR 1=1 --", "x" * 200):
+                    await web.me(name, password)
+            assert len(work) == 15
+            assert len({one.split("$")[3] for one in work}) == 1  # the parameters are the same
+
+    run(main())
+
+
 # --- how often -----------------------------------------------------------------------------------------------
 
 

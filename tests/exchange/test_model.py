@@ -104,6 +104,10 @@ class BookMachine(RuleBasedStateMachine):
     def bust(self, trade_id: int) -> None:
         self.versus.do("bust", trade_id, self.now)
 
+    @rule(trade_id=st.integers(1, 12), px=PRICES)
+    def correct(self, trade_id: int, px: int) -> None:
+        self.versus.do("correct", trade_id, px, self.now)
+
     @rule(phase=st.sampled_from(("CONTINUOUS",) * 4 + tuple(Phase.__members__)))
     def set_phase(self, phase: str) -> None:
         self.versus.do("set_phase", phase, self.now)

@@ -404,6 +404,8 @@ def test_participants_of_the_configuration_are_as_they_were(version: str) -> Non
             assert (await client.buys("1"))[0].msg_type == "8"
             assert await asks(client, 1, "bob", (554, PASSWORD)) == ("3",)
             assert await asks(client, 4) == ("3",)
+            await venue.advance(100)  # nobody waits for a password of theirs
+            assert client.session.connections == 1
 
     run(main())
 

@@ -47,6 +47,8 @@ def execute(book: Matching, command: Command) -> list[Event]:
     name, *arguments, now = command
     if name in ("submit", "reinstate"):
         return list(getattr(book, name)(BookOrder(account="", **arguments[0]), now))
+    if name == "correct":
+        return book.correct(*arguments)
     if name == "set_phase":
         return book.set_phase(Phase[arguments[0]], now)
     return list(getattr(book, name)(*arguments, now))
