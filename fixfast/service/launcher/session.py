@@ -84,7 +84,7 @@ class Session:
         self._granted: set[str] = set()  # names of tokens that the Backend has
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
-        self._orders = config.stopping
+        self._orders: str = config.stopping
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"session of {account}")
 
     # --- for the Launcher ----------------------------------------------------------------------------------
