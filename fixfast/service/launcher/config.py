@@ -168,9 +168,9 @@ class LauncherConfig:
     """A Launcher.
 
     Args:
-        state: a folder of its own, mode 0700: sockets, accounts' folders, the key store.
-        listen: where front ends find it: "unix:PATH" and "tls:HOST:PORT"; empty: the Unix socket "launcher.sock" in
-            the folder `sockets`.
+        state: a folder of its own, made with mode 0700: sockets, accounts' folders, the key store.
+        listen: where front ends find it: "unix:PATH", "tls:HOST:PORT", or an array of such; empty: the Unix socket
+            "launcher.sock" in the folder `sockets`.
         tls: the certificate for "tls:...". There is no TCP without.
         uids: users that may connect over a Unix socket; None: the one this process runs as.
         sockets: a folder for Unix sockets, whose paths may have 103 bytes; empty: "run" in `state`.
@@ -187,7 +187,7 @@ class LauncherConfig:
     Raises: ConfigError.
     """
 
-    state: FilePath
+    state: FilePath = "state"
     listen: tuple[str, ...] = ()
     tls: TlsConfig | None = None
     uids: tuple[int, ...] | None = None
