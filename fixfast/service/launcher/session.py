@@ -254,7 +254,7 @@ class Session:
             self._backend = None
             stop.cancel()
             ended.cancel()
-            await backend.end(times.terminate)
+            await backend.end(times.stop)  # where the connection is gone, it may be about to end by itself
             self._process = None
             self._connected = 0
         return why
