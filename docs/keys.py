@@ -1,4 +1,5 @@
-"""Write the tables of docs/configuration.md from the code: `python -m docs.keys`. A test says when that is due.
+"""Write the tables of docs/configuration.md and docs/launcher.md from the code: `python -m docs.keys`. Tests say when
+that is due.
 
 What stands between `<!-- keys: NAME -->` and `<!-- end -->` is made of the fields and the docstring of a dataclass.
 """
@@ -16,10 +17,15 @@ from fixfast.engine.settings.file import PROCESS, TABLES
 from fixfast.engine.settings.hooks import LogonFields, ResendRule
 from fixfast.engine.settings.keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
 from fixfast.engine.settings.store_choice import JournalChoice, SqliteChoice
+from fixfast.service.credentials.hashing import HashCost
+from fixfast.service.launcher.config import AccountOptions, Guests, LauncherConfig, Times
+from fixfast.service.launcher.restarts import Restarting
+from fixfast.service.start import BackendOptions
 
-__all__ = ["filled", "main", "sections"]
+__all__ = ["LAUNCHER", "PAGE", "filled", "launcher_sections", "main", "sections"]
 
 PAGE = Path(__file__).resolve().parent / "configuration.md"
+LAUNCHER = PAGE.with_name("launcher.md")
 
 #: What stands in a file as a value, or by keys of its own
 _VALUES = (LogonFields, ResendRule)
@@ -38,10 +44,18 @@ def sections() -> Mapping[str, Callable[[], str]]:
     return {cls.__name__: lambda cls=cls: table(cls) for cls in classes}  # type: ignore[misc]
 
 
+def launcher_sections() -> Mapping[str, Callable[[], str]]:
+    """Return what can stand between the markers of docs/launcher.md."""
+    classes = (LauncherConfig, AccountOptions, BackendOptions, Times, Guests, Restarting, HashCost)
+    return {cls.__name__: lambda cls=cls: table(cls) for cls in classes}  # type: ignore[misc]
+
+
 def table(cls: type[Any]) -> str:
     """Return the keys of a dataclass as a table in Markdown."""
     rows = ["| key | value | default | |", "|---|---|---|---|"]
     for key in keys_of(cls).values():
+        if key.name == "accounts":
+            continue  # [account.NAME], of which each has a table of its own
         text = plain(key.text).replace("|", "\\|")
         if key.code_only:
             text = f"For code only, it takes {key.code_only}: `Settings.replace()`. {text}"
@@ -95,13 +109,14 @@ def plain(text: str) -> str:
 
 def filled(text: str) -> str:
     """Return a page with the text between its markers made anew."""
-    made = sections()
+    made = {**sections(), **launcher_sections()}
     return _MARKED.sub(lambda match: match[1] + "\n" + made[match[2]]() + "\n" + match[3], text)
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the pages."""
+    for page in (PAGE, LAUNCHER):
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -94,8 +94,10 @@ class BackendOptions:
         for name, least in (("depth", 0), ("max_front_ends", 1)):
             if type(getattr(self, name)) is not int or getattr(self, name) < least:
                 raise ConfigError(name, getattr(self, name), f"a whole number from {least}")
-        if self.listen and not (isinstance(self.listen, str) and Address.of(self.listen).host):
+        if self.listen and not (isinstance(self.listen, str) and self.listen.startswith("tls:")):
             raise ConfigError("listen", self.listen, '"tls:HOST:PORT", or left out: a Unix socket')
+        if self.listen:
+            Address.of(self.listen)
         if bool(self.listen) != (self.tls is not None):
             raise ConfigError("tls", None if self.tls is None else "a table", "given with `listen`, and only then")
         if self.tls is not None and self.tls.certificate is None:

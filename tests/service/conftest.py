@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import postgres
+from tests.postgres import postgres_server as run_server
+from tests.postgres import why_none
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    pytest.importorskip("psycopg")
-    if not postgres.is_there():
-        pytest.skip("no PostgreSQL here")
-    with postgres.server() as url:
+    if why_none():
+        pytest.skip(why_none())
+    with run_server() as url:
         yield url
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -87,11 +87,11 @@ def new_key(config: LauncherConfig, name: str = "alice", *roles: str, **options:
 
 
 @asynccontextmanager
-async def launcher(config: LauncherConfig, mode: str = "ok") -> AsyncIterator[Launcher]:
-    """Run a Launcher whose Backends are children of a kind; look that nothing is left when it is gone."""
+async def launcher(config: LauncherConfig, mode: str = "ok", command: Sequence[str] = ()) -> AsyncIterator[Launcher]:
+    """Run a Launcher whose Backends are children of a kind, or what a command starts; look that nothing is left."""
     (Path(config.state)).mkdir(mode=0o700, exist_ok=True)
     before = set(children())
-    async with Launcher(config, command=(sys.executable, str(CHILD), mode)) as running:
+    async with Launcher(config, command=command or (sys.executable, str(CHILD), mode)) as running:
         yield running
     assert set(children()) == before, "a process was left behind"
     left = {path.name for path in Path(config.state).rglob("*") if "sock" in path.name or path.name == "run"}

@@ -114,7 +114,8 @@ def test_nothing_secret_is_in_a_repr() -> None:
         ({"listen": "tls:h:1"}, "tls"),
         ({"tls": TlsConfig(certificate="/x")}, "tls"),
         ({"listen": "tls:h:1", "tls": TlsConfig()}, "tls"),
-        ({"listen": "tcp:h:1", "tls": TlsConfig(certificate="/x")}, "address"),
+        ({"listen": "tcp:h:1", "tls": TlsConfig(certificate="/x")}, "listen"),
+        ({"listen": "tls:h", "tls": TlsConfig(certificate="/x")}, "address"),
     ],
 )
 def test_wrong_options_are_refused_by_name(options: dict[str, object], name: str) -> None:

@@ -69,6 +69,14 @@ class _Refused(FixfastError):
         self.code, self.field = code, field
 
 
+#: what a front end may ask for whose key is for looking
+_LOOKING = (Resume, Subscribe, Unsubscribe, WatchMessages)
+
+
+def _only_looking(command: Message) -> None:
+    raise _Refused("refused", "this API key may only look")
+
+
 class Answering:
     """Serves one front end.
 
@@ -76,9 +84,10 @@ class Answering:
         link: to it.
         parts: of the Backend.
         prefix: what its ClOrdIDs begin with.
+        role: "trade"; or "read": it may only look.
     """
 
-    def __init__(self, link: Link, parts: Parts, prefix: str) -> None:
+    def __init__(self, link: Link, parts: Parts, prefix: str, role: str = "trade") -> None:
         self._link = link
         self._side, self._records, self._stream = parts
         self._prefix = prefix
@@ -97,6 +106,8 @@ class Answering:
             LogOn: self._side.log_on,
             LogOff: self._log_off,
         }
+        if role != "trade":
+            self._work = {kind: work if kind in _LOOKING else _only_looking for kind, work in self._work.items()}
 
     def take(self, message: Message) -> None:
         """Carry out a command, and answer it."""

@@ -50,7 +50,7 @@ class Backend:
         self.ready = asyncio.Event()
         self._ending = asyncio.Event()
         self._last_orders = "leave"
-        self._tokens: dict[str, tuple[bytes, str]] = {}  # name -> token, prefix
+        self._tokens: dict[str, tuple[bytes, str, str]] = {}  # name -> token, prefix, role
         self._front_ends: dict[Link, Answering] = {}
         self._listener: Listener | None = None
         self._supervised: Supervised | None = None
@@ -133,16 +133,18 @@ class Backend:
 
     # --- what the Launcher asks for ------------------------------------------------------------------------
 
-    def grant(self, token: bytes, prefix: str) -> None:
-        """Let the holder of a token in. Raises: ConfigError: not with this prefix, or no token."""
+    def grant(self, token: bytes, prefix: str, role: str = "trade") -> None:
+        """Let the holder of a token in. Raises: ConfigError: not with this prefix or role, or no token."""
         if len(token) != NONCE:
             raise ConfigError("token", "(hidden)", f"{NONCE} bytes")
         if not 1 <= len(prefix) <= _LONGEST_PREFIX or not prefix.isascii() or not prefix.isalnum():
             raise ConfigError("prefix", prefix, f"1 to {_LONGEST_PREFIX} letters and digits")
-        for _, other in self._tokens.values():
+        if role not in ("trade", "read"):
+            raise ConfigError("role", role, '"trade" or "read"')
+        for _, other, _ in self._tokens.values():
             if other != prefix and (other.startswith(prefix) or prefix.startswith(other)):
                 raise ConfigError("prefix", prefix, f"one that is not the beginning of another: there is {other}")
-        self._tokens[name_of(token)] = token, prefix
+        self._tokens[name_of(token)] = token, prefix, role
 
     def revoke(self, name: str) -> bool:
         """Let it in no more. Returns whether it was."""
@@ -168,8 +170,8 @@ class Backend:
             text = "the Backend ends" if self._ending.is_set() else "too many front ends are connected"
             link.end(Refused("unavailable" if self._ending.is_set() else "limit", text, 1))
             return
-        _, prefix = self._tokens[link.name]
-        answering = Answering(link, self._parts, prefix)
+        _, prefix, role = self._tokens[link.name]
+        answering = Answering(link, self._parts, prefix, role)
         self._front_ends[link] = answering
         link.on_message = answering.take
         link.on_closed.append(self._left)

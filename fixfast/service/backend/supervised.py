@@ -23,8 +23,8 @@ _TELL, _AGAIN = 5.0, 0.25
 class Supervisor(Protocol):
     """What a Launcher may ask of a Backend."""
 
-    def grant(self, token: bytes, prefix: str) -> None:
-        """Let a front end in. Raises: ConfigError: not with this prefix."""
+    def grant(self, token: bytes, prefix: str, role: str = "trade") -> None:
+        """Let a front end in. Raises: ConfigError: not with this prefix or role."""
 
     def revoke(self, name: str) -> bool:
         """Let it in no more. Returns whether it was."""
@@ -111,7 +111,7 @@ class Supervised:
         match message:
             case Grant():
                 try:
-                    backend.grant(message.token, message.prefix)
+                    backend.grant(message.token, message.prefix, message.role)
                 except ValueError as error:
                     link.send(Failed(message.id, "invalid", str(error)))
                 else:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from fixfast.engine.limits import Limits
 from fixfast.engine.settings.file import SESSION_KEYS, homes, read_session
-from fixfast.engine.settings.keys import FilePath
-from fixfast.engine.settings.nodes import MAX_BYTES, Node, read_toml
+from fixfast.engine.settings.keys import FilePath, keys_of
+from fixfast.engine.settings.nodes import MAX_BYTES, Node, merge, read_toml
 from fixfast.engine.settings.read import Reader
 from fixfast.engine.settings.remarks import ConfigFileError, ConfigRemark
 from fixfast.engine.settings.session import SessionSettings
@@ -25,7 +25,7 @@ from fixfast.service.start import BackendOptions
 from fixfast.transport.tls import TlsConfig
 from fixfast.types import Role
 
-__all__ = ["AccountConfig", "Guests", "LauncherConfig", "Times", "load_launcher_config"]
+__all__ = ["AccountConfig", "AccountOptions", "Guests", "LauncherConfig", "Times", "load_launcher_config"]
 
 
 def _seconds(options: object) -> None:
@@ -123,24 +123,23 @@ class Guests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountConfig:
-    """An account: who it is at the venue, and how its Backend behaves.
+class AccountOptions:
+    """What there is to say of an account besides its FIX session.
 
     Args:
-        session: its FIX session, an initiator.
-        backend: what its Backend does besides.
+        backend: what its Backend does besides keeping the session.
         idle: seconds without a front end after which its Backend is stopped; None: it stays.
-        stopping: what becomes of open orders when the Launcher stops it: they stay, or are cancelled.
+        stopping: what becomes of open orders when the Launcher stops it: they stay ("leave"), or are cancelled
+            ("cancel").
+
+    Raises: ConfigError.
     """
 
-    session: SessionSettings
     backend: BackendOptions = field(default_factory=BackendOptions)
     idle: float | None = None
-    stopping: str = "leave"
+    stopping: Literal["leave", "cancel"] = "leave"
 
     def __post_init__(self) -> None:
-        if self.session.role is not Role.INITIATOR:
-            raise ConfigError("role", self.session.role.value, "initiator: a Backend connects to its venue")
         if self.idle is not None and (isinstance(self.idle, bool) or not 0 < self.idle < 1e6):
             raise ConfigError("idle", self.idle, "seconds above 0, or None")
         if self.stopping not in ("leave", "cancel"):
@@ -148,13 +147,30 @@ class AccountConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountConfig(AccountOptions):
+    """An account: who it is at the venue, and how its Backend behaves.
+
+    Args: session: its FIX session, an initiator.
+
+    Raises: ConfigError.
+    """
+
+    session: SessionSettings
+
+    def __post_init__(self) -> None:
+        AccountOptions.__post_init__(self)
+        if self.session.role is not Role.INITIATOR:
+            raise ConfigError("role", self.session.role.value, "initiator: a Backend connects to its venue")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LauncherConfig:
     """A Launcher.
 
     Args:
-        state: a folder of its own, mode 0700: sockets, accounts' folders, the key store.
-        listen: where front ends find it: "unix:PATH" and "tls:HOST:PORT"; empty: the Unix socket "launcher.sock" in
-            the folder `sockets`.
+        state: a folder of its own, made with mode 0700: sockets, accounts' folders, the key store.
+        listen: where front ends find it: "unix:PATH", "tls:HOST:PORT", or an array of such; empty: the Unix socket
+            "launcher.sock" in the folder `sockets`.
         tls: the certificate for "tls:...". There is no TCP without.
         uids: users that may connect over a Unix socket; None: the one this process runs as.
         sockets: a folder for Unix sockets, whose paths may have 103 bytes; empty: "run" in `state`.
@@ -171,7 +187,7 @@ class LauncherConfig:
     Raises: ConfigError.
     """
 
-    state: FilePath
+    state: FilePath = "state"
     listen: tuple[str, ...] = ()
     tls: TlsConfig | None = None
     uids: tuple[int, ...] | None = None
@@ -193,7 +209,10 @@ class LauncherConfig:
         _counts(self)
         if self.uids is not None and not all(type(uid) is int and uid >= 0 for uid in self.uids):
             raise ConfigError("uids", self.uids, "numbers of users")
-        places = [Address.of(one) for one in self.listen]
+        try:
+            places = [Address.of(one) for one in self.listen]
+        except ConfigError as error:
+            raise ConfigError("listen", error.value, error.allowed) from None
         if any(place.host for place in places) != (self.tls is not None):
             raise ConfigError(
                 "tls", None if self.tls is None else "a table", "given with tls:HOST:PORT in `listen`, and only then"
@@ -222,22 +241,7 @@ class LauncherConfig:
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
-_OWN_KEYS = ("backend", "idle", "stopping")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _AccountTable:
-    """What a file says of an account besides its FIX session.
-
-    Args:
-        backend: what its Backend does besides keeping the session.
-        idle: seconds without a front end after which its Backend is stopped; "none": it stays.
-        stopping: what becomes of open orders when the Launcher stops it: "leave" or "cancel".
-    """
-
-    backend: BackendOptions = field(default_factory=BackendOptions)
-    idle: float | None = None
-    stopping: str = "leave"
+_OWN_KEYS = tuple(keys_of(AccountOptions))
 
 
 def load_launcher_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> LauncherConfig:
@@ -317,23 +321,21 @@ def _accounts(reader: Reader, root: Node, config: LauncherConfig | None, file: s
 
 def _account(reader: Reader, name: str, defaults: Node, own: Node, path: str, folder: str) -> AccountConfig | None:
     """Return what a file says of an account; None: something is wrong, which is noted."""
-    before = len(reader.remarks)
-    rest = [
-        Node({key: one for key, one in node.value.items() if key in _OWN_KEYS}, node.line, node.name, node.file)
-        for node in (defaults, own)
-    ]
-    table = reader.build(_AccountTable, Node({**rest[0].value, **rest[1].value}, own.line, own.name, own.file), path)
-    whole = _session_table(defaults, own, folder)
-    mine = Node({key: one for key, one in own.value.items() if key not in _OWN_KEYS}, own.line, own.name, own.file)
-    session = read_session(reader, name, whole, mine, path)
-    if table is None or session is None or len(reader.remarks) > before:
+    table = reader.build(AccountOptions, merge(_own_part(defaults), _own_part(own)), path)
+    session = read_session(reader, name, _session_table(defaults, own, folder), _own_part(own, False), path)
+    if table is None or session is None:
         return None
     try:
         return AccountConfig(session=session, **{key: getattr(table, key) for key in _OWN_KEYS})
     except ConfigError as error:
-        node = own.value.get(error.name, own)
-        reader.remark(node, path, f"{error.name}: {error.allowed}")
+        reader.remark(own.value.get(error.name, own), path, f"{error.value} is not allowed: {error.allowed}")
         return None
+
+
+def _own_part(node: Node, own: bool = True) -> Node:
+    """Return a table with the keys that are an account's own, or with those of its FIX session."""
+    kept = {key: one for key, one in node.value.items() if (key in _OWN_KEYS) is own}
+    return Node(kept, node.line, node.name, node.file)
 
 
 def _session_table(defaults: Node, own: Node, folder: str) -> Node:
@@ -348,5 +350,4 @@ def _session_table(defaults: Node, own: Node, folder: str) -> Node:
     table["store"] = Node(
         {"kind": kind, "path": Node(os.path.join(folder, "journals"), own.line, file=own.file)}, own.line
     )
-    given = {key: one for key, one in defaults.value.items() if key not in _OWN_KEYS}
-    return Node({**table, **given}, defaults.line, defaults.name, own.file)
+    return merge(Node(table, own.line, file=own.file), _own_part(defaults, False))

@@ -84,7 +84,7 @@ class Session:
         self._granted: set[str] = set()  # names of tokens that the Backend has
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
-        self._orders = config.stopping
+        self._orders: str = config.stopping
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"session of {account}")
 
     # --- for the Launcher ----------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ class Session:
             self._backend = None
             stop.cancel()
             ended.cancel()
-            await backend.end(times.terminate)
+            await backend.end(times.stop)  # where the connection is gone, it may be about to end by itself
             self._process = None
             self._connected = 0
         return why

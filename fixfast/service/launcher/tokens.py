@@ -10,7 +10,7 @@ from fixfast.service.ipc import name_of, new_secret
 __all__ = ["FrontEnd", "FrontEnds"]
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_SECOND = 1_000_000_000
+_MS = 1_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +41,10 @@ class FrontEnd:
 
 
 class FrontEnds:
-    """Those of one session. Args: most: how many there may be."""
+    """Those of one session. All prefixes have eight characters, so none is the beginning of another.
+
+    Args: most: how many there may be.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -73,8 +76,8 @@ class FrontEnds:
     def add(self, key_id: str, roles: tuple[str, ...], wall_ns: int) -> FrontEnd:
         """Let one in. Args: wall_ns: now; prefixes come from it, so that they differ from those of other runs."""
         token = new_secret()
-        self._last = max(self._last + 1, wall_ns // _SECOND)
-        one = FrontEnd(token, name_of(token), f"{_text(self._last)}-", key_id, roles)
+        self._last = max(self._last + 1, wall_ns // _MS)
+        one = FrontEnd(token, name_of(token), _text(self._last), key_id, roles)
         self._by_name[one.name] = one
         return one
 
@@ -88,4 +91,4 @@ def _text(number: int) -> str:
     while number:
         number, digit = divmod(number, 36)
         text = _DIGITS[digit] + text
-    return text.rjust(7, "0")
+    return text.rjust(8, "0")
