@@ -251,6 +251,7 @@ class Model:
         """Try it on a copy, without other rules: up to an order of the same owner, unless that would make way."""
         trial = copy.copy(self)
         trial.orders, trial.trades, trial.events, trial.prices = [copy.copy(one) for one in self.orders], {}, [], []
+        trial.gone = {}
         if self.terms.prevention == "decrement":
             trial.terms = replace(self.terms, prevention="cancel newest")
         mine = trial.find(o.order_id)
