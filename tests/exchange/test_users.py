@@ -184,6 +184,30 @@ def test_a_guesser_is_slowed_down_and_then_cut_off() -> None:
     run(main())
 
 
+def test_one_without_a_password_makes_so_many_answers_and_no_more() -> None:
+    """They are stored: without a bound somebody with nothing but a name could fill the disk."""
+
+    async def main() -> None:
+        async with Venue() as venue:
+            bob = await venue.bob(reset_on_logon=False)
+            [session] = venue.exchange.server.sessions.values()
+            for n in range(100):
+                bob.session.send_nowait("D", bob.order(f"{n}"))
+                bob.session.send_nowait("D", bob.order(f"{n}", f44=None, f38=None))
+                bob.session.send_nowait("B", [(148, "news"), (33, [[(58, "x")]])])
+            await bob.hears()
+            assert bob.session.connections == 1
+            assert not bob.session.active
+            assert session.next_out <= 103  # a Logon, a hundred answers
+            await venue.advance(2)
+            assert bob.session.connections == 2
+            await bob.hears()  # the answers again
+            assert await logs_in(bob) == ("1",)
+            assert (await bob.buys("again"))[0].msg_type == "8"
+
+    run(main())
+
+
 def test_what_a_user_request_lacks_is_said() -> None:
     async def main() -> None:
         async with Venue(validation="observe") as venue:

@@ -180,21 +180,20 @@ class OrderGateway:
             owner = self._owners[session]
         msg_type = message.msg_type
         reader = self._readers.get(msg_type)
+        took_effect = message.redelivered and message.msg_seq_num <= exchange.venue.last_seq.get(owner, 0)
+        if self.users is not None and not (took_effect and reader) and not self.users.takes(session, message):
+            return None
         try:
             if reader is None or (msg_type in ("q", "AF") and owner.startswith("FIX.4.2")):
                 handler = self.handlers.get(msg_type)
                 if handler is None:
                     raise BusinessReject(_UNSUPPORTED, "Unsupported Message Type", message.get(11) or "")
-                if self.users is not None:
-                    self.users.check(session, message)
                 return handler(session, message)
             request = reader(message, owner)
         except (FieldFormatError, FieldMissing) as error:
             raise BusinessReject(_MISSING, str(error), message.get(11) or "") from None
-        if message.redelivered and request.seq <= exchange.venue.last_seq.get(owner, 0):
+        if took_effect:
             return None  # it took effect before the exchange died, and what it led to was sent when it came back
-        if self.users is not None:
-            self.users.check(session, message)
         if request.__class__ is NewOrder:
             self._check(request)
         if exchange.faults.on:

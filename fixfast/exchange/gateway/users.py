@@ -36,6 +36,9 @@ _OTHER, _MISSING, _NOT_AUTHORIZED = 0, 5, 6  # BusinessRejectReason(380); FIX 4.
 _PASSWORD_CHANGED, _NEW_PASSWORD_BAD, _WRONG_LOGIN, _LOCKED = 1, 3, 5, 6
 #: user requests beyond the limit that are answered; after one more the connection is cut
 _PATIENCE = 20
+#: messages of one who has not said the password that are answered; each answer is stored, which a stranger may not make
+#: grow: then the connection is cut
+_STRAYS = 100
 
 _WRONG = "Invalid username or password"
 _BUSY = "Not available at the moment"
@@ -77,6 +80,7 @@ class Users:
         self._ending: set[asyncio.Task[None]] = set()
         self._addresses = Buckets(self._config.attempts_per_minute)
         self._sessions = Buckets(self._config.attempts_per_minute)
+        self._strays: dict[LiveSession, int] = {}  # messages that were refused since the Logon
         self._refused: dict[str, int] = {}  # client_id -> user requests beyond the limit, in a row
 
     # --- Logon ---------------------------------------------------------------------------------------------
@@ -141,6 +145,7 @@ class Users:
     def on_logout(self, session: LiveSession) -> None:
         """Forget one who is gone."""
         self._calm(session)
+        self._strays.pop(session, None)
         if session in self._logged_in:
             self._logged_in.discard(session)
             audit.info("%s: gone", session.id.target_comp_id)
@@ -150,11 +155,23 @@ class Users:
         for session in list(self._timers):
             self._calm(session)
 
-    def check(self, session: LiveSession, message: Message) -> None:
-        """Refuse a message of one who has not said its password. Raises: BusinessReject."""
-        if session not in self._logged_in and session not in self._free and message.msg_type != "BE":
-            reason = _OTHER if session.id.begin_string == "FIX.4.2" else _NOT_AUTHORIZED
-            raise BusinessReject(reason, "Not authorized: no user is logged in", message.get(11) or "")
+    def takes(self, session: LiveSession, message: Message) -> bool:
+        """Tell whether a message is taken: its user is logged in, or needs none. False: it is not worth an answer.
+
+        Raises: BusinessReject: the answer to it.
+        """
+        if session in self._logged_in or session in self._free or message.msg_type == "BE":
+            return True
+        strays = self._strays.get(session, 0)
+        if not message.redelivered:  # of those there are no more than were there when the process before ended
+            strays = self._strays[session] = strays + 1
+        if strays > _STRAYS:
+            if session.active:
+                audit.warning("%s from %s: cut off, without a password", session.id.target_comp_id, session.peer)
+                session.drop()
+            return False
+        reason = _OTHER if session.id.begin_string == "FIX.4.2" else _NOT_AUTHORIZED
+        raise BusinessReject(reason, "Not authorized: no user is logged in", message.get(11) or "")
 
     def _let_in(self, session: LiveSession) -> None:
         self._calm(session)
