@@ -21,6 +21,8 @@ from fixfast.service.launcher.launcher import Launcher
 from fixfast.service.link import LinkRefused
 from fixfast.service.messages import (
     Done,
+    Granted,
+    Login,
     LogOff,
     LogOn,
     OrderNow,
@@ -29,8 +31,13 @@ from fixfast.service.messages import (
     Submit,
     Subscribe,
     TradeNow,
+    Welcome,
 )
+from fixfast.service.start import BackendOptions
+from fixfast.service.wire import connect
+from fixfast.transport.tls import TlsConfig
 from fixfast.types import Role
+from tests.engine.certificates import Authority
 from tests.service.houses import VERSIONS, FrontEnd, exchange
 from tests.service.launching import FrontEnd as LoggedIn
 from tests.service.launching import config_in, folder, launcher, log_in, new_key, on_loop, until
@@ -142,6 +149,32 @@ async def test_orders_are_cancelled_when_the_launcher_stops_where_that_is_wanted
             later.prefix = one.prefix
             await later.resumed()
             assert (await later.order("1", "4")).cum_qty == "0"
+
+
+@on_loop
+async def test_C20_all_of_it_works_over_tls_from_another_machine(path: Path) -> None:
+    authority = Authority(path)
+    tls = TlsConfig(certificate=authority.issue("house", "localhost"))
+    trust = TlsConfig(ca_file=authority.file)
+    async with exchange() as venue:
+        config = config_at(path, venue.port, backend=BackendOptions(listen="tls:localhost:0", tls=tls))
+        config = replace(config, listen=("tls:localhost:0",), tls=tls)
+        async with launcher(config, command=COMMAND) as running:
+            door = await connect(running.addresses[0], "login", tls=trust)
+            door.send(Login("alice", new_key(config)))
+            granted = await door.receive()
+            assert isinstance(granted, Granted)
+            assert granted.address.startswith("tls:localhost:")
+            link = await connect(granted.address, "front_end", granted.token, tls=trust)
+            welcome = await link.receive()
+            assert isinstance(welcome, Welcome)
+            one = FrontEnd(link, welcome.id_prefix)
+            await one.resumed()
+            await one.logged_on()
+            await one.submit("1")
+            await one.order("1", "0")
+            await link.close()
+            await door.close()
 
 
 def test_the_command_that_starts_a_backend_is_the_one_there_is() -> None:

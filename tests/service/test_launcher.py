@@ -278,6 +278,24 @@ async def test_a_backend_that_does_not_stop_is_ended(path: Path, mode: str, last
 
 
 @on_loop
+async def test_who_cannot_wait_for_the_end_has_everything_killed(path: Path) -> None:
+    config = config_in(path, times=Times(stop=60, terminate=60))
+    before = set(children())
+
+    async def work() -> None:
+        async with Launcher(config, command=(sys.executable, str(CHILD), "hangs")) as running:
+            await log_in(running, "alice", new_key(config))
+
+    Path(config.state).mkdir(mode=0o700)
+    task = asyncio.ensure_future(work())
+    await until(lambda: "stop leave" in said(config))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: set(children()) == before)
+
+
+@on_loop
 async def test_what_becomes_of_orders_when_the_launcher_stops_is_as_configured(path: Path) -> None:
     config = changed(config_in(path), "alice", stopping="cancel")
     async with launcher(config) as running:
@@ -353,10 +371,10 @@ async def test_C10_folders_that_others_may_enter_are_refused(path: Path) -> None
             pass
     Path(config.state).chmod(0o700)
     key = new_key(config)
-    Path(config.state, "accounts").mkdir()
+    Path(config.state, "accounts").mkdir(mode=0o700)
     Path(config.state, "accounts", "alice").symlink_to(path)
     async with launcher(config) as running:
-        with pytest.raises(LinkRefused, match="given up"):
+        with pytest.raises(LinkRefused, match=r"given up.*not a folder that only you can enter"):
             await log_in(running, "alice", key)
 
 

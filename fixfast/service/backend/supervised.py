@@ -63,12 +63,13 @@ class Supervised:
         self._grace = grace
         self._gone = gone
         self._link: Link | None = None
+        self._closing = False
 
     async def run(self) -> None:
         """Be there for the Launcher, until it is gone for good."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._grace
-        while True:
+        while not self._closing:
             try:
                 link = await connect(self._address, "backend", self._key)
                 link.send(self._ready)
@@ -95,7 +96,8 @@ class Supervised:
             self._link.send(self._backend.session_status())
 
     async def close(self) -> None:
-        """Say good-bye."""
+        """Say good-bye, and come back no more."""
+        self._closing = True
         if self._link is not None:
             await self._link.close()
 

@@ -98,12 +98,7 @@ class Launcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            await self._close()
-        except BaseException:
-            for session in list(self._sessions.values()):
-                session.kill()
-            raise
+        await self._close()
 
     async def _open(self) -> None:
         config = self._config
@@ -124,20 +119,30 @@ class Launcher:
         _log.info("a Launcher listens on %s", ", ".join(self.addresses), extra=about("listening"))
 
     async def _close(self) -> None:
+        """Stop all of it. Whoever cancels that has the Backends killed."""
         self._closing = True
-        going = Refused("unavailable", "the Launcher is being stopped", 5)
-        await asyncio.gather(*(listener.close(going) for listener in self._listeners))
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(session.stop() for session in list(self._sessions.values())))
-        await self._backends.close()
-        await self._logins.close()
-        if self._lock >= 0:
-            self._clear()
-            os.close(self._lock)
-            self._lock = -1
-            _log.info("the Launcher is gone", extra=about("closed"))
+        sessions = list(self._sessions.values())  # no more come: see _join()
+        try:
+            going = Refused("unavailable", "the Launcher is being stopped", 5)
+            await asyncio.gather(*(listener.close(going) for listener in self._listeners))
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*(session.stop() for session in sessions))
+        except BaseException:
+            for session in sessions:
+                session.kill()
+            raise
+        finally:
+            for session in sessions:
+                await session.gone()
+            await self._backends.close()
+            await self._logins.close()
+            if self._lock >= 0:
+                self._clear()
+                os.close(self._lock)
+                self._lock = -1
+                _log.info("the Launcher is gone", extra=about("closed"))
 
     def _take(self, state: Path) -> None:
         """Be the only Launcher with this folder."""

@@ -141,6 +141,10 @@ class Session:
             self._orders = orders if orders is not None else self._config.stopping
             self._text = why
             self._stop.set()
+        await self.gone()
+
+    async def gone(self) -> None:
+        """Wait until it has ended."""
         await asyncio.wait([self._task])
 
     def kill(self) -> None:
@@ -188,7 +192,7 @@ class Session:
     async def _begin(self) -> None:
         """Start a Backend, each step in its time. Raises: StepFailed, ConfigError."""
         config, times = self._ground.config, self._ground.config.times
-        folder = private_folder(Path(config.state, "accounts", self.account))
+        folder = private_folder(private_folder(Path(config.state, "accounts")) / self.account)
         start = self._start_of(folder)
         self._started_ns = clock.now().wall_ns
         process = self._process = await BackendProcess.begin(self._ground.command, folder)

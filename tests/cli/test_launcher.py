@@ -1,0 +1,115 @@
+"""`fixfast launcher` as people run it: a process of its own, with keys made by `fixfast keys`, ended by a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fixfast.cli import main
+from fixfast.service.messages import Granted, ListSessions, Login, Sessions
+from fixfast.service.wire import connect
+from tests.service.launching import folder
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+[launcher]
+hash = { time = 1, memory = 8 }
+
+[account.alice]
+sender_comp_id = "ALICE"
+target_comp_id = "VENUE"
+password = "canary-of-the-venue"
+connection = { host = "127.0.0.1", port = 1 }
+"""
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets here")
+
+
+@pytest.fixture
+def path() -> Iterator[Path]:
+    with folder() as path:
+        (path / "launcher.toml").write_text(CONFIG)
+        yield path
+
+
+@contextmanager
+def program(path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run it; yield the process and where it listens."""
+    command = [sys.executable, "-m", "fixfast", "launcher", str(path / "launcher.toml"), "--log-json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=ROOT, env={**os.environ}) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith("listening on unix:"), process.stderr.read() if process.stderr else ""
+            yield process, line.split()[-1]
+        finally:
+            process.kill()
+
+
+async def pid_of_backend(address: str, key: str) -> int:
+    link = await connect(address, "login")
+    link.send(Login("alice", key))
+    granted = await link.receive()
+    assert isinstance(granted, Granted), granted
+    link.send(ListSessions(1))
+    answer = await link.receive()
+    assert isinstance(answer, Sessions)
+    await link.close()
+    return answer.sessions[0].pid
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_and_all_it_has_begun(
+    path: Path, end: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "--store", str(path / "state" / "keys.db"), "create", "alice"]) == 0
+    key = capsys.readouterr().out.strip()
+    with program(path) as (process, address):
+        pid = asyncio.run(pid_of_backend(address, key))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        assert command[1:5] == [b"-m", b"fixfast", b"backend", b"--pipe"]
+        process.send_signal(end)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert not Path(f"/proc/{pid}").exists()
+    assert not (path / "state" / "run").exists()
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines] == ["listening", "accepted", "begun", "running", "stopped", "closed"]
+    for file in (path / "state").rglob("*"):
+        assert stat.S_IMODE(file.stat().st_mode) in (0o600, 0o700), file
+        if file.is_file():
+            assert b"canary" not in file.read_bytes(), file
+    assert "canary" not in out + err
+    assert key.rpartition("_")[2] not in out + err
+
+
+def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path / "state").mkdir(mode=0o755)
+    assert main(["launcher", str(path / "launcher.toml")]) == 1
+    assert "chmod 700" in capsys.readouterr().err.splitlines()[-1]
+    (path / "state").chmod(0o700)
+    with program(path):
+        assert main(["launcher", str(path / "launcher.toml")]) == 1
+        assert "another one has it" in capsys.readouterr().err
+    (path / "state" / "keys.db").write_bytes(b"x" * 5000)
+    assert main(["launcher", str(path / "launcher.toml")]) == 1
+    assert "keys.db" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_wrong_ends_it_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path / "launcher.toml").write_text(CONFIG + "colour = 'red'\n")
+    assert main(["launcher", str(path / "launcher.toml")]) == 2
+    assert "launcher.toml:10: account.alice.colour: there is no such key" in capsys.readouterr().err
+    assert main(["launcher", str(path / "none.toml")]) == 2
+    assert "No such file" in capsys.readouterr().err
