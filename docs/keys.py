@@ -17,10 +17,10 @@ from fixfast.engine.settings.file import PROCESS, TABLES
 from fixfast.engine.settings.hooks import LogonFields, ResendRule
 from fixfast.engine.settings.keys import NO_DEFAULT, Key, alternatives, keys_of, said_of
 from fixfast.engine.settings.store_choice import JournalChoice, SqliteChoice
-from fixfast.service.credentials.hashing import HashCost
 from fixfast.service.launcher.config import AccountOptions, Guests, LauncherConfig, Times
 from fixfast.service.launcher.restarts import Restarting
 from fixfast.service.start import BackendOptions
+from fixfast.store.hashing import HashCost
 
 __all__ = ["LAUNCHER", "PAGE", "filled", "launcher_sections", "main", "sections"]
 

@@ -90,7 +90,7 @@ THIRD_PARTY = {
     "nicegui": ("service",),
     "starlette": ("service", "exchange.accounts"),
     "uvicorn": ("service", "exchange.accounts"),
-    "argon2": ("service", "exchange.accounts"),
+    "argon2": ("store.hashing",),
     "msgspec": ("service",),
     "prometheus_client": ("engine",),
     **dict.fromkeys(

@@ -20,9 +20,9 @@ from fixfast import clock
 from fixfast.cli.paint import CONTROL, Styles, write
 from fixfast.errors import ConfigError, FixfastError
 from fixfast.service.credentials.apikey import ROLES, KeyRecord
-from fixfast.service.credentials.hashing import Hasher
 from fixfast.service.credentials.keys import Keys
 from fixfast.service.credentials.store import open_store
+from fixfast.store.hashing import Hasher
 
 __all__ = ["build"]
 

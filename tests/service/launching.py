@@ -17,7 +17,6 @@ from typing import Any, ParamSpec
 import fixfast as ff
 from fixfast import clock
 from fixfast.engine.settings.session import SessionSettings
-from fixfast.service.credentials.hashing import HashCost, Hasher
 from fixfast.service.credentials.keys import Keys
 from fixfast.service.credentials.store import open_store
 from fixfast.service.launcher.config import AccountConfig, Guests, LauncherConfig, Times
@@ -26,6 +25,7 @@ from fixfast.service.launcher.restarts import Restarting
 from fixfast.service.link import Link
 from fixfast.service.messages import Granted, ListSessions, Login, Message, SessionInfo, Sessions, Welcome
 from fixfast.service.wire import connect
+from fixfast.store.hashing import HashCost, Hasher
 from fixfast.types import Role
 from tests.engine import harness
 

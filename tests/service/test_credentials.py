@@ -18,9 +18,9 @@ from fixfast.cli import main
 from fixfast.errors import ConfigError, StoreError
 from fixfast.service.credentials.apikey import ROLES, ApiKey, KeyRecord, new_key, parse_key
 from fixfast.service.credentials.database import shown_url
-from fixfast.service.credentials.hashing import HashCost, Hasher
 from fixfast.service.credentials.keys import Accepted, Keys
 from fixfast.service.credentials.store import AuditRecord, CredentialStore, open_store
+from fixfast.store.hashing import HashCost, Hasher
 
 NOW = 1_767_614_400_000_000_000
 DAY = 86_400 * 10**9
@@ -344,7 +344,7 @@ def test_the_command_takes_both_kinds_of_stores(url: str, capsys: pytest.Capture
 
 
 def test_without_argon2_one_line_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['argon2'] = None; from fixfast.service.credentials.hashing import Hasher; Hasher()"
+    code = "import sys; sys.modules['argon2'] = None; from fixfast.store.hashing import Hasher; Hasher()"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ})
     assert "pip install 'fixfast[service]'" in ran.stderr.splitlines()[-1]
 

@@ -10,11 +10,11 @@ from fixfast.cli import main
 from fixfast.engine.settings.remarks import ConfigFileError
 from fixfast.engine.settings.store_choice import JournalChoice
 from fixfast.errors import ConfigError
-from fixfast.service.credentials.hashing import HashCost
 from fixfast.service.launcher.child import environment
 from fixfast.service.launcher.config import Guests, LauncherConfig, Times, load_launcher_config
 from fixfast.service.launcher.restarts import Restarting, Restarts
 from fixfast.service.start import BackendOptions
+from fixfast.store.hashing import HashCost
 from fixfast.types import Role
 
 SECOND = 1_000_000_000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fixfast import clock
 from fixfast.errors import MissingExtra
@@ -22,9 +22,7 @@ from fixfast.exchange.accounts.rules import (
     username_fault,
 )
 from fixfast.exchange.accounts.sqlite import SqliteAccounts
-
-if TYPE_CHECKING:
-    from fixfast.exchange.accounts.passwords import Passwords
+from fixfast.store.hashing import HashCost, Hasher
 
 __all__ = ["Accounts", "Answer", "TooBusy", "audit", "needed", "open_store"]
 
@@ -94,11 +92,11 @@ class Accounts:
         store: AccountStore,
         is_reserved: Callable[[str], bool] = lambda client_id: False,
     ) -> None:
-        module = needed("fixfast.exchange.accounts.passwords", "accounts", "accounts")
+        cost = HashCost(time=config.hash_time, memory=config.hash_memory, lanes=config.hash_lanes)
         self.config = config
         self.store = store
         self._is_reserved = is_reserved
-        self._passwords: Passwords = module.Passwords(config)
+        self._passwords = Hasher(cost, extra="accounts", what="accounts")
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="fixfast-accounts")
         self._waiting = 0
 

@@ -15,8 +15,8 @@ from fixfast.service.credentials.apikey import (
     new_key,
     parse_key,
 )
-from fixfast.service.credentials.hashing import Hasher
 from fixfast.service.credentials.store import AuditRecord, CredentialStore
+from fixfast.store.hashing import Hasher
 
 __all__ = ["Accepted", "Keys"]
 

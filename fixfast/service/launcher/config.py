@@ -19,9 +19,9 @@ from fixfast.engine.settings.session import SessionSettings
 from fixfast.errors import ConfigError
 from fixfast.service.address import Address
 from fixfast.service.credentials.apikey import account_name
-from fixfast.service.credentials.hashing import HashCost
 from fixfast.service.launcher.restarts import Restarting
 from fixfast.service.start import BackendOptions
+from fixfast.store.hashing import HashCost
 from fixfast.transport.tls import TlsConfig
 from fixfast.types import Role
 

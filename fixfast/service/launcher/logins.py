@@ -12,12 +12,12 @@ from fixfast.engine.observing.label import printable
 from fixfast.engine.observing.records import about
 from fixfast.errors import StoreError
 from fixfast.service.credentials.apikey import is_account_name
-from fixfast.service.credentials.hashing import Hasher
 from fixfast.service.credentials.keys import Accepted, Keys
 from fixfast.service.credentials.store import CredentialStore, open_store
 from fixfast.service.launcher.attempts import Attempts
 from fixfast.service.launcher.config import LauncherConfig
 from fixfast.service.messages import Login, Refused
+from fixfast.store.hashing import Hasher
 
 __all__ = ["WRONG", "Logins"]
 

@@ -16,7 +16,7 @@ __all__ = ["HashCost", "Hasher"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HashCost:
-    """What one hash costs. A key has 256 random bits, so nobody gets it back from its hash at any cost.
+    """What one hash costs. The defaults are for secrets of 256 random bits, which nobody gets back at any cost.
 
     Args:
         time: passes over the memory.
@@ -40,16 +40,19 @@ class HashCost:
 
 
 class Hasher:
-    """Makes and checks hashes. It blocks for as long as they cost: not for an event loop. Any thread may call it.
+    """Makes and checks hashes. It blocks for as long as they cost, without the GIL: not for an event loop. Any thread
+    may call it.
+
+    Args: cost: of each. extra, what: for the error: what installs it, and what it is for.
 
     Raises: MissingExtra: argon2-cffi is not installed.
     """
 
-    def __init__(self, cost: HashCost | None = None) -> None:
+    def __init__(self, cost: HashCost | None = None, *, extra: str = "service", what: str = "API keys") -> None:
         try:
             import argon2
         except ImportError:
-            raise MissingExtra("service", "API keys") from None
+            raise MissingExtra(extra, what) from None
         cost = cost if cost is not None else HashCost()
         self._wrong = (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError)
         self._argon2: PasswordHasher = argon2.PasswordHasher(cost.time, cost.memory, cost.lanes)
