@@ -169,7 +169,7 @@ class Machine:
         if not self._hears(AuthInput.CONNECTION_LOST, attempt):
             return
         failure = self._lost(failure)
-        if self._proved and self._knows_password() and failure.reason is AuthReason.CONNECTION_LOST:
+        if self._knows_password() and failure.reason is AuthReason.CONNECTION_LOST:
             self._back = True
             self._set(AuthState.CONNECTING, failure=self._public(failure), changing=False)
             self._wait(self._timeouts.reconnecting, now)
@@ -246,8 +246,6 @@ class Machine:
     def _set(self, state: AuthState, **changes: Any) -> None:
         """Make the new snapshot: the one place where the state changes. A state that is left waits for nothing."""
         assert state in self._moves, f"{self.last.value} does not lead from {self.snapshot.state} to {state}"
-        if state is not AuthState.CONNECTING:
-            self._back = False
         self.deadline = None
         self.snapshot = replace(self.snapshot, state=state, retry_at_ns=None, **changes)
 
@@ -271,6 +269,7 @@ class Machine:
 
     def _try(self, now: Now) -> None:
         self.attempt += 1
+        self._back = False
         self.snapshot = replace(self.snapshot, tries=self.snapshot.tries + 1)
         if self.snapshot.state is AuthState.REGISTERING:
             self._do("register", self._username, self._password)

@@ -200,6 +200,28 @@ def test_what_comes_of_an_attempt_that_is_over_changes_nothing() -> None:
         assert desk.updates[-1].ignored
 
 
+def test_what_an_attempt_still_says_while_the_next_one_waits_is_late() -> None:
+    desk = Desk()
+    old = desk.put(AuthState.CONNECTING)
+    old.disconnected(AWAY, desk.now)
+    old.connected(desk.now)
+    assert desk.updates[-1].ignored
+    assert desk.auth.snapshot.retry_at_ns is not None
+
+
+def test_an_answer_to_another_request_is_no_answer() -> None:
+    desk = Desk()
+    attempt = desk.put(AuthState.AUTHENTICATING)
+    for request in (None, CHANGE):
+        attempt.user_response(request, 1, "", desk.now)
+        assert desk.state is AuthState.AUTHENTICATING
+        assert desk.updates[-1].ignored
+    attempt.user_response(LOG_ON, 1, "", desk.now)
+    attempt.user_response(LOG_ON, 2, "", desk.now)
+    assert desk.state is AuthState.ACTIVE
+    assert desk.updates[-1].ignored
+
+
 # --- a connection that is lost -------------------------------------------------------------------------------
 
 
@@ -238,6 +260,38 @@ def test_a_session_that_ended_is_opened_again_by_the_rules() -> None:
     desk.attempt.connected(desk.now)
     desk.attempt.disconnected(LOST, desk.now)
     assert desk.state is AuthState.CONNECTING, "the password was accepted before"
+
+
+def test_tries_are_counted_anew_for_each_time_the_user_was_in() -> None:
+    desk = Desk()
+    desk.put(AuthState.ACTIVE)
+    for _ in range(5):
+        desk.attempt.disconnected(LOST, desk.now)
+        assert desk.auth.snapshot.retry_at_ns == desk.mono_ns + SECOND
+        desk.until_due()
+        desk.attempt.connected(desk.now)
+        desk.attempt.user_response(LOG_ON, 1, "", desk.now)
+        assert desk.state is AuthState.ACTIVE
+
+
+def test_a_session_that_was_given_up_on_its_way_back_is_opened_like_a_new_one() -> None:
+    desk = Desk()
+    attempt = desk.put(AuthState.ACTIVE)
+    attempt.connection_lost(LOST, desk.now)
+    attempt.disconnected(LOST, desk.now)
+    desk.until_due()
+    assert desk.ports.calls[-1] == ("open", CLIENT, PASSWORD)
+    desk.after(20)
+    assert desk.state is AuthState.CONNECTING, "tried again: this is not the long wait for a session that comes back"
+    assert desk.auth.failure == AuthFailure(AuthReason.UNREACHABLE, "not logged on within 20 s")
+
+
+def test_a_password_proves_nothing_for_the_next_login() -> None:
+    desk = Desk()
+    desk.put(AuthState.ACTIVE)
+    desk.auth.logout(desk.now)
+    desk.put(AuthState.AUTHENTICATING).connection_lost(LOST, desk.now)
+    assert desk.auth.failure == AuthFailure(AuthReason.HUNG_UP, LOST.text)
 
 
 def test_a_wrong_password_after_a_loss_ends_it() -> None:
@@ -284,6 +338,7 @@ def test_a_changed_password_is_the_one_that_logs_in_after_a_loss() -> None:
     assert desk.auth.snapshot.changing, "that answers something else"
     attempt.user_response(CHANGE, 5, "done", desk.now)
     assert (desk.state, desk.auth.failure, desk.auth.snapshot.changing) == (AuthState.ACTIVE, None, False)
+    assert all(secret.gone for secret in desk.ports.given[-2:]), "what the port was given for that"
     attempt.connection_lost(LOST, desk.now)
     attempt.connected(desk.now)
     assert desk.ports.calls[-1] == ("ask", LOG_ON, CLIENT, NEW, None)
@@ -331,6 +386,7 @@ def test_after_logout_nothing_is_remembered(state: AuthState) -> None:
         desk.auth.change_password(PASSWORD, NEW, desk.now)
     desk.auth.logout(desk.now)
     assert all(secret.gone for secret in desk.ports.given)
+    assert all(attempt.over for attempt in desk.ports.attempts)
     assert desk.auth.client_id is None
     assert desk.auth.next_deadline() is None
     assert desk.state is AuthState.DISCONNECTED
@@ -347,6 +403,16 @@ def test_a_port_that_fails_is_a_failure_and_its_error_is_not_shown(caplog: pytes
 
             return fail
 
+    class Mute(type(Desk().ports)):  # type: ignore[misc]
+        def ask(self, attempt: Any, request: Any) -> None:
+            raise RuntimeError(PASSWORD)
+
+    desk = Desk()
+    mute = Mute()
+    auth = ff.auth.AuthCoordinator(None, mute)
+    auth.login(CLIENT, PASSWORD, desk.now)
+    mute.attempts[-1].connected(desk.now)
+    assert auth.failure == AuthFailure(AuthReason.INTERNAL, "ask(): RuntimeError")
     for call in ("register_account", "login"):
         auth = ff.auth.AuthCoordinator(Broken(), Broken(), retry=RULES)
         getattr(auth, call)(CLIENT, PASSWORD, ff.Now(0, 0))

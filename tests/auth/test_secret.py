@@ -67,6 +67,16 @@ def test_a_wiped_secret_is_gone() -> None:
     assert CANARY not in str(raised.value)
 
 
+def test_a_secret_may_become_another_one_for_all_who_have_it() -> None:
+    secret = Secret("the old password")
+    held = secret._held
+    new = Secret(CANARY)
+    secret.become(new)
+    new.wipe()
+    assert secret.reveal() == CANARY
+    assert held == bytes(len("the old password"))
+
+
 def test_a_secret_that_is_wiped_while_it_is_read_is_whole_or_gone() -> None:
     for _ in range(40):
         secret = Secret(CANARY * 50)
@@ -148,6 +158,23 @@ def test_after_logout_no_object_of_ours_has_the_password() -> None:
     left = [one for one in gc.get_objects() if isinstance(one, Secret) and not one.gone]
     held = [one for one in left if one.reveal() in (PASSWORD, NEW)]
     assert held == []
+
+
+def test_a_command_that_is_refused_leaves_no_password() -> None:
+    desk = Desk()
+    desk.put(AuthState.CONNECTING)
+    calls: list[Callable[[], object]] = [
+        lambda: desk.auth.login(CLIENT, "another password", desk.now),
+        lambda: desk.auth.register_account("me", "another password", desk.now),
+        lambda: desk.auth.change_password("another password", "another password", desk.now),
+    ]
+    kept = []
+    for call in calls:
+        with pytest.raises(ff.WrongAuthState) as raised:
+            call()
+        kept.append(raised)  # its frames have what the call was given
+    secrets = [one for one in gc.get_objects() if isinstance(one, Secret) and not one.gone]
+    assert not [one for one in secrets if one.reveal() == "another password"]
 
 
 def test_failures_go_through_a_pickle() -> None:

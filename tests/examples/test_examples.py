@@ -57,6 +57,16 @@ def test_a_bot_of_threads_trades_with_the_exchange() -> None:
     assert sum(counts) == 50
 
 
+def test_a_user_registers_logs_in_and_comes_back() -> None:
+    said = run_python("examples/login.py")
+    shown = [line.strip() for line in said.splitlines()]
+    assert shown[:2] == ["registering", "Registering..."]
+    assert "-> wrong_password" in shown
+    assert "an order of 100 AAPL is NEW" in shown
+    assert "Connecting... The connection to the venue was lost. (dropped by us)" in shown
+    assert shown[-2:] == ["the order is CANCELED; logging out", "Disconnected"]
+
+
 def test_bot_with_a_journal_goes_on_where_it_was(tmp_path: Path) -> None:
     with running("exchange.py") as port:
         for _ in range(2):
