@@ -89,6 +89,26 @@ def test_register_log_on_log_in_trade_over_real_http_and_fix() -> None:
     run(main())
 
 
+def test_an_exchange_that_cannot_open_lets_go_of_its_http_port_and_its_store(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as free:
+        http_port = free.getsockname()[1]
+    registration = cheap(url=f"sqlite:{tmp_path / 'accounts.db'}", port=http_port)
+
+    async def main() -> None:
+        async with house() as place:
+            taken = ff.exchange.ExchangeConfig(port=place.exchange.port, registration=registration)
+            with pytest.raises(OSError):
+                async with ff.exchange.Exchange(taken):
+                    pass
+        async with ff.exchange.Exchange(ff.exchange.ExchangeConfig(port=0, registration=registration)) as exchange:
+            assert (await House(exchange).web.register("bob")).status == 201
+            with pytest.raises(OSError):
+                async with ff.exchange.Exchange(ff.exchange.ExchangeConfig(port=0, registration=registration)):
+                    pass
+
+    run(main())
+
+
 NAMES = [
     *("bob'; DROP TABLE account; --", "' OR '1'='1", "bob' --", 'bob" OR ""="', "bob\\'; --", "bob/*", "bob%00"),
     *("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)", "&lt;b&gt;", "{{7*7}}"),

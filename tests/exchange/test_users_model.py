@@ -9,7 +9,7 @@ import pytest
 import fixfast as ff
 from tests.exchange.accounts import PASSWORD
 from tests.exchange.floor import VERSIONS, Client, run
-from tests.exchange.test_users import Venue, asks
+from tests.exchange.users import Venue, asks
 
 LOCK_AFTER, LOCK_FOR = 3, 60
 PASSWORDS = [PASSWORD, "another good password", "a third one, why not"]
