@@ -10,7 +10,7 @@ from fixfast import clock
 from fixfast.auth.aio_ports import AioAccounts, AioSession, on_loop
 from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
-from fixfast.auth.front import SETTLED, Front, changed, settled, status_answer, status_question
+from fixfast.auth.front import SETTLED, Front, changed, logged_in, settled, status_answer, status_question
 from fixfast.auth.machine import AuthSnapshot
 from fixfast.auth.registration import RegistrationClient, RegistrationConfig
 from fixfast.auth.secret import Secret
@@ -127,8 +127,7 @@ class AuthClient(Front):
         self.coordinator.login(client_id, password, self._now())
         password.wipe()
         settled("login()", await self._outcome())
-        assert self._fix.session is not None
-        return self._fix.session
+        return logged_in(self._fix.session, self.state)
 
     async def logout(self) -> None:
         """Log the user off and end the session, or give up what is under way. Returns when the session is gone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from fixfast import clock
 from fixfast.auth.accounts import failed
@@ -16,7 +16,9 @@ from fixfast.auth.state import AuthFailure, AuthState, UserRequestType
 from fixfast.errors import NotActive, WrongAuthState
 from fixfast.session.wire import Message
 
-__all__ = ["SETTLED", "Front", "changed", "settled", "status_answer", "status_question"]
+__all__ = ["SETTLED", "Front", "changed", "logged_in", "settled", "status_answer", "status_question"]
+
+_L = TypeVar("_L")
 
 #: Nothing is under way.
 SETTLED = tuple(state for state in AuthState if not state.waiting)
@@ -89,6 +91,13 @@ def settled(call: str, snapshot: AuthSnapshot) -> Secret:
     if snapshot.client_id is None:
         raise WrongAuthState(call, snapshot.state.value, "logout() was called meanwhile")
     return snapshot.client_id
+
+
+def logged_in(session: _L | None, state: AuthState) -> _L:
+    """Return the session of a login that succeeded. Raises: WrongAuthState: somebody called logout() meanwhile."""
+    if session is None:
+        raise WrongAuthState("login()", state.value, "logout() was called meanwhile")
+    return session
 
 
 def changed(snapshot: AuthSnapshot) -> None:

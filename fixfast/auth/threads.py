@@ -8,7 +8,7 @@ from types import TracebackType
 from fixfast import clock
 from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.coordinator import AuthCoordinator, AuthUpdate
-from fixfast.auth.front import SETTLED, Front, changed, settled, status_answer, status_question
+from fixfast.auth.front import SETTLED, Front, changed, logged_in, settled, status_answer, status_question
 from fixfast.auth.machine import AuthSnapshot
 from fixfast.auth.registration import RegistrationConfig, SyncRegistrationClient
 from fixfast.auth.secret import Secret
@@ -122,9 +122,7 @@ class SyncAuthClient(Front):
         self.coordinator.login(client_id, password, self._now())
         password.wipe()
         settled("login()", self._outcome(timeout))
-        session = self._fix.session
-        assert session is not None
-        return session
+        return logged_in(self._fix.session, self.state)
 
     def logout(self, *, timeout: float | None = None) -> None:
         """Log the user off and end the session, or give up what is under way. Returns when the session is gone.

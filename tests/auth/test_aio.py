@@ -234,6 +234,33 @@ def test_a_lost_connection_comes_back_with_the_user_and_the_same_session() -> No
     run(main())
 
 
+def test_a_session_that_the_engine_gave_up_is_opened_anew_and_then_given_up_too() -> None:
+    async def main() -> None:
+        venue = Venue()
+        updates: list[AuthUpdate] = []
+        async with ff.serve(venue, host=HOST, port=0) as server:
+            port = server.port
+            once = ff.Reconnect(initial=0.01, maximum=0.01, max_attempts=1)
+            connection = ff.ConnectionConfig(HOST, port, reconnect=once)
+            client = AuthClient(options(), connection, retry=QUICK)
+            auth = await client.__aenter__()
+            await auth.login(CLIENT, PASSWORD)
+            auth.observe(updates.append)
+        try:
+            snapshot = await auth.wait(AuthState.FAILED)
+            assert snapshot.failure is not None
+            assert snapshot.failure.reason is AuthReason.UNREACHABLE
+            inputs = [update.input.name for update in updates if not update.ignored]
+            assert inputs == ["CONNECTION_LOST", "DISCONNECTED", *["TIMEOUT", "DISCONNECTED"] * 3]
+            async with ff.serve(venue, host=HOST, port=port):
+                await auth.login(CLIENT, PASSWORD)
+                await auth.logout()
+        finally:
+            await client.__aexit__(None, None, None)
+
+    run(main())
+
+
 def test_a_user_response_that_nobody_asked_for_is_handed_on_by_the_program() -> None:
     async def main() -> None:
         venue = Venue()

@@ -170,6 +170,20 @@ def test_a_lost_connection_comes_back_with_the_user_and_is_read_from_other_threa
     assert [asked[0] for asked in venue.asked] == ["1"] * 4 + ["2"]
 
 
+def test_a_session_that_the_engine_gave_up_is_opened_anew_and_then_given_up_too() -> None:
+    with ff.sync.serve(Venue(), host=HOST, port=0) as server:
+        once = ff.Reconnect(initial=0.01, maximum=0.01, max_attempts=1)
+        auth = SyncAuthClient(options(), ff.ConnectionConfig(HOST, server.port, reconnect=once), retry=QUICK)
+        auth.__enter__()
+        auth.login(CLIENT, PASSWORD, timeout=LIMIT)
+    try:
+        snapshot = auth.wait(AuthState.FAILED, timeout=LIMIT)
+        assert snapshot.failure is not None
+        assert snapshot.failure.reason is AuthReason.UNREACHABLE
+    finally:
+        auth.__exit__(None, None, None)
+
+
 def test_callbacks_may_not_be_async() -> None:
     class Bot:
         async def on_message(self, session: object, message: object) -> None:
