@@ -174,6 +174,7 @@ class Backend:
         answering = Answering(link, self._parts, prefix, role)
         self._front_ends[link] = answering
         link.on_message = answering.take
+        link.on_burst = self._side.flush
         link.on_closed.append(self._left)
         self._not_alone()
         side, log, config = self._side, self._parts.log, self._side.config

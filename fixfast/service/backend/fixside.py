@@ -115,6 +115,11 @@ class FixSide:
         """It is logged on."""
         return self.session is not None and self.session.active
 
+    def flush(self) -> None:
+        """Write to the venue what commands brought."""
+        if self.session is not None:
+            self.session.flush()
+
     def status(self) -> StatusNow:
         """Return how the session is."""
         live, config = self.session, self._config
