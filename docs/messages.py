@@ -1,7 +1,6 @@
-"""Write the schema in docs/ipc.md and the options in docs/backend.md from the code: `python -m docs.messages`.
+"""Write the schema in docs/ipc.md from the code: `python -m docs.messages`. A test says when it is due.
 
-What stands between `<!-- messages: NAME -->` and `<!-- end -->` is made of the classes in fixfast/service/messages, and
-`<!-- messages: options -->` of BackendOptions. A test says when it is due.
+What stands between `<!-- messages: NAME -->` and `<!-- end -->` is made of the classes in fixfast/service/messages.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from typing import Any
 
 import msgspec
 
-from docs.keys import table
 from fixfast.service import messages
 from fixfast.service.messages import commands, events, greeting, launching
-from fixfast.service.start import BackendOptions
 
-__all__ = ["PAGES", "classes", "described", "filled", "main"]
+__all__ = ["PAGE", "classes", "described", "filled", "main"]
 
-PAGES = tuple(Path(__file__).resolve().parent / name for name in ("ipc.md", "backend.md"))
+PAGE = Path(__file__).resolve().parent / "ipc.md"
 
 _MODULES = {"greeting": greeting, "launching": launching, "commands": commands, "events": events}
 _MARKED = re.compile(r"(<!-- messages: (\w+) -->\n).*?(<!-- end -->)", re.S)
@@ -87,8 +84,6 @@ def _shown(value: object) -> str:
 
 def made(name: str) -> str:
     """Return the text between two markers."""
-    if name == "options":
-        return table(BackendOptions)
     return "\n".join(line for cls in classes(name) for line in section(cls))
 
 
@@ -99,9 +94,8 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Write the pages."""
-    for page in PAGES:
-        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the page."""
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ class Backend:
         """Cancel what is open, as fast as it may be sent, until nothing is: also what a lost connection swallowed."""
         side = self._side
         while side.manager.open_orders:
-            pause = 0.02
+            pause = 0.02 if side.active else 0.5
             for order in side.manager.open_orders if side.active else ():
                 if any(request.msg_type == "F" for request in order.pending.values()):
                     continue
