@@ -63,6 +63,15 @@ def test_a_descriptor_that_is_none_is_one_line() -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_without_its_extra_it_is_one_line() -> None:
+    program = "import sys; sys.modules['msgspec'] = None; from fixfast.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "backend", "--pipe", "3"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        1, "Error: fixfast backend needs an extra: pip install 'fixfast[service]'\n",
+    )  # fmt: skip
+
+
 def test_a_second_backend_in_one_folder_is_refused(tmp_path: Path) -> None:
     async def main() -> None:
         async with exchange() as venue, backend(start_of(tmp_path, venue.port)):
