@@ -96,6 +96,14 @@ class LiveSession(Bound):
         self._requests.add(match, seq, answer)
         return await self._requests.wait(answer, self._delivery, timeout)
 
+    def flush(self) -> None:
+        """Write what was sent by now, without waiting for the loop's next pass; after a burst, not in it.
+
+        PERF: a program that was woken by another socket has its messages on the wire one pass of the loop sooner.
+        """
+        if self._pump is not None:
+            self._pump.turn()
+
     # --- receiving -----------------------------------------------------------------------------------------
 
     def __aiter__(self) -> Stream:

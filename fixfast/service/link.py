@@ -87,6 +87,7 @@ class Link(asyncio.Protocol):
         where: "uid 1000", "127.0.0.1:40123".
         admitted: the other side has shown who it is: larger frames, no hurry.
         on_message: called with each message, at once. What it raises is a bug, and ends the connection.
+        on_burst: called when the messages of one read were dealt with.
         on_admitted: called when it has shown that.
         on_closed: each is called once, when `error` is known.
         error: why it ended; None while it has not.
@@ -112,6 +113,7 @@ class Link(asyncio.Protocol):
         self.peer = Credentials()
         self.admitted = self.fault = False
         self.on_message: Callable[[Message], object] | None = None
+        self.on_burst: Callable[[], object] = _nothing
         self.on_admitted: Callable[[], object] = lambda: None
         self.on_closed: list[Callable[[Link], object]] = []
         self.error: LinkLost | None = None
@@ -268,6 +270,7 @@ class Link(asyncio.Protocol):
         try:
             for _ in range(self._options.burst):
                 if self.error is not None or (content := self._frames.take()) is None:
+                    self.on_burst()
                     return self._hold(False)
                 self._deal(decode(content))
                 if len(self._waiting) >= _WAITING:  # receive() goes on
@@ -275,6 +278,7 @@ class Link(asyncio.Protocol):
         except FrameError as error:
             self.fault = True
             return self._fail(str(error))
+        self.on_burst()
         self._receive_soon()
         return self._hold(True)
 
@@ -318,7 +322,7 @@ class Link(asyncio.Protocol):
     def _flush(self) -> None:
         self._soon = False
         transport = self._transport
-        while transport is not None and not self._paused and self._outbox:
+        while transport is not None and not self._paused and self._outbox and not transport.is_closing():
             data = self._outbox.take(_HIGH_WATER)
             if data:
                 transport.write(data)
@@ -369,7 +373,7 @@ class Link(asyncio.Protocol):
         """Know the end, and close the connection when all is written."""
         transport = self._transport
         if transport is not None:
-            while self._outbox:
+            while self._outbox and not transport.is_closing():
                 transport.write(self._outbox.take(_HIGH_WATER))
             self._rearm(self._options.linger, transport.abort)
             transport.close()
@@ -388,3 +392,7 @@ class Link(asyncio.Protocol):
 
 
 _OURS = "closed"
+
+
+def _nothing() -> None:
+    pass

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -164,10 +166,15 @@ def pack(start: Start) -> bytes:
 
 def unpack(fd: int) -> Start:
     """Read it, to the end, and close the pipe. Raises: ConfigError: it is none."""
-    with open(fd, "rb", buffering=0) as pipe:
-        data = b""
-        while len(data) <= _LIMIT and (more := pipe.read(1 << 16)):
-            data += more
+    data = b""
+    try:
+        if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+            raise ConfigError("pipe", fd, "a pipe that a Launcher writes into: nobody starts a Backend by hand")
+        with open(fd, "rb", buffering=0) as pipe:
+            while len(data) <= _LIMIT and (more := pipe.read(1 << 16)):
+                data += more
+    except OSError as error:
+        raise ConfigError("pipe", fd, f"an inherited pipe that can be read: {error.strerror}") from None
     try:
         start = msgspec.msgpack.decode(data, type=Start)
     except (msgspec.MsgspecError, UnicodeDecodeError):

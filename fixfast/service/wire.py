@@ -82,9 +82,6 @@ async def connect(
         await dialer.prepare()
     try:
         await dialer.dial(link, where.path or where.host, where.port)
-    except LogonFailed as error:
-        raise LinkLost(f"{address}: {error}") from error
-    try:
         asking = Connecting(role, secret)
         link.name = asking.hello.name
         link.send(asking.hello)
@@ -96,6 +93,8 @@ async def connect(
             link.send(proof)
         link.on_message = on_message
         link.admit()
+    except LogonFailed as error:
+        raise LinkLost(f"{address}: {error}") from error
     except BaseException:
         link.end()
         raise

@@ -518,3 +518,22 @@ def test_a_question_of_the_order_manager_reaches_front_ends(tmp_path: Path) -> N
             assert (fault.what, fault.cl_ord_id) == ("question", "A1")
 
     run(main())
+
+
+def test_front_ends_that_log_on_and_off_at_once_leave_one_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with (
+            exchange() as venue,
+            backend(start_of(tmp_path, venue.port)) as house,
+            front_end(house.address) as one,
+            front_end(house.address, "B") as other,
+        ):
+            for _ in range(5):
+                await asyncio.gather(one.do(LogOn), other.do(LogOff), one.do(LogOn), other.do(LogOff), one.do(LogOn))
+            await one.do(LogOff)
+            await one.logged_on()
+            assert not one.all(Fault)
+            await one.do(LogOff)
+            assert one.all(StatusNow)[-1].state == "disconnected"
+
+    run(main())

@@ -17,7 +17,7 @@ from fixfast.engine.settings.watch import Watch
 from fixfast.store.base import Store
 from fixfast.types import SessionID
 
-__all__ = ["Connection", "Servers"]
+__all__ = ["Connection", "Servers", "opened"]
 
 
 class Connection:
@@ -32,14 +32,14 @@ class Connection:
 
     async def __aenter__(self) -> LiveSession:
         chosen = self._chosen
-        opened: list[Initiator] = []
+        made: list[Initiator] = []
         async with AsyncExitStack() as stack:
             options = initiator_options(chosen, stack.enter_context(ExitStack()))
             # First: a person may want to know what it waits for, and why its first attempts fail.
-            await stack.enter_async_context(self._watch.over(lambda: [one for each in opened for one in each.sessions]))
-            store = await _opened(chosen)
-            opened.append(connect(chosen.config, self._connection, self._application, store, **options))
-            live = await stack.enter_async_context(opened[0])  # closes the store, whatever happens
+            await stack.enter_async_context(self._watch.over(lambda: [one for each in made for one in each.sessions]))
+            store = await opened(chosen)
+            made.append(connect(chosen.config, self._connection, self._application, store, **options))
+            live = await stack.enter_async_context(made[0])  # closes the store, whatever happens
             self._stack = stack.pop_all()
         return live
 
@@ -49,9 +49,15 @@ class Connection:
         await self._stack.__aexit__(kind, error, trace)
 
 
-async def _opened(chosen: SessionSettings) -> Store:
-    """Open a store in a worker thread. One that is open when nobody wants it any more is closed."""
-    job = asyncio.get_running_loop().run_in_executor(None, chosen.store)
+async def opened(chosen: SessionSettings, session_id: SessionID | None = None) -> Store:
+    """Open the store of a session in a worker thread. One that is open when nobody wants it any more is closed.
+
+    Args: session_id: whose; None: as the settings say.
+
+    Raises: StoreError.
+    """
+    identity = session_id if session_id is not None else chosen.session_id
+    job = asyncio.get_running_loop().run_in_executor(None, chosen.stored.open, identity)
     try:
         return await asyncio.shield(job)
     except asyncio.CancelledError:

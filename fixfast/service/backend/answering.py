@@ -124,8 +124,7 @@ class Answering:
             self._link.send(self._failed(number, error))
             return
         if isinstance(done, int):
-            self._stream.flush()  # the records come before the answer
-            self._link.send(Done(number, done))
+            self._stream.answer(self._link, Done(number, done))
         elif done is not None:
             self._later(self._awaited(number, done))
         else:

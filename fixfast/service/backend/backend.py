@@ -174,6 +174,7 @@ class Backend:
         answering = Answering(link, self._parts, prefix, role)
         self._front_ends[link] = answering
         link.on_message = answering.take
+        link.on_burst = self._side.flush
         link.on_closed.append(self._left)
         self._not_alone()
         side, log, config = self._side, self._parts.log, self._side.config
@@ -229,7 +230,7 @@ class Backend:
         """Cancel what is open, as fast as it may be sent, until nothing is: also what a lost connection swallowed."""
         side = self._side
         while side.manager.open_orders:
-            pause = 0.02
+            pause = 0.02 if side.active else 0.5
             for order in side.manager.open_orders if side.active else ():
                 if any(request.msg_type == "F" for request in order.pending.values()):
                     continue

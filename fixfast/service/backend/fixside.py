@@ -16,6 +16,7 @@ from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.records import about
 from fixfast.engine.ordering import version_of
+from fixfast.engine.settings.run import opened
 from fixfast.engine.settings.session import SessionSettings
 from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed
 from fixfast.service.backend.market import Market
@@ -82,6 +83,7 @@ class FixSide:
         self._config = chosen.config
         self._task: asyncio.Task[None] | None = None
         self._leave = asyncio.Event()
+        self._turn = asyncio.Lock()  # of several front ends that want it on and off
         self._goodbye = ""
         self._first_seq = 0
         self._told: tuple[object, ...] = ()
@@ -115,6 +117,11 @@ class FixSide:
         """It is logged on."""
         return self.session is not None and self.session.active
 
+    def flush(self) -> None:
+        """Write to the venue what commands brought."""
+        if self.session is not None:
+            self.session.flush()
+
     def status(self) -> StatusNow:
         """Return how the session is."""
         live, config = self.session, self._config
@@ -132,27 +139,29 @@ class FixSide:
 
         Raises: ConfigError: a field is not allowed. LocalProtocolError: it is logged on already, as somebody else.
         """
-        config = self._config_of(command)
-        if self._task is not None and self.wanted:
-            if config == self._config:
-                return
-            raise LocalProtocolError("the session is up with other terms: LogOff first")
-        await self._off()
-        self._remember(config)
-        self._config = config
-        self._first_seq = command.first_seq_num
-        self._leave = asyncio.Event()
-        self._goodbye = self._reason = ""
-        self.wanted = True
-        self._task = asyncio.get_running_loop().create_task(self._keep(config))
-        self.look()
+        async with self._turn:
+            config = self._config_of(command)
+            if self._task is not None and self.wanted:
+                if config == self._config:
+                    return
+                raise LocalProtocolError("the session is up with other terms: LogOff first")
+            await self._off()
+            self._remember(config)
+            self._config = config
+            self._first_seq = command.first_seq_num
+            self._leave = asyncio.Event()
+            self._goodbye = self._reason = ""
+            self.wanted = True
+            self._task = asyncio.get_running_loop().create_task(self._keep(config))
+            self.look()
 
     async def log_off(self, text: str = "") -> None:
         """Log out, and stay so."""
-        self._goodbye = text
-        self.wanted = False
-        await self._off()
-        self.look()
+        async with self._turn:
+            self._goodbye = text
+            self.wanted = False
+            await self._off()
+            self.look()
 
     async def close(self) -> None:
         """End for good."""
@@ -227,7 +236,7 @@ class FixSide:
         eager = replace(connection, reconnect=replace(connection.reconnect, retry_first=True))
         program = _Program(self)
         try:
-            store = await asyncio.to_thread(chosen.stored.open, config.session_id)
+            store = await opened(chosen, config.session_id)
             initiator = connect(
                 config, eager, program, store,
                 wire_log=self.watched, throttle=chosen.throttle, latency=chosen.latency,

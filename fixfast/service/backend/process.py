@@ -15,6 +15,7 @@ from typing import Any
 
 from fixfast.engine.observing.records import JsonFormatter
 from fixfast.engine.running import run
+from fixfast.errors import FixfastError
 from fixfast.service.backend.backend import Backend, private_folder
 from fixfast.service.start import Start, unpack
 
@@ -32,13 +33,19 @@ def run_backend(fd: int, say: Callable[[str], object]) -> None:
     Raises: ConfigError, StoreError: it cannot begin; one line says why.
     """
     start = unpack(fd)
+    _, options = start.options()
     handler = _handler(private_folder(start.folder) / "backend.log", start.session)
     logger = logging.getLogger("fixfast")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
-        run(_serve(start, say), uvloop=start.options()[1].uvloop)
+        run(_serve(start, say), uvloop=options.uvloop)
+    except (FixfastError, OSError) as error:
+        logger.error("the Backend cannot go on: %s", error)
+        if isinstance(error, FixfastError):
+            raise
+        raise FixfastError(str(error)) from error
     except Exception:
         logger.exception("the Backend failed")
         raise

@@ -1,0 +1,139 @@
+"""`fixfast backend` as a process: what it is told, what it says where it cannot begin, and what it never shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import fixfast as ff
+from fixfast.service.messages import LogOn, StatusNow, Submit, WatchMessages
+from fixfast.service.start import pack
+from fixfast.service.wire import connect
+from tests.engine.certificates import Authority
+from tests.engine.harness import run
+from tests.service.houses import TOKENS, FrontEnd, Process, backend, exchange, front_end, start_of
+
+
+def begun(data: bytes) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    try:
+        command = [sys.executable, "-m", "fixfast", "backend", "--pipe", str(reading)]
+        return subprocess.run(command, pass_fds=(reading,), capture_output=True, text=True, check=False)
+    finally:
+        os.close(reading)
+
+
+def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
+    start = start_of(tmp_path, 1)
+    (tmp_path / "open").mkdir(mode=0o755)
+    (tmp_path / "damaged").mkdir(mode=0o700)
+    (tmp_path / "damaged" / "orders.log").write_bytes(b"something else")
+    wrong = {
+        b"": "nobody starts a Backend by hand",
+        b"CANARY": "nobody starts a Backend by hand",
+        pack(msgspec.structs.replace(start, folder=str(tmp_path / "open"))): "chmod 700",
+        pack(msgspec.structs.replace(start, folder=str(tmp_path / "damaged"))): "not an order log",
+        pack(msgspec.structs.replace(start, settings="[session.alice")): "not TOML",
+        pack(msgspec.structs.replace(start, listen="tcp:127.0.0.1:1")): "there is no TCP without TLS",
+    }
+    for data, said in wrong.items():
+        ended = begun(data)
+        assert (ended.returncode, ended.stdout) == (1, ""), ended
+        assert said in ended.stderr
+        assert ended.stderr.count("\n") == 1
+        assert "CANARY" not in ended.stderr
+
+
+def test_a_descriptor_that_is_none_is_one_line() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "fixfast", "backend", "--pipe", "99"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_without_its_extra_it_is_one_line() -> None:
+    program = "import sys; sys.modules['msgspec'] = None; from fixfast.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "backend", "--pipe", "3"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        1, "Error: fixfast backend needs an extra: pip install 'fixfast[service]'\n",
+    )  # fmt: skip
+
+
+def test_a_second_backend_in_one_folder_is_refused(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue, backend(start_of(tmp_path, venue.port)):
+            ended = begun(pack(start_of(tmp_path, venue.port)))
+            assert ended.returncode == 1
+            assert "orders.log" in ended.stderr
+
+    run(main())
+
+
+def test_nothing_secret_is_shown_anywhere(tmp_path: Path) -> None:
+    canary = "CANARY-7261"
+
+    async def main() -> None:
+        async with exchange() as venue, Process(tmp_path, venue.port, "FIX.4.4") as house:
+            arguments = Path(f"/proc/{house.child.pid}/cmdline")
+            if arguments.exists():
+                shown = arguments.read_bytes() + Path(f"/proc/{house.child.pid}/environ").read_bytes()
+                assert b"the key" not in shown
+            async with front_end(house.address) as desk:
+                await desk.do(WatchMessages)
+                await desk.logged_on(username="bot", password=canary)
+                await desk.submit("1", price="90")
+                refused = await desk.failed(LogOn, username="bot", password=canary + "x")
+                assert canary not in repr(desk.said) + refused.text
+            assert await house.end(signal.SIGTERM) == 0
+
+    run(main(), limit=40)
+    shown = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    for secret in (canary.encode(), b"the key", *TOKENS.values(), *(one.hex().encode() for one in TOKENS.values())):
+        assert secret not in shown
+    log = tmp_path / "state" / "backend.log"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {"ready", "front_end", "launcher", "ended"} <= {line.get("event") for line in lines}
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_front_ends_may_come_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = ff.TlsConfig(certificate=authority.issue("server", "127.0.0.1"))
+
+    async def main() -> None:
+        async with exchange() as venue:
+            start = start_of(tmp_path, venue.port, listen="tls:127.0.0.1:0", tls=tls)
+            async with backend(msgspec.structs.replace(start, listen="tls:127.0.0.1:0")) as house:
+                trust = ff.TlsConfig(ca_file=authority.file)
+                link = await connect(house.address, "front_end", TOKENS["A"], tls=trust)
+                desk = FrontEnd(link, "A")
+                await desk.until(lambda one: isinstance(one, StatusNow))
+                await desk.resumed()
+                await desk.logged_on()
+                await desk.do(Submit, cl_ord_id="A1", symbol="AAPL", side="1", qty="10", price="90")
+                await desk.order("1", "0")
+                await link.close()
+
+    run(main())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_it_as_sigterm_does(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue, Process(tmp_path, venue.port, log_on="start") as house:
+            assert await house.end(signal.SIGINT) == 0
+
+    run(main(), limit=40)
