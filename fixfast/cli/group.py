@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fixfast._version import __version__
-from fixfast.errors import FixfastError
+from fixfast.errors import FixfastError, MissingExtra
 
 __all__ = ["LazyGroup", "build"]
 
@@ -24,6 +24,7 @@ _COMMANDS = {
     "journal": ("fixfast.cli.journal", "Look into a session's journal, verify it, get its messages out."),
     "keys": ("fixfast.cli.keys", "Make, list and revoke the API keys that front ends show to a Launcher."),
     "launcher": ("fixfast.cli.launcher", "Let front ends in by API key, and keep a Backend running for each account."),
+    "sessions": ("fixfast.cli.sessions", "See and stop the sessions of a Launcher that runs."),
 }
 #: started by `demo`, not by people
 _HIDDEN = {
@@ -44,7 +45,12 @@ class LazyGroup(click.Group):
         module = _COMMANDS[name][0] if name in _COMMANDS else _HIDDEN.get(name)
         if module is None:
             return None
-        command: click.Command = import_module(module).build()
+        try:
+            command: click.Command = import_module(module).build()
+        except ImportError as error:
+            if error.name != "msgspec":
+                raise
+            raise MissingExtra("service", f"fixfast {name}") from None
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fixfast.errors import ConfigError
 
-__all__ = ["Credentials", "credentials_of", "key_path", "make_key", "proof", "read_key"]
+__all__ = ["Credentials", "credentials_of", "key_path", "make_key", "proof", "read_key", "read_private"]
 
 _BITS = 256
 #: of a key file; a key is 64 characters
@@ -57,6 +57,18 @@ def read_key(path: Path) -> bytes:
 
     Raises: ConfigError: the file is open to others, belongs to somebody else, or holds no such key. OSError.
     """
+    data = read_private(path)
+    if not re.fullmatch(rb"([0-9a-fA-F]{2}){16,128}\s*", data):
+        # Not the value: a key with a typing error is nearly a key.
+        raise ConfigError("key file", str(path), "a key of 32 to 256 hexadecimal digits")
+    return bytes.fromhex(data.decode())
+
+
+def read_private(path: Path) -> bytes:
+    """Return what is in a small file that only its owner can read.
+
+    Raises: ConfigError: the file is open to others, or belongs to somebody else. OSError.
+    """
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
         status = os.fstat(fd)
@@ -68,13 +80,9 @@ def read_key(path: Path) -> bytes:
             if stat.S_IMODE(status.st_mode) & 0o077:
                 mode = stat.S_IMODE(status.st_mode)
                 raise ConfigError("key file", str(path), f"closed to others: chmod 600, it is {mode:03o}")
-        data = os.read(fd, _MAX_FILE)
+        return os.read(fd, _MAX_FILE)
     finally:
         os.close(fd)
-    if not re.fullmatch(rb"([0-9a-fA-F]{2}){16,128}\s*", data):
-        # Not the value: a key with a typing error is nearly a key.
-        raise ConfigError("key file", str(path), "a key of 32 to 256 hexadecimal digits")
-    return bytes.fromhex(data.decode())
 
 
 def proof(key: bytes, who: str, *nonces: bytes) -> str:

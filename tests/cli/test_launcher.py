@@ -18,7 +18,7 @@ import pytest
 from fixfast.cli import main
 from fixfast.service.messages import Granted, ListSessions, Login, Sessions
 from fixfast.service.wire import connect
-from tests.service.launching import folder
+from tests.service.launching import folder, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
@@ -94,6 +94,66 @@ def test_a_signal_ends_it_and_all_it_has_begun(
     assert key.rpartition("_")[2] not in out + err
 
 
+def test_a_backend_ends_by_itself_when_its_launcher_is_killed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path / "launcher.toml").write_text(CONFIG + "backend = { launcher_grace = 0 }\n")
+    assert main(["keys", "--store", str(path / "state" / "keys.db"), "create", "alice"]) == 0
+    key = capsys.readouterr().out.strip()
+    with program(path) as (process, address):
+        pid = asyncio.run(pid_of_backend(address, key))
+        process.kill()
+        process.wait()
+
+    def is_there() -> bool:
+        try:
+            return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
+        except OSError:
+            return False
+
+    asyncio.run(until(lambda: not is_there()))
+    with program(path) as (process, address):  # what was left is no obstacle
+        assert asyncio.run(pid_of_backend(address, key)) != pid
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_sessions_are_shown_and_stopped(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = ["keys", "--store", str(path / "state" / "keys.db"), "create"]
+    assert main([*keys, "alice"]) == 0
+    key = capsys.readouterr().out.strip()
+    assert main([*keys, "root", "--role", "admin", "--out", str(path / "root.key")]) == 0
+    assert main([*keys, "alice", "--role", "read", "--out", str(path / "look.key")]) == 0
+    capsys.readouterr()
+    with program(path) as (process, address):
+        root = ["sessions", "--at", address, "--account", "root", "--key-file", str(path / "root.key")]
+        look = ["sessions", "--at", address, "--account", "alice", "--key-file", str(path / "look.key")]
+        assert main([*root, "list"]) == 0
+        assert capsys.readouterr().out == "no sessions\n"
+        pid = asyncio.run(pid_of_backend(address, key))
+        assert main([*root, "list"]) == 0
+        head, line = capsys.readouterr().out.splitlines()
+        assert head.split()[:4] == ["SESSION", "ACCOUNT", "STATE", "PROCESS"]
+        session, *rest = line.split()
+        assert rest[:3] == ["alice", "running", str(pid)]
+        assert main([*look[:-1], str(path / "look.key"), "--json", "list"]) == 0
+        assert json.loads(capsys.readouterr().out)[0]["session"] == session
+        assert main([*look, "stop", session]) == 1
+        assert capsys.readouterr().err == "Error: this key may only look\n"
+        assert main([*root, "stop", "no-such"]) == 1
+        assert capsys.readouterr().err == "Error: there is no such session\n"
+        assert main([*root, "stop", session]) == 0
+        assert capsys.readouterr().out == f"{session} is stopped\n"
+        assert not Path(f"/proc/{pid}").exists()
+        (path / "root.key").chmod(0o644)
+        assert main([*root, "list"]) == 1
+        assert "chmod 600" in capsys.readouterr().err
+        process.terminate()
+        assert process.wait(60) == 0
+    assert main([*look, "list"]) == 1
+    assert "launcher.sock" in capsys.readouterr().err
+    assert main([*look[:-1], str(path / "none.key"), "list"]) == 1
+    assert "No such file" in capsys.readouterr().err
+
+
 def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (path / "state").mkdir(mode=0o755)
     assert main(["launcher", str(path / "launcher.toml")]) == 1
@@ -105,6 +165,14 @@ def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFix
     (path / "state" / "keys.db").write_bytes(b"x" * 5000)
     assert main(["launcher", str(path / "launcher.toml")]) == 1
     assert "keys.db" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["launcher", "x.toml"], ["sessions", "--help"]])
+def test_without_msgspec_one_line_says_what_to_install(arguments: list[str]) -> None:
+    code = f"import sys; sys.modules['msgspec'] = None; from fixfast.cli import main; sys.exit(main({arguments!r}))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ran.returncode == 1
+    assert ran.stderr == f"Error: fixfast {arguments[0]} needs an extra: pip install 'fixfast[service]'\n"
 
 
 def test_a_configuration_that_is_wrong_ends_it_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

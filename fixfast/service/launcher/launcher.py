@@ -212,8 +212,8 @@ class Launcher:
     async def _join(self, known: Accepted, login: Login) -> tuple[FrontEnd | None, Granted]:
         """Let somebody into the account's session, which is begun where there is none. Raises: NotJoined."""
         config = self._config.accounts.get(known.account)
-        if config is None or not {"trade", "read"} & set(known.roles):
-            return None, Granted("", "", b"")  # an administrator's key: for ListSessions and StopSession
+        if config is None or not {"trade", "read"} & set(known.roles) or login.session == "none":
+            return None, Granted("", "", b"")  # for ListSessions and StopSession
         session = self._sessions.get(known.account)
         while session is not None and (session.is_failed or session.is_stopping):
             await session.stop()

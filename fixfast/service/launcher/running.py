@@ -14,6 +14,9 @@ from fixfast.service.messages import Done, Failed, Grant, Message, Ready, Revoke
 
 __all__ = ["RunningBackend"]
 
+#: seconds that a process has to end whose connection did: how it ended says more
+_LAST_WORD = 0.5
+
 
 class RunningBackend:
     """A Backend that has shown that it is the one.
@@ -57,6 +60,7 @@ class RunningBackend:
     async def ended(self) -> str:
         """Wait until it is of no more use; return why, for people."""
         done = await _first((self._gone, self._process.ended), None)
+        await _first((self._process.ended,), _LAST_WORD)
         return self._why(done, "")
 
     async def stop(self, orders: str, patience: float, terminate: float) -> None:

@@ -93,7 +93,8 @@ class Login(Message, frozen=True, tag="login"):
     Attributes:
         account: the key's.
         api_key: as `fixfast keys create` printed it.
-        session: join this one, which the account has; empty: the account's session, which is begun when there is none.
+        session: join this one, which the account has; empty: the account's session, which is begun when there is none;
+            "none": no session, for ListSessions and StopSession alone.
     """
 
     account: str
