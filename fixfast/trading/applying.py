@@ -51,6 +51,8 @@ _NO_PROOF = frozenset(
     {Effect.REPLACED, Effect.REJECTED, Effect.PENDING_CANCEL, Effect.PENDING_REPLACE, Effect.NEW, Effect.UNKNOWN}
 )
 _UNDECIDED = PENDING | {OrdStatus.REJECTED, None}
+#: Reports that something was done to the order, on top of what OrigClOrdID(41) names.
+_NAME_THE_ONE_BEFORE = frozenset({Effect.REPLACED, Effect.CANCELED})
 _DUPLICATE_ORDER = "6"  # OrdRejReason(103)
 _PART_FILLED = PRECEDENCE[OrdStatus.PARTIALLY_FILLED]
 _add, _subtract, _fma = EXACT.add, EXACT.subtract, EXACT.fma
@@ -144,8 +146,11 @@ class Applying:
         effect, before = report.effect, order.status
         if not order.order_id and report.order_id and report.order_id != "NONE":
             order.order_id = report.order_id
-        if order.pending and report.cl_ord_id in order.pending:
-            self._in_force(order, report, message)
+        if order.pending:
+            if effect in _NAME_THE_ONE_BEFORE and report.orig_cl_ord_id in order.pending:
+                self._was_accepted(order, report, message)
+            if report.cl_ord_id in order.pending:
+                self._in_force(order, report, message)
         kind, trade, previous = _KINDS[effect], None, None
         if effect is Effect.TRADE:
             trade = self._trade(order, report, message)
@@ -302,6 +307,15 @@ class Applying:
             before = order.cl_ord_id, order.orig_cl_ord_id, order.qty, order.price, order.stop_px
             self._replaced(order, report, message, request)
             request.before = before  # if it is refused after all
+
+    def _was_accepted(self, order: Order, report: Report, message: Message) -> None:
+        """Take a replace for accepted whose answer never came, when a later request was carried out on top of it.
+
+        We named the order as it was before (E4.6); only who has accepted the replace names that in OrigClOrdID(41).
+        """
+        request = order.pending[report.orig_cl_ord_id or ""]
+        if request.msg_type == "G" and report.orig_cl_ord_id != report.cl_ord_id:
+            self._replaced(order, report, message, request)
 
     def _replaced(self, order: Order, report: Report, message: Message, request: Request | None) -> Request | None:
         """Put a replace in force: the head of the chain moves (E4.6), unless a later one has moved it already."""

@@ -145,8 +145,6 @@ class FloorRunner(Runner):
                 continue
             if tag == 38 and ("of" in line.values or verb in _VERBS_WITH_QTY):
                 expected: Any = line.values.get("of", model.get(38))
-            elif tag == 41 and "orig" in line.values:
-                expected = self.ids[line.values["orig"]]
             elif tag == 19:
                 expected = self.execs[line.values["ref"]] if "ref" in line.values else None
             else:

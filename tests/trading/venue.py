@@ -144,6 +144,7 @@ class ScriptedVenue:
         if verb == "cancel-reject":
             return self._cancel_reject(order, request, words)
         px, qty = Decimal(words.get("px", 0)), Decimal(words.get("qty", 0))
+        words = {**words, "orig": ids[words["orig"]]} if "orig" in words else words
         if "silently" in words:  # the report of that replace was lost
             self._replace(order, ids[words["silently"]])
             order.cl_ord_id = name
@@ -210,6 +211,7 @@ class ScriptedVenue:
         original = order.cl_ord_id if request and request != order.cl_ord_id else None
         if verb == "replaced":
             original = str(self._asked.get(request, {}).get(41, "")) or None
+        original = words.get("orig", original)
         fields = [
             (37, "NONE" if words.get("reason") == "6" else order.order_id),
             (11, request or order.cl_ord_id),
