@@ -37,6 +37,11 @@ class Replica(OrderManager):
         super().__init__(_nothing, options, make=make)
         self._replaying = True  # for good: what goes out went out elsewhere
 
+    @property
+    def wall_ns(self) -> int:
+        """When the record was written that is being applied, or was applied last: wall ns."""
+        return self._wall_ns
+
     def apply(self, kind: str, wall_ns: int, data: bytes) -> list[OrderUpdate]:
         """Take the next record. Returns: what changed; listeners were told.
 

@@ -39,6 +39,7 @@ from fixfast.service.messages import (
     Submit,
     Subscribe,
     Unsubscribe,
+    UserRequest,
     WatchMessages,
 )
 from fixfast.trading.log import unpack
@@ -105,6 +106,7 @@ class Answering:
             WatchMessages: self._watch,
             LogOn: self._side.log_on,
             LogOff: self._log_off,
+            UserRequest: self._user_request,
         }
         if role != "trade":
             self._work = {kind: work if kind in _LOOKING else _only_looking for kind, work in self._work.items()}
@@ -219,6 +221,16 @@ class Answering:
 
     def _log_off(self, command: LogOff) -> Awaitable[None]:
         return self._side.log_off(command.text)
+
+    async def _user_request(self, command: UserRequest) -> None:
+        self._up()
+        try:
+            answer = await self._side.user_request(command)
+        except TimeoutError:
+            raise _Refused("unanswered", "no UserResponse came") from None
+        if answer is None:
+            raise _Refused("unsupported", "the venue does not take UserRequests")
+        self._link.send(answer)
 
     # --- inside --------------------------------------------------------------------------------------------
 

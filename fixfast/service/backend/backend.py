@@ -57,6 +57,7 @@ class Backend:
         self._alone: asyncio.TimerHandle | None = None
         self._cancelling: asyncio.Task[None] | None = None
         self._side: FixSide
+        self._begun_ns = clock.now().wall_ns
         self._parts: Parts
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -137,8 +138,9 @@ class Backend:
         """Let the holder of a token in. Raises: ConfigError: not with this prefix or role, or no token."""
         if len(token) != NONCE:
             raise ConfigError("token", "(hidden)", f"{NONCE} bytes")
-        if not 1 <= len(prefix) <= _LONGEST_PREFIX or not prefix.isascii() or not prefix.isalnum():
-            raise ConfigError("prefix", prefix, f"1 to {_LONGEST_PREFIX} letters and digits")
+        plain = prefix.replace("-", "")
+        if len(prefix) > _LONGEST_PREFIX or not plain.isascii() or not plain.isalnum():
+            raise ConfigError("prefix", prefix, f"1 to {_LONGEST_PREFIX} letters, digits and hyphens")
         if role not in ("trade", "read"):
             raise ConfigError("role", role, '"trade" or "read"')
         for _, other, _ in self._tokens.values():
@@ -181,7 +183,7 @@ class Backend:
         link.send(
             Welcome(
                 self._start.session, config.begin_string, side.order_options.version, config.sender_comp_id,
-                config.target_comp_id, prefix, log.first, log.next,
+                config.target_comp_id, prefix, log.first, log.next, self._begun_ns,
             )
         )  # fmt: skip
         link.send(side.status())

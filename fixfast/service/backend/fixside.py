@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import Callable
@@ -12,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from fixfast import clock
+from fixfast.auth.messages import judged_answer
+from fixfast.auth.state import AuthFailure
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.records import about
 from fixfast.engine.ordering import version_of
 from fixfast.engine.settings.run import opened
 from fixfast.engine.settings.session import SessionSettings
-from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed
+from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed, NotActive
 from fixfast.service.backend.market import Market
 from fixfast.service.backend.numbered import NumberedLog
 from fixfast.service.backend.watching import Watched
-from fixfast.service.messages import Fault, LogOn, Message, Record, StatusNow
+from fixfast.service.messages import Fault, LogOn, Message, Record, StatusNow, UserAnswer, UserRequest
 from fixfast.service.start import BackendOptions
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
@@ -42,6 +45,8 @@ _log = logging.getLogger("fixfast.service")
 
 #: seconds between looks at a session that is not logged on: a connection that is refused tells of itself no event
 _LOOK = 0.5
+#: seconds for a UserResponse
+_ANSWER = 15.0
 #: what ClOrdIDs begin with that no front end asked for: status requests, cancels by policy
 OWN_PREFIX = "BE."
 
@@ -102,6 +107,7 @@ class FixSide:
         self._go_through(log)
         self.on_active: list[Callable[[], object]] = []
         self._asking = False
+        self._user_requests = itertools.count(1)
         log.on_append.append(self._written)
         self.manager = OrderManager(_nowhere, self.order_options, log=log)
 
@@ -162,6 +168,20 @@ class FixSide:
             self.wanted = False
             await self._off()
             self.look()
+
+    async def user_request(self, command: UserRequest) -> UserAnswer | None:
+        """Have a UserRequest(35=BE) sent; return its answer, None where the venue does not know such messages.
+
+        Raises: NotActive. TimeoutError: there was none. EncodeError.
+        """
+        live = self.session
+        if live is None:
+            raise NotActive(State.DISCONNECTED.value)
+        fields: list[tuple[int, Any]] = [(923, f"user-{next(self._user_requests)}"), (924, command.kind)]
+        given = (553, command.username), (554, command.password), (925, command.new_password)
+        fields += [(tag, value) for tag, value in given if value]
+        answer = judged_answer(await live.request("BE", fields, timeout=_ANSWER))
+        return None if isinstance(answer, AuthFailure) else UserAnswer(command.id, *answer)
 
     async def close(self) -> None:
         """End for good."""

@@ -26,6 +26,7 @@ from fixfast.service.messages.commands import (
     Submit,
     Subscribe,
     Unsubscribe,
+    UserRequest,
     WatchMessages,
 )
 from fixfast.service.messages.events import (
@@ -42,6 +43,7 @@ from fixfast.service.messages.events import (
     Reset,
     StatusNow,
     TradeNow,
+    UserAnswer,
     WireMessage,
 )
 from fixfast.service.messages.greeting import Challenge, Granted, Hello, Login, Proof, Refused, Welcome
@@ -104,6 +106,8 @@ __all__ = [
     "Subscribe",
     "TradeNow",
     "Unsubscribe",
+    "UserAnswer",
+    "UserRequest",
     "WatchMessages",
     "Welcome",
     "WireMessage",
@@ -113,12 +117,12 @@ __all__ = [
 
 Greeting: TypeAlias = Hello | Challenge | Proof | Refused | Welcome | Login | Granted
 Command: TypeAlias = (
-    Resume | LogOn | LogOff | Submit | Cancel | Replace | CancelAll | MassCancel | AskStatus | Subscribe | Unsubscribe
-    | WatchMessages | Ping | Pong | ListSessions | StopSession | Grant | Revoke | Stop
+    Resume | LogOn | LogOff | UserRequest | Submit | Cancel | Replace | CancelAll | MassCancel | AskStatus | Subscribe
+    | Unsubscribe | WatchMessages | Ping | Pong | ListSessions | StopSession | Grant | Revoke | Stop
 )  # fmt: skip
 Event: TypeAlias = (
-    Done | Failed | Record | Reset | CaughtUp | OrderNow | TradeNow | PositionNow | StatusNow | BookNow | Printed
-    | WireMessage | Fault | Sessions | Ready | SessionStatus
+    Done | Failed | UserAnswer | Record | Reset | CaughtUp | OrderNow | TradeNow | PositionNow | StatusNow | BookNow
+    | Printed | WireMessage | Fault | Sessions | Ready | SessionStatus
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()

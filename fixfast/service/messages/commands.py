@@ -6,7 +6,7 @@ from fixfast.service.messages.base import Message
 
 __all__ = [
     "AskStatus", "Cancel", "CancelAll", "LogOff", "LogOn", "MassCancel", "Ping", "Pong", "Replace", "Resume", "Submit",
-    "Subscribe", "Unsubscribe", "WatchMessages",
+    "Subscribe", "Unsubscribe", "UserRequest", "WatchMessages",
 ]  # fmt: skip
 
 
@@ -61,6 +61,27 @@ class LogOff(Message, frozen=True, tag="log_off"):
 
     id: int
     text: str = ""
+
+
+class UserRequest(Message, frozen=True, tag="user_request"):
+    """Send a UserRequest(35=BE). UserAnswer comes before Done; Failed with "unanswered": it was sent, and nothing came.
+
+    Attributes:
+        id: of this command.
+        kind: UserRequestType(924): 1 logs on, 2 off, 3 changes the password, 4 asks for the status.
+        username: Username(553).
+        password: Password(554); empty: none.
+        new_password: NewPassword(925); empty: none.
+    """
+
+    id: int
+    kind: int
+    username: str
+    password: str = ""
+    new_password: str = ""
+
+    def __repr__(self) -> str:
+        return f"UserRequest(id={self.id}, kind={self.kind}, username={self.username!r}, password='***')"
 
 
 class Submit(Message, frozen=True, tag="submit"):

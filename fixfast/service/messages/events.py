@@ -8,7 +8,7 @@ from fixfast.service.messages.base import Message
 
 __all__ = [
     "BookNow", "CaughtUp", "Done", "Failed", "Fault", "Level", "OrderNow", "PositionNow", "Printed", "Record", "Reset",
-    "StatusNow", "TradeNow", "WireMessage",
+    "StatusNow", "TradeNow", "UserAnswer", "WireMessage",
 ]  # fmt: skip
 
 
@@ -30,7 +30,8 @@ class Failed(Message, frozen=True, tag="failed"):
     Attributes:
         id: of the command.
         code: "invalid" (a field), "unknown" (no such order, symbol ...), "refused" (a risk check), "not_active" (no FIX
-            session), "throttled", "unsupported", "duplicate" (a ClOrdID with other terms) or "internal".
+            session), "throttled", "unsupported", "duplicate" (a ClOrdID with other terms), "unanswered" (by the venue)
+            or "internal".
         text: for people.
         field: which, where there is one.
     """
@@ -39,6 +40,20 @@ class Failed(Message, frozen=True, tag="failed"):
     code: str
     text: str
     field: str = ""
+
+
+class UserAnswer(Message, frozen=True, tag="user_answer"):
+    """What the venue answered to a UserRequest.
+
+    Attributes:
+        id: of the command.
+        status: UserStatus(926): 1 is logged in; 0: it was not told.
+        text: UserStatusText(927).
+    """
+
+    id: int
+    status: int
+    text: str = ""
 
 
 class Record(Message, frozen=True, tag="record"):

@@ -75,6 +75,8 @@ class Welcome(Message, frozen=True, tag="welcome"):
         id_prefix: what the ClOrdIDs of this front end begin with: those of no other do.
         first_record: the oldest that can be asked for.
         next_record: the number the next one will have.
+        begun_ns: when this process began. Another number is another process: it has to be told again what a Backend
+            keeps in memory only: LogOn, Subscribe, WatchMessages.
     """
 
     session: str
@@ -85,6 +87,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
     id_prefix: str
     first_record: int
     next_record: int
+    begun_ns: int = 0
 
 
 class Login(Message, frozen=True, tag="login"):

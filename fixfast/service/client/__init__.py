@@ -1,0 +1,10 @@
+"""The front end's side of a Backend: its orders, positions, books and status, as if the session were here.
+
+See docs/client.md. The same for threads: fixfast.service.client.blocking.
+"""
+
+from __future__ import annotations
+
+from fixfast.service.client.client import Client, ClientEnded, ClientOptions, CommandFailed, Connected, connect
+
+__all__ = ["Client", "ClientEnded", "ClientOptions", "CommandFailed", "Connected", "connect"]
