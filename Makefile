@@ -32,11 +32,11 @@ SOURCES := $(PYX) $(filter-out $(PYX:.pyx=.c), $(shell find fixfast -name '*.c')
 	-o -path '*dictionary/*.py' | grep -v '/_data_pairs')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days soak docs pages sanitize coverage fuzz crash interop install clean distclean
+.PHONY: help demo test simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days order-days soak docs pages sanitize coverage fuzz crash interop install clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n 1,6p
-	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days soak docs pages sanitize coverage fuzz crash interop install clean distclean'
+	@echo 'also: simulate simulate-long conformance test-neon lint bench bench-check bench-gate bench-report bench-stores bench-sessions bench-storms bench-round-trip bench-matching bench-exchange exchange-days order-days soak docs pages sanitize coverage fuzz crash interop install clean distclean'
 
 # --- the environment -------------------------------------------------------------------------------------
 
@@ -94,6 +94,10 @@ simulate-long: install
 DAYS ?= 10000
 exchange-days: install
 	$(PY) -m tests.exchange.days --days $(DAYS) --seed $(or $(SEED),1) --processes 2
+
+# Random days of orders and faults: the OrderManager's invariants, alone and with the exchange.
+order-days: install
+	for kind in plain faults good bad; do $(PY) -m tests.trading.days $$kind --days $(DAYS) --seed $(or $(SEED),1) || exit 1; done
 
 # The kernel for 64-bit ARM against the scalar one, under qemu where this is another processor.
 test-neon:
@@ -176,6 +180,7 @@ bench-gate: install
 pages: install
 	$(PY) -m docs.keys
 	$(PY) -m docs.settings
+	$(PY) -m docs.messages
 
 docs: install $(VENV)/.docs
 	$(PY) -m docs.build build/docs
