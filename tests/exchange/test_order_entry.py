@@ -5,6 +5,7 @@ After every refusal the book is what it was.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,7 +189,7 @@ def test_e4_08_a_cancel_that_comes_to_nothing_gets_35_9_with_state_and_reason(ve
 @each_version
 def test_e4_09_replaces_up_and_down_and_below_what_is_filled(version: str) -> None:
     async def main() -> None:
-        async with Floor(CONFIG) as floor:
+        async with Floor(replace(CONFIG, earlier_orig="reject")) as floor:
             bot, other = await floor.client(version), await floor.client("FIX.4.4", "OTHER")
             (new,) = await bot.buys("1", 100)
             await other.sells("1", 30)
@@ -202,7 +203,7 @@ def test_e4_09_replaces_up_and_down_and_below_what_is_filled(version: str) -> No
             assert "filled" in below[58]
             (tick,) = await bot.replaces("4", "2", 100, "230.01")
             assert tick.many(35, 434, 102) == ("9", "2", bot.code(2, 99, 18))
-            (old,) = await bot.replaces("5", "1", 100)  # 41 must be the last accepted one
+            (old,) = await bot.replaces("5", "1", 100)  # 41 must be the last accepted one, as we are strict here
             assert old.many(35, 102) == ("9", "1")
             (kind,) = await bot.replaces("6", "2", 100, None, f40="1")
             assert kind.many(35, 102) == ("9", bot.code(2, 99, 99))

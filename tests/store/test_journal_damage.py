@@ -102,7 +102,8 @@ def test_B5_9_recovery_is_reported_and_twice_is_once(written: Written) -> None:
     store = take_up(disk, "none")
     assert store.recovered is not None
     assert store.recovered.path == PATH
-    assert 0 < store.recovered.dropped == end - store.recovered.offset
+    # zeros at the end are no record's: what is left of this one may end with some
+    assert 0 < store.recovered.dropped == len(data[:end].rstrip(b"\0")) - store.recovered.offset
     assert "cut" in store.recovered.detail
     first = numbers(store.load())
     store.close()
