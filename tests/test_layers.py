@@ -88,6 +88,7 @@ THIRD_PARTY = {
     "httpx": ("auth.registration", "venues"),
     "cryptography": ("venues", "transport"),
     "nicegui": ("service",),
+    "fastapi": ("service",),  # comes with nicegui
     "starlette": ("service", "exchange.accounts"),
     "uvicorn": ("service", "exchange.accounts"),
     "argon2": ("store.hashing",),

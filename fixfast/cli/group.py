@@ -19,6 +19,7 @@ _COMMANDS = {
     "ctl": ("fixfast.cli.ctl", "Look at the live sessions of a running program, and give them commands."),
     "decode": ("fixfast.cli.decode", "Show the FIX messages in a log, with names and meanings."),
     "demo": ("fixfast.cli.demo", "Trade over two real FIX sessions, lose the connection, recover, and check it all."),
+    "desk": ("fixfast.cli.desk", "Trade in a browser: orders, positions, depth, candles, messages."),
     "dictionary": ("fixfast.cli.dictionary", "Look into a data dictionary, compare two, judge a broker's."),
     "exchange": ("fixfast.cli.exchange", "Be an exchange to try bots against: FIX 4.2, 4.4 and 5.0 SP2 on one port."),
     "journal": ("fixfast.cli.journal", "Look into a session's journal, verify it, get its messages out."),

@@ -273,7 +273,8 @@ class FixSide:
                 elif live.error is not None:
                     raise live.error
         except (LogonFailed, GaveUp) as error:
-            self._reason = str(error)
+            cause = error.__cause__
+            self._reason = f"{error}: {cause}" if isinstance(cause, LogonFailed) else str(error)
         except FixfastError as error:
             self._reason = str(error)
             _log.error("%s: %s", config.session_id, error, extra=about("session_failed", config.session_id))

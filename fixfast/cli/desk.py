@@ -1,0 +1,111 @@
+"""`fixfast desk`: a front end in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fixfast.errors import ConfigError, FixfastError, MissingExtra
+
+__all__ = ["build"]
+
+_HELP = """Trade in a browser: orders, positions, depth, candles, messages.
+
+\b
+  fixfast desk --demo                               exchange, accounts, Launcher and desk, all started here
+  fixfast desk --launcher unix:PATH --account NAME --key-file FILE --registration URL
+
+The address is printed. It is bound to this machine; Ctrl-C ends it, and with --demo all that was started.
+"""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+async def _run(make: Callable[[AsyncExitStack], Any]) -> None:
+    until = asyncio.Event()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+            asyncio.get_running_loop().add_signal_handler(one, until.set)
+    from fixfast.service.desk.server import serve_desk
+
+    async with AsyncExitStack() as stack:
+        options, exchange = await make(stack)
+        await serve_desk(options, exchange=exchange, told=lambda url: _say(f"desk at {url}"), until=until)
+
+
+def build() -> click.Command:
+    """Return the command, for the `fixfast` group."""
+
+    @click.command("desk", help=_HELP)
+    @click.option("--demo", is_flag=True, help="Start everything that is needed.")
+    @click.option("--version", default="FIX.4.2", help="Of FIX, with --demo.", show_default=True)
+    @click.option("--state", type=click.Path(path_type=Path), help="With --demo: a folder that keeps it all.")
+    @click.option("--launcher", metavar="ADDRESS", help="unix:PATH or tls:HOST:PORT.")
+    @click.option("--account", metavar="NAME", help="Whose Backend it is.")
+    @click.option("--key-file", type=click.Path(path_type=Path), help="The account's API key, mode 0600.")
+    @click.option("--registration", metavar="URL", default="", help="Where people register.")
+    @click.option("--symbol", "symbols", multiple=True, help="What the ticket offers.")
+    @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+    @click.option("--name", "names", multiple=True, metavar="HOST:PORT", help="What a proxy calls it.")
+    @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
+    def desk(
+        demo: bool,
+        version: str,
+        state: Path | None,
+        launcher: str | None,
+        account: str | None,
+        key_file: Path | None,
+        registration: str,
+        symbols: tuple[str, ...],
+        host: str,
+        names: tuple[str, ...],
+        port: int,
+    ) -> None:
+        _needed()
+        from fixfast.service.desk.options import DeskOptions
+
+        async def with_demo(stack: AsyncExitStack) -> Any:
+            from fixfast.service.desk.demo import Demo
+
+            folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fixfast-")))
+            made = await stack.enter_async_context(Demo(folder, version=version, told=_say))
+            return replace(made.options, host=host, port=port, names=names), made
+
+        async def without(stack: AsyncExitStack) -> Any:
+            if launcher is None or account is None or key_file is None:
+                raise ConfigError("launcher", launcher, "given with --account and --key-file; or use --demo")
+            return DeskOptions(
+                launcher=launcher, account=account, key_file=key_file, registration=registration, symbols=symbols,
+                host=host, names=names, port=port,
+            ), None  # fmt: skip
+
+        try:
+            asyncio.run(_run(with_demo if demo else without))
+        except KeyboardInterrupt:
+            pass
+        except OSError as error:
+            text = f"{host}:{port}: {error.strerror or error}. --port 0 takes any free port"
+            raise click.ClickException(text) from None
+        except FixfastError as error:
+            raise click.ClickException(str(error)) from None
+
+    return desk
+
+
+def _needed() -> None:
+    """Say in one line what is missing. Raises: MissingExtra."""
+    if any(find_spec(name) is None for name in ("msgspec", "nicegui")):
+        raise MissingExtra("desk", "fixfast desk")

@@ -1,0 +1,1 @@
+"""The desk: a front end in the browser. See docs/desk.md."""

@@ -1,0 +1,177 @@
+"""The desk's pages: one to log in, one to trade. What they look like; what they show is in trader.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nicegui import Client as Browser
+from nicegui import ui
+
+from fixfast import clock
+from fixfast.auth.coordinator import AuthUpdate
+from fixfast.auth.state import AuthState
+from fixfast.errors import FixfastError
+from fixfast.service.desk.door import Visits
+from fixfast.service.desk.panels import Panels
+from fixfast.service.desk.screen import Screen
+from fixfast.service.desk.trader import Trader
+
+__all__ = ["login_page", "trading_page"]
+
+_BUSY = {
+    AuthState.REGISTERING: "registering …",
+    AuthState.CONNECTING: "connecting …",
+    AuthState.AUTHENTICATING: "logging in …",
+}
+
+
+def _look(title: str) -> Any:
+    """Have a page's look: dark or light as the system is, until somebody chooses."""
+    ui.page_title(title)
+    ui.add_css(
+        ".desk-num{font-variant-numeric:tabular-nums} .desk-bid{color:#2e7d32} .desk-offer{color:#c62828}"
+        " .body--dark .desk-bid{color:#81c784} .body--dark .desk-offer{color:#ef9a9a}"
+        " .desk-busted{opacity:.5}"
+    )
+    return ui.dark_mode(None)
+
+
+def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
+    """Register and log in, bound to the AuthState: a spinner while something is under way, and why it failed."""
+    _look(trader.options.title)
+    auth = trader.auth
+    screen = Screen()
+    mine = False
+
+    def note(update: AuthUpdate) -> None:
+        screen.note(update)
+
+    unsubscribe = auth.observe(note)
+    browser.on_disconnect(unsubscribe)
+
+    with ui.card().classes("absolute-center w-96"):
+        ui.label(trader.options.title).classes("text-h5")
+        tabs = ui.tabs().classes("w-full")
+        with tabs:
+            login = ui.tab("Log in").props("data-test=tab-login")
+            register = ui.tab("Register").props("data-test=tab-register")
+        if not trader.options.registration:
+            register.set_visibility(False)
+        with ui.tab_panels(tabs, value=login).classes("w-full"):
+            with ui.tab_panel(login):
+                client_id = _input("Client id", "client-id", "username")
+                password = _input("Password", "password", "current-password", secret=True)
+                go = ui.button("Log in").classes("w-full").props("data-test=login")
+            with ui.tab_panel(register):
+                username = _input("User name", "username", "username")
+                first = _input("Password", "new-password", "new-password", secret=True)
+                again = _input("Password again", "new-password-again", "new-password", secret=True)
+                make = ui.button("Register").classes("w-full").props("data-test=register")
+        with ui.row().classes("items-center") as busy:
+            ui.spinner(size="sm").props("data-test=spinner")
+            doing = ui.label().props("data-test=doing aria-live=polite")
+        trouble = ui.label().classes("text-negative").props("data-test=error role=alert")
+        good = ui.label().classes("text-positive").props("data-test=good aria-live=polite")
+
+    def shown() -> None:
+        snapshot = auth.snapshot
+        busy.set_visibility(mine and snapshot.state.waiting)
+        doing.set_text(_BUSY.get(snapshot.state, ""))
+        for button in (go, make):
+            button.set_enabled(not snapshot.state.waiting)
+        if not mine:
+            return
+        trouble.set_text(str(snapshot.failure) if snapshot.failure is not None else "")
+        if snapshot.state is AuthState.DISCONNECTED and snapshot.client_id is not None and not snapshot.client_id.gone:
+            name = snapshot.client_id.reveal()
+            good.set_text(f"Registered. Your client id is {name}: you log in with it.")
+            client_id.set_value(name)
+            tabs.set_value(login)
+        if snapshot.state is AuthState.ACTIVE:
+            let_in()
+
+    def let_in() -> None:
+        ui.navigate.to(f"/enter?ticket={visits.ticket(clock.now().mono_ns)}")
+
+    def refuse(error: object) -> None:
+        trouble.set_text(str(error))
+
+    async def log_in() -> None:
+        nonlocal mine
+        trouble.set_text("")
+        name, secret = (client_id.value or "").strip(), password.value or ""
+        password.set_value("")
+        if not name or not secret:
+            return refuse("Enter a client id and a password.")
+        if trader.active:
+            why = await trader.is_user(name, secret)
+            return let_in() if not why else refuse(why)
+        mine = True
+        try:
+            trader.login(name, secret)
+        except FixfastError as error:
+            refuse(error)
+        return None
+
+    def sign_up() -> None:
+        nonlocal mine
+        trouble.set_text("")
+        good.set_text("")
+        name, secret, other = (username.value or "").strip(), first.value or "", again.value or ""
+        if not name or not secret:
+            return refuse("Enter a user name and a password.")
+        if secret != other:
+            return refuse("The two passwords are not the same.")
+        first.set_value("")
+        again.set_value("")
+        mine = True
+        try:
+            trader.register(name, secret)
+        except FixfastError as error:
+            refuse(error)
+        return None
+
+    go.on_click(log_in)
+    make.on_click(sign_up)
+    for field in (client_id, password):
+        field.on("keydown.enter", log_in)
+    for field in (username, first, again):
+        field.on("keydown.enter", sign_up)
+
+    def frame() -> None:
+        if screen.take().status:
+            shown()
+
+    ui.timer(1 / trader.options.frames, frame)
+
+
+def _input(label: str, test: str, complete: str, *, secret: bool = False) -> ui.input:
+    field = ui.input(label, password=secret).classes("w-full")
+    return field.props(f"data-test={test} autocomplete={complete} maxlength=200")
+
+
+def trading_page(trader: Trader, screen: Screen, log_out: Callable[[], object]) -> None:
+    """Trade: everything on one page, drawn anew as often as `frames` says, and only what has changed."""
+    dark = _look(trader.options.title)
+    trader.screens.add(screen)
+    panels = Panels(trader, screen)
+    with ui.header().classes("items-center q-py-xs gap-4"):
+        ui.label(trader.options.title).classes("text-h6")
+        panels.status()
+        ui.space()
+        ui.button(icon="contrast", on_click=lambda: dark.set_value(not dark.value)).props(
+            'flat color=white aria-label="dark or light" data-test=dark'
+        )
+        ui.button("Log out", on_click=log_out).props("flat color=white data-test=logout")
+    with ui.row().classes("w-full no-wrap items-start gap-3"):
+        with ui.column().classes("w-72 gap-3 shrink-0"):
+            panels.ticket()
+            panels.ladder()
+        with ui.column().classes("grow gap-3 min-w-0"):
+            panels.chart()
+            panels.blotter()
+            panels.positions()
+            panels.messages()
+            panels.faults()
+    ui.timer(1 / trader.options.frames, panels.frame)

@@ -1,0 +1,132 @@
+"""The desk as a server: a Trader, its pages, the door before them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+from nicegui import Client as Browser
+from nicegui import ui
+
+from fixfast import clock
+from fixfast.service.desk.door import COOKIE, Door, Visits
+from fixfast.service.desk.options import DeskOptions
+from fixfast.service.desk.page import login_page, trading_page
+from fixfast.service.desk.screen import Screen
+from fixfast.service.desk.trader import Trader, VenueControl
+
+__all__ = ["serve_desk"]
+
+_log = logging.getLogger("fixfast.service")
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the program."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+class _Pages:
+    """The pages of a Trader, and who may see them."""
+
+    def __init__(self, trader: Trader) -> None:
+        self._trader = trader
+        self._visits = Visits()
+        self._browsers: set[Browser] = set()
+
+    def add(self, app: FastAPI) -> None:
+        """Have an application answer with them."""
+        app.add_api_route("/enter", self._enter, methods=["GET"])
+        app.add_api_route("/leave", self._leave, methods=["GET"])
+        ui.page("/")(self._index)
+
+    async def _enter(self, ticket: str = "") -> Response:
+        """Give a browser that has just logged in its cookie."""
+        cookie = self._visits.enter(ticket, clock.now().mono_ns)
+        answer = RedirectResponse("/", status_code=303, headers={"cache-control": "no-store"})
+        if cookie is not None:
+            answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+        return answer
+
+    async def _leave(self, request: Request) -> Response:
+        """Take it back."""
+        self._visits.leave(request.cookies.get(COOKIE))
+        answer = RedirectResponse("/", status_code=303, headers={"cache-control": "no-store"})
+        answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+        return answer
+
+    async def _index(self, request: Request) -> None:
+        trader, browser = self._trader, ui.context.client
+        cookie = request.cookies.get(COOKIE)
+        if not self._visits.knows(cookie, clock.now().mono_ns) or trader.auth.snapshot.client_id is None:
+            return login_page(trader, self._visits, browser)
+        screen = Screen()
+        self._browsers.add(browser)
+
+        def gone() -> None:
+            trader.screens.discard(screen)
+            self._browsers.discard(browser)
+
+        browser.on_delete(gone)
+        for symbol in trader.options.symbols[:1]:
+            await trader.follow(symbol)
+        return trading_page(trader, screen, self._log_out)
+
+    def _log_out(self) -> None:
+        """Log the user off, and have every page of the desk know."""
+        self._visits.clear()
+        self._trader.logout()
+        for browser in list(self._browsers):
+            browser.open("/leave")
+
+
+async def serve_desk(
+    options: DeskOptions,
+    *,
+    exchange: VenueControl | None = None,
+    told: Callable[[str], object] = lambda url: None,
+    until: asyncio.Event | None = None,
+) -> None:
+    """Serve a desk until it is told to end. One a process: NiceGUI has one set of pages.
+
+    Args: options: see DeskOptions. exchange: a simulated one to have fault buttons for. told: called with the URL when
+        browsers may come. until: ends it.
+
+    Raises: LinkRefused, LinkLost: the Launcher. ConfigError: the key file. OSError: the port is taken.
+    """
+    listening = socket.create_server((options.host, options.port), reuse_port=False)
+    port = listening.getsockname()[1]
+    async with Trader(options, exchange=exchange) as trader:
+        app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+        _Pages(trader).add(app)
+        ui.run_with(app, title=options.title, dark=None, show_welcome_message=False, reconnect_timeout=10.0)
+        local = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
+        door = Door(app, [*local, *options.names])
+        config = uvicorn.Config(
+            door, log_config=None, access_log=False, server_header=False, ws_max_size=1 << 20, lifespan="on",
+            timeout_graceful_shutdown=3,
+        )  # fmt: skip
+        server = _Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listening]))
+        ending = asyncio.create_task((until or asyncio.Event()).wait())
+        try:
+            while not server.started and not running.done():
+                await asyncio.sleep(0.01)
+            if not running.done():
+                told(f"http://{options.host}:{port}/")
+            await asyncio.wait([running, ending], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ending.cancel()
+            server.should_exit = True
+            await asyncio.wait([running])
+            listening.close()
+        running.result()
