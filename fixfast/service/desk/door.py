@@ -23,6 +23,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _SECOND = 1_000_000_000
+#: passwords that may be tried at once, and the time in which one more may be
+_TRIES, _TRY_NS = 5.0, 6 * _SECOND
 #: The page's own scripts are in it, and its library makes functions of templates; everything is from here.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -48,6 +50,7 @@ class Visits:
         self._lifetime, self._idle = int(lifetime * _SECOND), int(idle * _SECOND)
         self._visits: dict[str, tuple[int, int]] = {}  # digest -> begun, seen
         self._tickets: dict[str, int] = {}
+        self._tries, self._tried_ns = 0.0, 0
 
     def ticket(self, now_ns: int) -> str:
         """Return what a browser that has just logged in shows once, within ten seconds, to get its cookie."""
@@ -73,6 +76,18 @@ class Visits:
             return False
         self._visits[key] = begun, now_ns
         return True
+
+    def may_try(self, now_ns: int) -> float:
+        """Return 0 if a password may be tried now, else the seconds to wait: five at once, then one every six seconds.
+
+        For all browsers together: who can reach the desk can open as many as he likes.
+        """
+        self._tries = min(_TRIES, self._tries + (now_ns - self._tried_ns) / _TRY_NS) if self._tried_ns else _TRIES
+        self._tried_ns = now_ns
+        if self._tries < 1:
+            return (1 - self._tries) * _TRY_NS / _SECOND
+        self._tries -= 1
+        return 0.0
 
     def leave(self, cookie: str | None) -> None:
         """Know a cookie no more."""
@@ -120,6 +135,8 @@ class Door:
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
         if origin and urlsplit(origin).netloc not in self._hosts:
             return "a page of another site may not do that"
+        if headers.get(b"sec-fetch-site") == b"cross-site" and scope.get("path") != "/":
+            return "a link of another site may only lead to the first page"
         changing = scope["type"] == "websocket" or scope.get("method") not in ("GET", "HEAD", "OPTIONS")
         if changing and not origin:
             return "without an Origin this is not taken"
@@ -136,4 +153,4 @@ def _adding(send: Send) -> Send:
 
 
 def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

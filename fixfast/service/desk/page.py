@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -104,6 +105,9 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
         password.set_value("")
         if not name or not secret:
             return refuse("Enter a client id and a password.")
+        wait = visits.may_try(clock.now().mono_ns)
+        if wait:
+            return refuse(f"Too many attempts: wait {math.ceil(wait)} seconds.")
         if trader.active:
             why = await trader.is_user(name, secret)
             return let_in() if not why else refuse(why)
