@@ -118,6 +118,21 @@ class Browser:
         self.until(lambda: self.all(name), name)
         return self.all(name)[0]
 
+    def click(self, name: str, inside: str = "") -> None:
+        """Click what stands under a name, or what a selector finds in it; again where it was drawn anew meanwhile."""
+        from selenium.common.exceptions import ElementClickInterceptedException, NoSuchElementException
+
+        def done() -> bool:
+            for one in self.all(name)[:1]:
+                try:
+                    (one.find_element("css selector", inside) if inside else one).click()
+                except (ElementClickInterceptedException, NoSuchElementException):
+                    return False
+                return True
+            return False
+
+        self.until(done, f"{name} can be clicked")
+
     def text(self, name: str) -> str:
         found = self.all(name)
         return str(found[0].text) if found else ""

@@ -27,7 +27,7 @@ def path() -> Iterator[Path]:
 def order(page: Browser, qty: str, price: str) -> None:
     page.put("qty", qty)
     page.put("price", price)
-    page["send"].click()
+    page.click("send")
 
 
 def foreign(page: Browser, ours: str) -> set[str]:
@@ -46,18 +46,18 @@ def foreign(page: Browser, ours: str) -> set[str]:
 def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, version: str) -> None:
     with desk(path / "s", version) as running, browser(tmp_path) as page:
         page.driver.get(running.url)
-        page["tab-register"].click()
+        page.click("tab-register")
         page.put("username", "alice")
         page.put("new-password", PASSWORD)
         page.put("new-password-again", PASSWORD)
-        page["register"].click()
+        page.click("register")
         page.says("good", "client id is")
         page.put("password", "wrong password")
-        page["login"].click()
+        page.click("login")
         page.says("error", "Invalid username or password")
         page.shot("login")
         page.put("password", PASSWORD)
-        page["login"].click()
+        page.click("login")
         page.says("session", "active")
         (cookie,) = page.driver.get_cookies()
         assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
@@ -68,7 +68,7 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         # one that the market takes at once, with its executions folded under it
         order(page, "5", "250")
         page.says("blotter", "Filled")
-        page["fold"].click()
+        page.click("fold")
         assert page.all("execution")
         page.says("positions", "AAPL")
         page.shot("trade")
@@ -79,13 +79,13 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         for text in ("New", "Filled"):
             page.says("blotter", text)
         page.says("positions", "AAPL")
-        page["cancel"].click()
+        page.click("cancel")
         page.says("blotter", "Canceled")
-        page["dark"].click()
+        page.click("dark")
         page.shot("dark")
         assert foreign(page, running.url) == set()
         assert PASSWORD not in page.driver.page_source
-        page["logout"].click()
+        page.click("logout")
         page["login"]
         assert page.driver.get_cookies() == []
         assert not any(PASSWORD in line for line in running.family().values())
