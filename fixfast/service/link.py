@@ -179,6 +179,14 @@ class Link(asyncio.Protocol):
             self._receive_soon()
         return message
 
+    def hear(self, callback: Callable[[Message], object]) -> None:
+        """Have messages come to a callback from now on, those first that wait already. For who has called receive()."""
+        while self._waiting:
+            callback(self._waiting.popleft())
+        self.on_message = callback
+        if self._held:
+            self._receive_soon()
+
     async def __aiter__(self) -> AsyncIterator[Message]:
         """Iterate over messages, to the end. Raises: LinkLost, LinkRefused: it did not end by our close()."""
         while True:

@@ -45,6 +45,22 @@ def test_messages_come_to_a_callback_where_there_is_one(tmp_path: Path) -> None:
     assert got == [Done(1), Done(2)]
 
 
+def test_a_callback_gets_what_waits_already_and_then_the_rest(tmp_path: Path) -> None:
+    got: list[object] = []
+
+    async def main() -> None:
+        async with listening(tmp_path) as listener, joined(listener) as link:
+            for number in range(500):  # more than may wait: the link reads no more until somebody listens
+                link.send(Done(number))
+            got.append(await link.receive())
+            await asyncio.sleep(0.05)
+            link.hear(got.append)
+            await until(lambda: len(got) == 500)
+
+    run(main())
+    assert got == [Done(number) for number in range(500)]
+
+
 def test_iteration_ends_when_we_close_and_raises_when_they_do(tmp_path: Path) -> None:
     async def main() -> None:
         async with listening(tmp_path) as listener:

@@ -370,7 +370,7 @@ class Client:
 
     def _go_on(self, link: Link, *, again: bool) -> None:
         """All is known: send what waits for an outcome, and what is to be told again. `again`: to another process."""
-        link.on_message = self._on_message
+        link.hear(self._on_message)
         if again and self._logging_on is not None:
             link.send(replace(self._logging_on, id=self._number()))
         for subscribe in self._subscribed.values():
