@@ -114,7 +114,7 @@ class RemoteOrders:
         new = cl_ord_id or self.new_id()
         price, stop_px = _text("price", order.price), _text("stop_px", order.stop_px)
         extra = tuple((int(tag), str(value)) for tag, value in order.extra)
-        done = await self._client.command(
+        await self._client.command(  # the record, and with it the order, comes before it is done
             lambda n: Submit(
                 n,
                 new,
@@ -129,7 +129,6 @@ class RemoteOrders:
                 extra,
             )
         )
-        del done  # its record, and with it the order, came before it
         return cast("RemoteOrder", self[new])
 
     async def request(self, order: Order, msg_type: str, make: Callable[[int, str], Message]) -> Request:
