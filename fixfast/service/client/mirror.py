@@ -21,6 +21,7 @@ from fixfast.service.messages import (
     WireMessage,
 )
 from fixfast.trading.bookview import BookStatus, Level
+from fixfast.trading.exact import EXACT
 from fixfast.trading.order import Order
 from fixfast.trading.positions import Positions
 from fixfast.trading.replica import Replica
@@ -31,6 +32,7 @@ __all__ = ["Mirror", "RemoteBook"]
 
 #: FIX messages, faults and market trades that are kept, the latest
 _KEPT = 1000
+_HALF = Decimal("0.5")
 
 
 def _levels(told: list[messages.Level]) -> tuple[Level, ...]:
@@ -75,7 +77,7 @@ class RemoteBook:
         """Halfway between bid and offer; None where there is no market or the book is not live."""
         if self.status is not BookStatus.LIVE or not self.bids or not self.offers:
             return None
-        return (self.bids[0].price + self.offers[0].price) / 2
+        return EXACT.multiply(EXACT.add(self.bids[0].price, self.offers[0].price), _HALF)
 
     def __repr__(self) -> str:
         return f"<RemoteBook {self.symbol} {self.status.value}>"
