@@ -188,6 +188,23 @@ async def test_who_logs_off_stays_so_over_a_crash(path: Path) -> None:
 
 
 @on_loop
+async def test_who_is_logged_on_is_so_again_at_a_backend_that_takes_the_place_of_one_that_ended(path: Path) -> None:
+    async with house(path) as one, one.client() as client, one.client() as other:
+        await logged_on(client)
+        order = await client.orders.submit(**CHEAP)
+        await other.log_off()  # and on again: that is as before
+        await client.until(lambda: client.status is not None and not client.status.wanted)
+        await other.log_on()
+        await client.active()
+        await other.close()
+        (info,) = one.launcher.sessions()
+        await one.launcher.stop(info.session)  # it logs out by itself, and ends
+        await client.until(lambda: client.session not in ("", info.session))
+        await client.active()
+        assert client.orders[order.cl_ord_id].status is ff.OrdStatus.NEW
+
+
+@on_loop
 async def test_books_and_prints_are_live_and_come_again_after_a_crash(path: Path) -> None:
     async with house(path) as one, one.client() as client:
         await logged_on(client)

@@ -9,6 +9,8 @@ import logging
 import os
 import random
 import secrets
+import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -21,8 +23,9 @@ from typing import Any
 
 import fixfast as ff
 from tests.soak.copies import Copies
+from tests.soak.house import House
 from tests.soak.reconcile import Dump, reconcile
-from tests.soak.setup import NAMES, session_config
+from tests.soak.setup import CLIENTS, FRONT_ENDS, account_of, session_config
 
 __all__ = ["Campaign", "main"]
 
@@ -33,9 +36,10 @@ _SETTLE = 60.0  # seconds until everything must be known
 class Child:
     """A process that may be killed, and is started again. Args: log: what it says on standard error goes there."""
 
-    def __init__(self, log: Path, module: str, *arguments: str) -> None:
+    def __init__(self, log: Path, module: str, *arguments: str, seed: str = "") -> None:
         self.log = log
-        self.command = [sys.executable, "-m", f"tests.soak.{module}", *arguments]
+        self.command = [sys.executable, "-m", module, *arguments]
+        self.seed = seed
         self.starts = 0
         self._process: asyncio.subprocess.Process | None = None
 
@@ -44,7 +48,7 @@ class Child:
         pipe = asyncio.subprocess.PIPE
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         # what it draws goes on differently after each start
-        command = [*self.command[:-1], f"{self.command[-1]}{self.starts:03}"]
+        command = [*self.command, f"{self.seed}{self.starts:03}"] if self.seed else self.command
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=log, limit=1 << 28
@@ -68,9 +72,13 @@ class Child:
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
+        await self.end(signal.SIGKILL)
+
+    async def end(self, how: int) -> None:
+        """Send a signal, and wait until it is gone."""
         if self._process is not None:
             with suppress(ProcessLookupError):
-                self._process.kill()
+                self._process.send_signal(how)
             await self._process.wait()
 
 
@@ -93,13 +101,21 @@ class Campaign:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
         home, seed = self.directory, str(self.seed)
-        self.exchange = Child(home / "exchange.log", "exchange_child", str(home / "exchange"), port, seed)
+        sockets = Path(tempfile.mkdtemp(prefix="ff"))  # paths of sockets must be short
+        self.house = House(home, sockets, port)
+        self.exchange = Child(
+            home / "exchange.log", "tests.soak.exchange_child", str(home / "exchange"), port, seed=seed
+        )
+        self.launcher = Child(home / "launcher.log", "fixfast", "launcher", str(self.house.config))
         self.clients = {
-            name: Child(home / f"{name}.log", "client_child", str(home), port, name, seed) for name in NAMES
+            name: Child(home / f"{name}.log", f"tests.soak.{kind}_child", str(home), where, name, seed=seed)
+            for kind, names, where in (("client", CLIENTS, port), ("front", FRONT_ENDS, self.house.address))
+            for name in names
         }
         self.copies = Copies()
         try:
-            await self._open()
+            await self._open(self.exchange)
+            await self._open(self.launcher)
             eager = ff.Reconnect(initial=0.02, maximum=0.2, max_refusals=None, retry_first=True)
             where = ff.ConnectionConfig("127.0.0.1", int(port), reconnect=eager)
             async with ff.connect(session_config("FIX.4.4", "DROP"), where, self.copies) as session:
@@ -111,12 +127,14 @@ class Campaign:
                 dumps = await self._settle(session)
             self.differences += reconcile(*dumps, self.copies)
         finally:
+            await self.launcher.end(signal.SIGTERM)  # it ends its Backends
             for child in (self.exchange, *self.clients.values()):
                 await child.kill()
+            shutil.rmtree(sockets, ignore_errors=True)  # the Launcher does it, where it was not killed
 
-    async def _open(self) -> None:
-        await self.exchange.start()
-        await self.exchange.line()
+    async def _open(self, child: Child) -> None:
+        await child.start()
+        await child.line()
 
     async def _trouble(self) -> None:
         lot, until = random.Random(f"trouble {self.seed}"), time.monotonic() + self.seconds
@@ -126,14 +144,21 @@ class Campaign:
             if what < 0.15:
                 await self.exchange.kill()
                 await asyncio.sleep(lot.uniform(0, 0.5))
-                await self._open()
+                await self._open(self.exchange)
                 self.done["exchange killed"] += 1
-            elif what < 0.45:
-                client = self.clients[lot.choice(NAMES)]
+            elif what < 0.35:
+                client = self.clients[lot.choice(list(self.clients))]
                 await client.kill()
                 await asyncio.sleep(lot.uniform(0, 0.5))
                 await client.start()
                 self.done["client killed"] += 1
+            elif what < 0.55:
+                self.done["backend killed"] += await self.house.kill_backend(lot.choice)
+            elif what < 0.6:
+                await self.launcher.kill()
+                await asyncio.sleep(lot.uniform(0, 1.0))
+                await self._open(self.launcher)
+                self.done["launcher killed"] += 1
             else:
                 self.done[f"operator: {(await self.exchange.ask('meddle')).partition(':')[0]}"] += 1
 
@@ -152,8 +177,12 @@ class Campaign:
         exchange = await self.exchange.ask("dump")
         marks = " ".join(f"{symbol}={mark}" for symbol, mark in exchange["marks"].items())
         clients = {name: await client.ask(f"dump {marks}") for name, client in self.clients.items()}
-        for dump in clients.values():
+        told: set[str] = set()
+        for name, dump in clients.items():
             self.done.update(dump["done"])
+            if name in FRONT_ENDS and account_of(name) in told:
+                continue  # its orders are those of another front end, too
+            told.add(account_of(name))
             self.questions.update(question.partition(":")[0] for question in dump["questions"])
             self.done["orders"] += len(dump["orders"])
             self.done["trades"] += sum(len(order["trades"]) for order in dump["orders"])

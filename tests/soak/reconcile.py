@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.soak.copies import Copies
+from tests.soak.setup import account_of
 
 __all__ = ["reconcile"]
 
@@ -15,7 +16,10 @@ Dump = dict[str, Any]
 def reconcile(exchange: Dump, clients: dict[str, Dump], copies: Copies) -> list[str]:
     """Return the differences; none: all is well.
 
-    Args: exchange: what it dumped. clients: CompID -> what it dumped. copies: what the drop copy session knows.
+    Args:
+        exchange: what it dumped.
+        clients: name -> what it dumped; two front ends may have one CompID.
+        copies: what the drop copy session knows.
     """
     found = [
         f"{symbol}: bought for {bought}, sold for {sold}"
@@ -24,11 +28,12 @@ def reconcile(exchange: Dump, clients: dict[str, Dump], copies: Copies) -> list[
     ]
     theirs = {owner.partition(":")[2]: orders for owner, orders in exchange["orders"].items()}
     for name, dump in clients.items():
-        orders = theirs.get(name, [])
+        owner = account_of(name)
+        orders = theirs.get(owner, [])
         found += _orders(name, orders, dump["orders"])
         found += _positions(name, orders, dump["positions"], exchange["marks"])
         found += _books(name, exchange["books"], dump["books"])
-        found += _copies(name, orders, copies)
+        found += _copies(owner, orders, copies)
     return found + copies.doubtful
 
 

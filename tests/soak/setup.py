@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import fixfast as ff
 
-__all__ = ["AGENTS", "CLIENTS", "FAULTS", "INSTRUMENTS", "NAMES", "session_config"]
+__all__ = [
+    "ACCOUNTS", "AGENTS", "CLIENTS", "FAULTS", "FRONT_ENDS", "INSTRUMENTS", "NAMES", "account_of", "key_file",
+    "session_config",
+]  # fmt: skip
 
 INSTRUMENTS = (
     ff.exchange.InstrumentConfig("AAPL", tick="0.01", reference="230.00", self_trade="cancel oldest"),
@@ -16,7 +21,12 @@ FAULTS = ff.exchange.FaultConfig(
 )
 #: CompID -> BeginString
 CLIENTS = {"BOT42": "FIX.4.2", "BOT44": "FIX.4.4", "BOT50": "FIXT.1.1"}
-NAMES = tuple(CLIENTS)
+#: those that trade through a Backend
+ACCOUNTS = {"DESK42": "FIX.4.2", "DESK50": "FIXT.1.1"}
+#: front end -> account; two of them share a Backend
+FRONT_ENDS = {"DESK42": "DESK42", "DESK50-1": "DESK50", "DESK50-2": "DESK50"}
+#: all that trade, by their CompIDs
+NAMES = (*CLIENTS, *ACCOUNTS)
 
 
 def session_config(version: str, name: str) -> ff.SessionConfig:
@@ -24,3 +34,13 @@ def session_config(version: str, name: str) -> ff.SessionConfig:
     return ff.SessionConfig(
         version, name, "EXCHANGE", default_appl_ver_id="9" if version == "FIXT.1.1" else "", max_resend_requests=1000
     )
+
+
+def account_of(name: str) -> str:
+    """Return whose orders somebody has: the CompID."""
+    return FRONT_ENDS.get(name, name)
+
+
+def key_file(directory: Path, name: str) -> Path:
+    """Return where a front end finds its API key."""
+    return directory / f"{name}.key"

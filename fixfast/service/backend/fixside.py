@@ -184,8 +184,9 @@ class FixSide:
         return None if isinstance(answer, AuthFailure) else UserAnswer(command.id, *answer)
 
     async def close(self) -> None:
-        """End for good."""
-        await self.log_off()
+        """End for good. Front ends are not told that the session is not wanted: another process may go on with it."""
+        async with self._turn:
+            await self._off()
         if self._timer is not None:
             self._timer.cancel()
         if self._wire_log is not None:

@@ -130,6 +130,7 @@ class Client:
         self._subscribed: dict[str, Subscribe] = {}
         self._watching = False
         self._logging_on: LogOn | None = None  # what it takes to be logged on again, after a restart
+        self._stays_on = False  # it was not refused, nor logged off by another front end
         self._user_answers: dict[int, UserAnswer] = {}
         self._waiting: set[asyncio.Future[None]] = set()
         self._task: asyncio.Task[None] | None = None
@@ -205,7 +206,7 @@ class Client:
 
         Raises: CommandFailed.
         """
-        self._logging_on = LogOn(0, user_id, 0, heart_bt_int, username, password)
+        self._logging_on, self._stays_on = LogOn(0, user_id, 0, heart_bt_int, username, password), True
         try:
             await self.command(lambda n: LogOn(n, user_id, first_seq_num, heart_bt_int, username, password))
         except CommandFailed:
@@ -371,7 +372,7 @@ class Client:
     def _go_on(self, link: Link, *, again: bool) -> None:
         """All is known: send what waits for an outcome, and what is to be told again. `again`: to another process."""
         link.hear(self._on_message)
-        if again and self._logging_on is not None:
+        if again and self._logging_on is not None and self._stays_on:
             link.send(replace(self._logging_on, id=self._number()))
         for subscribe in self._subscribed.values():
             link.send(Subscribe(self._number(), subscribe.symbol, subscribe.depth, subscribe.trades))
@@ -404,8 +405,8 @@ class Client:
         elif isinstance(message, UserAnswer):
             self._user_answers[message.id] = message
         else:
-            if isinstance(message, StatusNow) and not message.wanted:
-                self._logging_on = None  # refused, or logged off by another front end
+            if isinstance(message, StatusNow):
+                self._stays_on = message.wanted
             self.mirror.take(message)
 
     def _woken(self, event: object) -> None:
