@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
+from fixfast.engine.settings.run import opened
+from fixfast.engine.settings.session import SessionSettings
+from fixfast.types import Role
 from tests.engine.harness import Notes, news, run, them, to, until, us
 
 
@@ -236,3 +239,29 @@ def test_b1_a_slow_sync_does_not_stop_the_loop() -> None:
             await until(lambda: notes.headlines == ["waits"])
 
     run(main(), limit=8)
+
+
+def test_a_store_that_is_not_wanted_any_more_while_it_is_opened_can_be_opened_at_once(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class SlowDisk:
+        def open(self, session_id: ff.SessionID) -> ff.JournalStore:
+            store = ff.JournalStore(tmp_path, session_id=session_id)
+            begun.set()
+            assert go_on.wait(30)
+            return store
+
+    async def main() -> None:
+        chosen = SessionSettings(
+            name="slow", role=Role.INITIATOR, config=us(), connection=ff.ConnectionConfig("127.0.0.1", 1),
+            stored=SlowDisk(),  # type: ignore[arg-type]
+        )  # fmt: skip
+        opening = asyncio.ensure_future(opened(chosen))
+        await asyncio.to_thread(begun.wait, 30)
+        opening.cancel()
+        asyncio.get_running_loop().call_soon(go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        (await opened(chosen)).close()  # StoreLocked, were the first one still open
+
+    run(main())

@@ -50,7 +50,9 @@ class Connection:
 
 
 async def opened(chosen: SessionSettings, session_id: SessionID | None = None) -> Store:
-    """Open the store of a session in a worker thread. One that is open when nobody wants it any more is closed.
+    """Open the store of a session in a worker thread.
+
+    Cancelled, it ends when the store is closed again, so that it can be opened anew; cancelled twice, at once.
 
     Args: session_id: whose; None: as the settings say.
 
@@ -62,6 +64,7 @@ async def opened(chosen: SessionSettings, session_id: SessionID | None = None) -
         return await asyncio.shield(job)
     except asyncio.CancelledError:
         job.add_done_callback(_close_late)
+        await asyncio.wait([job])
         raise
 
 
