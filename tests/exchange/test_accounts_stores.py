@@ -242,6 +242,19 @@ def test_a_connection_that_was_lost_is_made_again(postgres: str) -> None:
     store.close()
 
 
+def test_the_options_of_a_url_hold(postgres: str) -> None:
+    import psycopg
+
+    url = fresh_database(postgres)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA venue")
+    store = open_store(f"{url}&options=-csearch_path%3Dvenue", None)
+    store.add(BOB)
+    store.close()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT client_id FROM venue.fixfast_account").fetchall() == [("CBOB",)]
+
+
 def test_two_exchanges_share_the_accounts_of_one_database(postgres: str) -> None:
     url = fresh_database(postgres)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from fixfast.errors import ConfigError
+from fixfast.store.postgres_url import is_postgres_url, shown_url
 
 __all__ = ["AccountsConfig"]
 
@@ -21,8 +21,6 @@ _WHOLE = {
     "max_accounts": (1, 1_000_000_000),
 }
 _LONGEST = 86_400 * 366
-#: What a name or password has of :/?#@ must be written as %3A and so on: else nobody knows which part is the secret.
-_URL = re.compile(r"sqlite:.+|postgres(ql)?://([^/?#@: ]*(:[^/?#@: ]*)?@)?[^@ ]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +104,7 @@ class AccountsConfig:
     @property
     def shown_url(self) -> str:
         """The URL for people: without a password."""
-        kind, slashes, rest = (self.url or "").partition("://")
-        who, at, where = rest.rpartition("@")
-        name = who.partition(":")[0] + (":***" if ":" in who else "")
-        return re.sub(r"(password=)[^&]*", r"\1***", f"{kind}{slashes}{name}{at}{where}")
+        return shown_url(self.url or "")
 
     def inside(self, folder: Path) -> AccountsConfig:
         """Return the same with a relative path of an SQLite file taken as relative to a folder."""
@@ -120,4 +115,6 @@ class AccountsConfig:
 
 
 def _is_url(url: object) -> bool:
-    return isinstance(url, str) and url.isprintable() and _URL.fullmatch(url) is not None
+    if not isinstance(url, str):
+        return False
+    return is_postgres_url(url) or (url.startswith("sqlite:") and url.isprintable() and url != "sqlite:")

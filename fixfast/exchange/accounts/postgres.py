@@ -11,6 +11,7 @@ import psycopg
 from fixfast.errors import StoreError
 from fixfast.exchange.accounts.account import Account
 from fixfast.exchange.accounts.rules import username_key
+from fixfast.store.postgres_url import said_of
 
 __all__ = ["PostgresAccounts"]
 
@@ -145,7 +146,7 @@ class PostgresAccounts:
             except psycopg.Error as error:
                 if again and connection.closed:
                     continue
-                raise StoreError(f"the accounts in PostgreSQL: {_said(error)}") from None
+                raise StoreError(f"the accounts in PostgreSQL: {said_of(error, self._url)}") from None
             except UnicodeError:
                 raise StoreError("the accounts in PostgreSQL: no text of Unicode") from None
         raise AssertionError("the second try returns or raises")
@@ -157,21 +158,12 @@ class PostgresAccounts:
         if self._closed:
             raise StoreError("the accounts in PostgreSQL are closed")
         try:
-            made = psycopg.connect(
-                self._url,
-                autocommit=True,  # transactions are begun by name
-                connect_timeout=_PATIENCE,
-                options=f"-c statement_timeout={_STATEMENT_MS}",
-            )
+            # Transactions are begun by name. The URL may have `options` of its own: the time is set behind them.
+            made = psycopg.connect(self._url, autocommit=True, connect_timeout=_PATIENCE)
+            made.execute(f"SET statement_timeout = {_STATEMENT_MS}".encode())
         except psycopg.Error as error:
-            raise StoreError(f"the accounts in PostgreSQL: {_said(error)}") from None
+            raise StoreError(f"the accounts in PostgreSQL: {said_of(error, self._url)}") from None
         with self._mutex:
             self._all = [one for one in self._all if not one.closed] + [made]
         self._mine.connection = made
         return made
-
-
-def _said(error: psycopg.Error) -> str:
-    """Return what went wrong, in one line. What PostgreSQL says beside it may hold values of a row."""
-    said = error.diag.message_primary
-    return said if said else " ".join(str(error).split())

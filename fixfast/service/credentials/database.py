@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeAlias
 
 from fixfast.errors import ConfigError, MissingExtra, StoreError
 from fixfast.store.files import OsFiles, open_private
+from fixfast.store.postgres_url import is_postgres_url, said_of, shown_url
 
-__all__ = ["Database", "Postgres", "Sqlite", "Statement", "open_database", "shown_url"]
+__all__ = ["Database", "Postgres", "Sqlite", "Statement", "open_database"]
 
 Statement: TypeAlias = tuple[str, Sequence[Any]]
 
@@ -49,18 +50,14 @@ def open_database(url: str, schema: Sequence[str]) -> Database:
 
     Raises: ConfigError: it is neither. StoreError: it cannot be opened. MissingExtra: psycopg is not installed.
     """
-    if url.startswith(("postgresql://", "postgres://")):
+    if is_postgres_url(url):
         return Postgres(url, schema)
     path = url.removeprefix("sqlite:")
     if not path or "\0" in path or re.match(r"[A-Za-z][A-Za-z0-9+]+:", path):
-        raise ConfigError("store", shown_url(url), "the path of a file, or postgresql://...")
+        kind, colon, _ = path.partition(":")
+        shown = f"{kind}:***" if colon else path  # nobody knows which part is a password
+        raise ConfigError("store", shown, "the path of a file, or postgresql://user@host/name; signs as %40 for @")
     return Sqlite(os.path.expanduser(path), schema)
-
-
-def shown_url(url: str) -> str:
-    """Return a URL as it may be shown: without its password."""
-    without = re.sub(r"(//[^/@]*?):[^/]*@", r"\1:***@", url)
-    return re.sub(r"((?:ssl)?password=)[^&\s]*", r"\1***", without)
 
 
 class Sqlite:
@@ -162,9 +159,9 @@ class Postgres:
                 # The server went away since the last call: every statement of ours may be done twice.
                 self._drop()
                 if not (again and was_there):
-                    raise StoreError(f"{self.name}: {_one_line(error)}") from None
+                    raise StoreError(f"{self.name}: {said_of(error, self._url)}") from None
             except self._psycopg.Error as error:
-                raise StoreError(f"{self.name}: {_one_line(error)}") from None
+                raise StoreError(f"{self.name}: {said_of(error, self._url)}") from None
         raise AssertionError("the second try returns or raises")
 
     def _transaction(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
@@ -192,9 +189,3 @@ class Postgres:
         with self._lock:
             self._closed = True
             self._drop()
-
-
-def _one_line(error: Exception) -> str:
-    """Return what a server says, in one line, without a password, and without the values of a row."""
-    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
-    return shown_url(" ".join(said.split())) or type(error).__name__

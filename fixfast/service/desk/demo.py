@@ -106,7 +106,7 @@ class Demo:
     def __init__(
         self, folder: Path, *, version: str = "FIX.4.2", agents: bool = True, told: Callable[[str], object] = print
     ) -> None:
-        self._folder = folder
+        self._folder = folder = folder.absolute()  # what is written in a file there is relative to that file
         self._version = version
         self._agents = agents
         self._told = told

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +11,9 @@ from typing import Any
 
 import pytest
 
-__all__ = ["PASSWORD", "Browser", "Desk", "browser", "desk"]
+from tests.service.programs import Program, family
+
+__all__ = ["PASSWORD", "Browser", "browser", "desk"]
 
 PATIENCE = 30.0
 PASSWORD = "canary-4711-horse"
@@ -36,71 +34,22 @@ def _there() -> tuple[str, str]:
     return found[0], found[1]
 
 
-class Desk:
-    """A running `fixfast desk --demo`. Attributes: url; state: its folder."""
-
-    def __init__(self, state: Path, version: str) -> None:
-        self.state = state
-        self._log = (state.parent / "desk.log").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "fixfast", "desk", "--demo", "--port", "0", "--version", version,
-             "--state", str(state)],
-            stdout=subprocess.PIPE, stderr=self._log, text=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        self.said: list[str] = []
-        self.url = ""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line)
-            found = re.search(r"desk at (http\S+)", line)
-            if found:
-                self.url = found[1]
-                return
-        raise AssertionError(f"the desk ended: {self.log()}")
-
-    def log(self) -> str:
-        """Return all that it wrote, to its end."""
-        return "".join(self.said) + (self.state.parent / "desk.log").read_text()
-
-    def family(self) -> dict[int, str]:
-        """Return the processes of this desk that are there: pid -> arguments."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                environment = os.readlink(path / "cwd")
-            except OSError:
-                continue
-            if "fixfast" in line and (str(self.state) in line or str(self.state) in environment):
-                found[int(path.name)] = line
-        return found
-
-    def backend(self) -> int:
-        """Return the process number of the Backend."""
-        (pid,) = [pid for pid, line in self.family().items() if "backend --pipe" in line]
-        return pid
-
-    def stop(self) -> int:
-        """Press Ctrl-C; return the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        rest, _ = self.process.communicate(timeout=60)
-        self.said.append(rest)
-        self._log.close()
-        return self.process.returncode
-
-
 @contextmanager
-def desk(state: Path, version: str = "FIX.4.2") -> Iterator[Desk]:
-    """Have a desk; in the end nothing is left of it but its folder's files."""
+def desk(path: Path, version: str = "FIX.4.2") -> Iterator[str]:
+    """Have a `fixfast desk --demo`, with its state in a folder; in the end nothing is left of it but files.
+
+    Yields: its address.
+    """
     _there()
-    made = Desk(state, version)
+    program = Program(path, "desk", "--demo", "--port", "0", "--version", version, "--state", "s")
     try:
-        yield made
+        (url,) = program.wait_for(r"desk at (http\S+)")
+        yield url
     finally:
-        status = made.stop()
-    assert status == 0, made.log()
-    assert not made.family()
-    assert not [path for path in state.rglob("*") if path.is_socket()]
+        status = program.stop()
+    assert status == 0, program.output()
+    assert not family(path)
+    assert not [one for one in path.rglob("*") if one.is_socket()]
 
 
 class Browser:
@@ -109,6 +58,11 @@ class Browser:
     def __init__(self, driver: Any, shots: Path) -> None:
         self.driver = driver
         self._shots = shots
+
+    def open(self, url: str) -> None:
+        """Go to a page, and wait until it talks with the desk: what is typed before may arrive in another order."""
+        self.driver.get(url)
+        self.until(lambda: self.driver.execute_script("return window.did_handshake === true"), f"{url} is connected")
 
     def all(self, name: str) -> list[Any]:
         """Return what is to be seen under a name (data-test)."""

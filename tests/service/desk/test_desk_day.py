@@ -25,7 +25,7 @@ def path() -> Iterator[Path]:
 
 
 def log_in(page: Browser, url: str, client_id: str) -> None:
-    page.driver.get(url)
+    page.open(url)
     page.put("client-id", client_id)
     page.put("password", PASSWORD)
     page.click("login")
@@ -33,7 +33,7 @@ def log_in(page: Browser, url: str, client_id: str) -> None:
 
 
 def register(page: Browser, url: str) -> str:
-    page.driver.get(url)
+    page.open(url)
     page.click("tab-register")
     page.put("username", "bob")
     page.put("new-password", PASSWORD)
@@ -65,9 +65,9 @@ def at(page: Browser) -> str:
 def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    with desk(path / "s", "FIX.4.4") as running, browser(tmp_path / "one") as page:
-        client_id = register(page, running.url)
-        log_in(page, running.url, client_id)
+    with desk(path, "FIX.4.4") as url, browser(tmp_path / "one") as page:
+        client_id = register(page, url)
+        log_in(page, url, client_id)
         page.until(lambda: len(page.text("ladder").split()) > 20, "the ladder is filled")
 
         # an order by keys alone: to the quantity, to the price, Enter
@@ -125,20 +125,20 @@ def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
 
         # a second browser is let in with the right password only, and is out when the user is
         with browser(tmp_path / "two") as second:
-            second.driver.get(running.url)
+            second.open(url)
             second.put("client-id", client_id)
             second.put("password", "not the password")
             second.click("login")
             second.until(lambda: second.text("error"), "it is refused")
-            log_in(second, running.url, client_id)
+            log_in(second, url, client_id)
             second.says("blotter", "Filled")
             page.click("logout")
             assert page["login"]
             assert second["login"]
-            second.driver.get(running.url)
+            second.open(url)
             assert second["login"]
 
         # other names and other pages lead nowhere
         for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
             with pytest.raises(urllib.error.HTTPError, match="403"):
-                urllib.request.urlopen(urllib.request.Request(running.url, headers=headers), timeout=30)
+                urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30)
