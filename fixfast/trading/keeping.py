@@ -267,7 +267,7 @@ class Keeping:
         elif kind == LogKind.EVENT:
             return self._tell(self._event_again(unpack(data)))
         elif kind == LogKind.STATE:
-            self._state_again(unpack(data))
+            return self._tell(self._state_again(unpack(data)))
         else:
             raise ValueError(f"a record of kind {kind!r}")
         return []
@@ -289,7 +289,7 @@ class Keeping:
     def _event_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
         raise NotImplementedError
 
-    def _state_again(self, values: dict[str, Any]) -> None:
+    def _state_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
         raise NotImplementedError
 
     def _interrupted(self) -> bytes:

@@ -23,6 +23,7 @@ from fixfast.errors import ConfigError, TradeConflict
 from fixfast.trading.bookview import BookStatus
 from fixfast.trading.exact import EXACT, quotients
 from fixfast.trading.trade import Trade
+from fixfast.trading.values import read_trade, trade_values
 
 __all__ = ["Position", "Positions", "sign_of"]
 
@@ -318,6 +319,42 @@ class Positions:
         self._busted.clear()
         self._corrected.clear()
 
+    # --- over a restart -------------------------------------------------------------------------------------------
+
+    def state(self) -> Iterator[dict[str, Any]]:
+        """Yield all that is known but for marks and multipliers, as plain values: each execution, then each position.
+
+        What restore() makes of it answers every later trade, bust and correction as these positions do.
+        """
+        for key in dict.fromkeys((*self._came, *sorted(self._busted), *self._corrected)):
+            live = self._live.get(key)
+            yield {
+                "what": "execution",
+                "key": key,
+                "came": _written(self._came.get(key)),
+                "live": live and _written(live[0]),
+                "when": live and live[1][0],
+                "busted": key in self._busted,
+                "corrected": _written(self._corrected.get(key)),
+            }
+        for (account, symbol), ledger in sorted(self._ledgers.items(), key=lambda item: item[0]):
+            yield {"what": "position", "account": account, "symbol": symbol, "start": ledger.start}
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Know one more of the values that state() gave, in their order. Numbers may be text."""
+        if values["what"] == "position":
+            self._ledger(values["account"], values["symbol"]).begin(_State(*map(Decimal, values["start"])))
+            return
+        source, exec_id = values["key"]
+        key = source, exec_id
+        if values["busted"]:
+            self._busted.add(key)
+        for name, known in (("came", self._came), ("corrected", self._corrected)):
+            if values[name] is not None:
+                known[key] = read_trade(values[name])
+        if values["live"] is not None:
+            self._enter(key, read_trade(values["live"]), values["when"])
+
     # --- what there is --------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: tuple[str, str]) -> Position:
@@ -405,6 +442,10 @@ class Positions:
         trade, place = found
         self._ledgers[trade.account, trade.symbol].remove(place)
         return True
+
+
+def _written(trade: Trade | None) -> list[Any] | None:
+    return None if trade is None else trade_values(trade)
 
 
 def _number(name: str, value: Decimal | int) -> Decimal:

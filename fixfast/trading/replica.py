@@ -7,11 +7,13 @@ orders, with the same updates, because the same rules make them. Nothing is sent
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fixfast.errors import LocalProtocolError, StoreCorrupt
 from fixfast.trading.log import LogKind
 from fixfast.trading.order import Order
 from fixfast.trading.orders import OrderManager
+from fixfast.trading.positions import Positions
 from fixfast.trading.request import OrderOptions, OrderRequest
 from fixfast.trading.update import OrderUpdate, UpdateKind
 from fixfast.trading.wording import Fields
@@ -29,6 +31,7 @@ class Replica(OrderManager):
     Args: options, make: as for OrderManager, the same options as the other one's.
 
     Attributes: as OrderManager. Its methods that send raise LocalProtocolError.
+        positions: of all that was traded, also of orders that are forgotten.
     """
 
     def __init__(
@@ -36,6 +39,8 @@ class Replica(OrderManager):
     ) -> None:
         super().__init__(_nothing, options, make=make)
         self._replaying = True  # for good: what goes out went out elsewhere
+        self.positions = Positions()
+        self.subscribe(lambda update: self.positions.on_update(update))
 
     @property
     def wall_ns(self) -> int:
@@ -56,6 +61,15 @@ class Replica(OrderManager):
             raise StoreCorrupt("order records", 0, f"a record of kind {kind!r}: {error}") from error
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    def _begin_again(self, values: dict[str, Any]) -> None:
+        super()._begin_again(values)
+        self.positions = Positions()
+
+    def _state_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
+        if values["what"] in ("execution", "position"):
+            self.positions.restore(values)
+        return super()._state_again(values)
 
     def _numbered(self, kind: str, wall_ns: int, data: bytes) -> list[OrderUpdate]:
         """A request has its number: it was sent. When it had one, it was sent again, which nobody is told."""

@@ -20,7 +20,7 @@ from fixfast.trading.order import Order
 from fixfast.trading.reconcile import Reconciling
 from fixfast.trading.report import read_report
 from fixfast.trading.request import OrderRequest, Request
-from fixfast.trading.update import Doubt, Question
+from fixfast.trading.update import Doubt, OrderUpdate, Question, UpdateKind
 from fixfast.trading.values import (
     exact_at,
     order_values,
@@ -106,13 +106,13 @@ class Snapshots(Reconciling):
             yield pack({"what": "question", **values})
         yield pack({"what": "end"})
 
-    def _state_again(self, values: dict[str, Any]) -> None:
+    def _state_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
         what = values["what"]
         place = values.get("order")
         if what == "manager":
             self._begin_again(values)
         elif what == "order":
-            self._order_again(values)
+            return self._order_again(values)
         elif what == "order id":
             self._by_order_id[values["id"]] = self._listed[values["order"]]
         elif what == "exec":
@@ -135,8 +135,9 @@ class Snapshots(Reconciling):
             self.questions.append(Question(Doubt(values["doubt"]), text, order, report, raw, values["time_ns"]))
         elif what == "end":
             self._listed = []
-        else:
+        elif what not in ("execution", "position"):  # of Positions, where they are kept beside the orders (replica.py)
             raise ValueError(f"a record of {what!r}")
+        return []
 
     def _begin_again(self, values: dict[str, Any]) -> None:
         self._listed = []
@@ -150,12 +151,14 @@ class Snapshots(Reconciling):
         self._mass = None if values["mass"] is None else read_request(values["mass"])
         self._orphaned = {(order_id, cl_ord_id) for order_id, cl_ord_id in values["orphaned"]}
 
-    def _order_again(self, values: dict[str, Any]) -> None:
-        order = self._make(values["cl_ord_id"], _ANY)
+    def _order_again(self, values: dict[str, Any]) -> list[OrderUpdate]:
+        requests = values["requests"]  # an order is made with its first id, here as when it was new
+        order = self._make(requests[0]["cl_ord_id"] if requests else values["cl_ord_id"], _ANY)
         read_order(order, values)
         self._listed.append(order)
         for name in values["names"]:
             self.orders[name] = order
+        return [OrderUpdate(UpdateKind.RESTORED, order, order.status, order.status)]
 
     def _plain_again(self, request: Request, order: Order | None) -> None:
         """Enter a request that is in no order's chain; it may be known by another name."""

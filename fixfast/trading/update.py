@@ -59,6 +59,10 @@ class UpdateKind(StrEnum):
     MASS_CANCEL = "mass cancel"
     #: a new day has begun: what has ended is forgotten, ExecIDs may be used again; `order` is None
     NEW_DAY = "new day"
+    #: a Replica was told of an order as it stands, not of how it came to that
+    RESTORED = "restored"
+    #: ... and of this order no more: it has ended, nobody here knows how (Doubt.FORGOTTEN)
+    FORGOTTEN = "forgotten"
 
 
 class Doubt(StrEnum):
@@ -90,6 +94,8 @@ class Doubt(StrEnum):
     LOST = "lost"
     #: the order log could not be made shorter
     LOG = "log"
+    #: it ended on a day that is over, while nobody here was told: what became of it is not known
+    FORGOTTEN = "forgotten"
     #: a listener raised an exception
     LISTENER = "listener"
 

@@ -21,7 +21,9 @@ __all__ = [
     "read_placed",
     "read_report_values",
     "read_request",
+    "read_trade",
     "request_values",
+    "trade_values",
 ]
 
 _PLACED = ("symbol", "side", "qty", "price", "ord_type", "time_in_force", "account", "stop_px", "extra")
@@ -80,8 +82,14 @@ def read_report_values(values: Sequence[Any]) -> Report:
     return report._replace(effect=Effect(report.effect))
 
 
-def _trade_values(trade: Trade) -> list[Any]:
+def trade_values(trade: Trade) -> list[Any]:
+    """Return what a trade is."""
     return [getattr(trade, name) for name in Trade.__slots__]
+
+
+def read_trade(values: Sequence[Any]) -> Trade:
+    """Return the trade that trade_values() was given."""
+    return Trade(*exact_at(values, _OF_TRADE))
 
 
 def order_values(order: Order) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def order_values(order: Order) -> dict[str, Any]:
     values = {name: getattr(order, name) for name in (*_TEXTS, *_NUMBERS)}
     return values | {
         "status": order.status.value,
-        "trades": {key: _trade_values(trade) for key, trade in order.trades.items()},
+        "trades": {key: trade_values(trade) for key, trade in order.trades.items()},
         "requests": [request_values(request) for request in order.requests.values()],
         "pending": list(order.pending),
         "rejected": order.rejected,
@@ -112,7 +120,7 @@ def read_order(order: Order, values: dict[str, Any]) -> None:
     for name in _NUMBERS:
         setattr(order, name, _number(values[name]))
     order.status = OrdStatus(values["status"])
-    order.trades = {key: Trade(*exact_at(trade, _OF_TRADE)) for key, trade in values["trades"].items()}
+    order.trades = {key: read_trade(trade) for key, trade in values["trades"].items()}
     order.requests = {one["cl_ord_id"]: read_request(one) for one in values["requests"]}
     order.pending = {name: order.requests[name] for name in values["pending"]}
     order.rejected = None if values["rejected"] is None else Rejection(*values["rejected"])

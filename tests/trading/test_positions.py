@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import fixfast as ff
 from fixfast import fix44
+from fixfast.trading.log import pack, unpack
 from fixfast.trading.positions import sign_of
 
 ACCOUNT, SYMBOL = "ACC", "EUR/USD"
@@ -322,6 +323,37 @@ def test_a_replay_gives_the_same_positions(drawn: list[tuple[str, int, int, int,
     for position in once:
         twice.apply_all(once.trades(position.account, position.symbol))
     assert list(once) == list(twice)
+
+
+_DONE = st.tuples(st.sampled_from(["trade", "bust", "correct", "roll"]), st.integers(0, 11))
+
+
+@given(_TRADES, st.lists(_DONE), st.data())
+def test_what_was_written_down_goes_on_as_if_nothing_had_been(
+    drawn: list[tuple[str, int, int, int, str]], steps: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    trades = _made(drawn)
+    trades[0] = replace(trades[0], transact_time_ns=None)
+    at = data.draw(st.integers(0, len(steps)))
+    one, other = ff.Positions(), ff.Positions()
+    for n, (what, which) in enumerate([*steps, ("end", 0)]):
+        if n == at:
+            restored = ff.Positions()
+            for values in other.state():
+                restored.restore(unpack(pack(values)))
+            other = restored
+        made = trades[which % len(trades)]
+        for positions in (one, other):
+            if what == "trade":
+                positions.apply(made)
+            elif what == "bust":
+                positions.bust(made.exec_id)
+            elif what == "correct":
+                positions.correct(made.exec_id, replace(made, qty=made.qty + which, px=made.px + 1))
+            elif what == "roll":
+                positions.roll()
+        assert list(one) == list(other)
+    assert list(one.state()) == list(other.state())
 
 
 # --- marks, and following others --------------------------------------------------------------------------------------

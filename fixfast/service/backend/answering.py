@@ -34,6 +34,7 @@ from fixfast.service.messages import (
     MassCancel,
     Message,
     Pong,
+    Record,
     Replace,
     Resume,
     Submit,
@@ -202,8 +203,10 @@ class Answering:
     # --- everything else -----------------------------------------------------------------------------------
 
     def _resume(self, command: Resume) -> None:
-        if command.from_record < 1:
-            raise ConfigError("from_record", command.from_record, "a number from 1")
+        if command.from_record < (0 if command.as_values else 1):
+            raise ConfigError(
+                "from_record", command.from_record, "a number from 1; as values from 0: what there is now"
+            )
 
     def _subscribe(self, command: Subscribe) -> None:
         if not command.symbol:
@@ -259,16 +262,16 @@ class Answering:
     def _last(self) -> int:
         return self._records.next - 1
 
-    def _again(self, n: int, msg_type: str, cl_ord_id: str, terms: dict[str, Any]) -> int:
-        """Answer a request that was sent already. Returns: its record."""
-        before = unpack(self._records.record(n).data)
+    def _again(self, known: Record, msg_type: str, cl_ord_id: str, terms: dict[str, Any]) -> int:
+        """Answer a request that was sent already. Returns: the number of its record."""
+        before = unpack(known.data)
         said = {**before, **(before.get("terms") or {})}
         same = before["type"] == msg_type and all(
             _text(said.get(name)) == _text(value) for name, value in terms.items() if name in said
         )
         if not same:
             raise _Refused("duplicate", f"{cl_ord_id} was sent with other terms", "cl_ord_id")
-        return n
+        return known.n
 
     def _later(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

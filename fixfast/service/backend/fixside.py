@@ -32,7 +32,7 @@ from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOut
 from fixfast.session.state import State
 from fixfast.session.wire import Message as FixMessage
-from fixfast.trading.log import LogKind
+from fixfast.trading.log import LogKind, pack
 from fixfast.trading.orders import OrderManager
 from fixfast.trading.positions import Positions
 from fixfast.trading.replica import Replica
@@ -103,8 +103,8 @@ class FixSide:
         self.wanted = False
         self.market = Market(options.symbols, options.depth, lambda text: tell(Fault("market data", text)))
         self.watched = Watched(self._wire_log)
-        self.positions = Positions()
-        self._go_through(log)
+        self.positions = self._of_all(log)
+        log.beside = lambda: map(pack, self.positions.state())
         self.on_active: list[Callable[[], object]] = []
         self._asking = False
         self._user_requests = itertools.count(1)
@@ -299,12 +299,12 @@ class FixSide:
             return str(live.logon_error)
         return self._reason
 
-    def _go_through(self, log: NumberedLog) -> None:
-        """Make the positions of all that was ever traded: also of orders that are forgotten."""
+    def _of_all(self, log: NumberedLog) -> Positions:
+        """Return the positions of all that was ever traded: also of orders that are forgotten."""
         replica = Replica(self.order_options)
-        replica.subscribe(self.positions.on_update)
         for record in log.read():
             replica.apply(*record)
+        return replica.positions
 
     def created(self, live: LiveSession) -> None:
         """Prepare a new session, before anything else happens to it."""

@@ -1,49 +1,67 @@
-"""NumberedLog: an order log whose records are counted from 1, for ever: record N is update N of a Backend."""
+"""NumberedLog: an order log whose records are counted from 1, for ever: record N is update N of a Backend.
+
+It can be made shorter: what came of all records so far takes the places, and the numbers, of the last of them. So the
+next number stays what it was, and who knows all until then goes on as if nothing had been; who does not begins anew,
+with what there is. The first number is written in the file, with the requests of the latest day: a front end may ask
+for one of them once more (answering.py).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from fixfast.errors import StoreCorrupt
 from fixfast.service.messages import Record
-from fixfast.trading.log import LogKind
+from fixfast.trading.log import LogKind, pack
 
 __all__ = ["NumberedLog"]
 
 #: records that are kept in memory: who was away for a moment costs no reading of the file
 _RECENT = 20_000
+#: records of our own, in front of the others and without numbers: {"first": N, "since": M}; a number and a request
+_HEAD, _ASKED = "N", "A"
+#: for so long a request is known whose order is forgotten; no front end is on its way back for longer
+_DAY_NS = 86_400 * 1_000_000_000
 
 
 class _Log(Protocol):
     def append(self, kind: str, wall_ns: int, data: bytes) -> None: ...
     def read(self) -> Iterator[tuple[str, int, bytes]]: ...
+    def replace(self, records: Iterable[tuple[str, int, bytes]]) -> None: ...
 
 
 class NumberedLog:
-    """An OrderLog on another one, with numbers.
+    """A CompactLog on another one, with numbers.
 
     Args: log: where records are.
 
     Attributes:
         first: the number of the oldest record that is there.
+        since: records from here on tell what happened; those before it, where there are any, what came of all before.
         next: the number the next one will have.
-        asked: ClOrdID of each request that was written down -> the number of that record.
+        asked: ClOrdID of each request that was written down, and is not forgotten -> its record, which may be older
+            than `first`.
         on_append: each is called with each new record, when it is written.
+        beside: returns what is to be kept of other things than orders when the log is made shorter: contents of more
+            LogKind.STATE.
 
-    Raises: StoreCorrupt: a request in it cannot be read.
+    Raises: StoreCorrupt: a record of ours, or a request, cannot be read.
     """
 
     def __init__(self, log: _Log) -> None:
         self._log = log
         self._recent: list[Record] = []
-        self.first = int(getattr(log, "first", 1))
-        self.next = self.first
-        self.asked: dict[str, int] = {}
+        self.first = self.since = self.next = 1
+        self.asked: dict[str, Record] = {}
         self.on_append: list[Callable[[Record], object]] = []
+        self.beside: Callable[[], Iterable[bytes]] = tuple
         for kind, wall_ns, data in log.read():
-            self._keep(Record(self.next, kind, wall_ns, data))
+            if kind in (_HEAD, _ASKED):
+                self._take_own(kind, wall_ns, data)
+            else:
+                self._keep(Record(self.next, kind, wall_ns, data))
 
     def append(self, kind: str, wall_ns: int, data: bytes) -> None:
         """Add one record. See OrderLog."""
@@ -55,31 +73,59 @@ class NumberedLog:
 
     def read(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield all records, oldest first. See OrderLog."""
-        return self._log.read()
+        return (record for record in self._log.read() if record[0] not in (_HEAD, _ASKED))
+
+    def replace(self, records: Iterable[tuple[str, int, bytes]]) -> None:
+        """Put what came of all records in their place. See CompactLog. Where that is not less, all stays as it was."""
+        state = list(records)
+        wall_ns = state[0][1]
+        state += ((LogKind.STATE, wall_ns, data) for data in self.beside())
+        first = self.next - len(state)
+        if first <= self.first:
+            return
+        living = {name for _, _, data in state for name in json.loads(data).get("names", ())}
+        asked = {
+            name: record for name, record in self.asked.items() if name in living or record.wall_ns > wall_ns - _DAY_NS
+        }
+        head = (_HEAD, wall_ns, pack({"first": first, "since": self.next}))
+        own = [(_ASKED, record.wall_ns, b"%d " % record.n + record.data) for record in asked.values()]
+        self._log.replace([head, *own, *state])
+        self.first, self.since, self.asked = first, self.next, asked
+        self._recent = [Record(n, *one) for n, one in enumerate(state, first)]
 
     def records(self, n: int) -> Iterator[Record]:
-        """Yield the records from `n` on; when it ends, there are no more just now. It may take its time."""
-        n = max(n, self.first)
-        while n < self.next:
+        """Yield the records from `n` on; when it ends, there are no more just now. It may take its time.
+
+        When the log is made shorter meanwhile it ends: look at `since`, and begin anew.
+        """
+        n, since = max(n, self.first), self.since
+        while n < self.next and since == self.since:
             start = self.next - len(self._recent)
             if n >= start:
                 yield self._recent[n - start]
                 n += 1
                 continue
-            for number, (kind, wall_ns, data) in enumerate(self._log.read(), self.first):
+            for number, (kind, wall_ns, data) in enumerate(self.read(), self.first):
                 if number == n:
                     yield Record(number, kind, wall_ns, data)
                     n += 1
-
-    def record(self, n: int) -> Record:
-        """Return one record. KeyError: it is not there."""
-        for record in self.records(n):
-            if record.n == n:
-                return record
-            break
-        raise KeyError(n)
+                if since != self.since:
+                    return
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _take_own(self, kind: str, wall_ns: int, data: bytes) -> None:
+        try:
+            if kind == _HEAD:
+                head = json.loads(data)
+                self.first, self.since = int(head["first"]), int(head["since"])
+                self.next = self.first
+                return
+            number, _, request = data.partition(b" ")
+            record = Record(int(number), LogKind.REQUESTED, wall_ns, request)
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreCorrupt("order log", self.next, f"what it begins with: {error}") from error
+        self.asked[_id_of(record)] = record
 
     def _keep(self, record: Record) -> None:
         self.next = record.n + 1
@@ -88,7 +134,7 @@ class NumberedLog:
         if len(recent) > 2 * _RECENT:
             del recent[:_RECENT]
         if record.kind == LogKind.REQUESTED:
-            self.asked.setdefault(_id_of(record), record.n)
+            self.asked.setdefault(_id_of(record), record)
         elif record.kind == LogKind.VOID:
             self.asked.pop(_id_of(record), None)  # it was not sent
 

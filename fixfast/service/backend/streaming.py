@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
+from msgspec.structs import replace
+
+from fixfast import clock
 from fixfast.engine.observing.records import about
 from fixfast.errors import FixfastError
 from fixfast.service.backend.numbered import NumberedLog
@@ -19,6 +23,8 @@ _log = logging.getLogger("fixfast.service")
 
 #: records after which others have their turn
 _BATCH = 100
+#: bytes of a record's content that one message carries: a state may be longer than a frame
+_PIECE = 1 << 19
 
 
 class Stream:
@@ -40,7 +46,10 @@ class Stream:
         log.on_append.append(self._append)
 
     def follow(self, link: Link, n: int, as_values: bool) -> None:
-        """Send records from `n` on, and then all that come. A second time it begins anew."""
+        """Send records from `n` on, and then all that come. A second time it begins anew.
+
+        Args: n: 0, as values: what there is now, instead of how it came to that.
+        """
         self.leave(link)
         self._behind[link] = asyncio.get_running_loop().create_task(self._catch_up(link, n, as_values))
 
@@ -68,7 +77,7 @@ class Stream:
                 continue
             said = self._values.apply(one) if self._values is not None else []
             for link, as_values in list(self._live.items()):
-                for message in said if as_values else (one,):
+                for message in said if as_values else pieces(one):
                     link.send(message)
 
     # --- inside --------------------------------------------------------------------------------------------
@@ -84,21 +93,18 @@ class Stream:
             asyncio.get_running_loop().call_soon(self.flush)
 
     async def _catch_up(self, link: Link, n: int, as_values: bool) -> None:
-        log = self._log
-        if not log.first <= n <= log.next:
-            link.send(Reset(log.first))
-            n = log.first
-        values = self._make() if as_values else None
-        done = 0
+        log, since, values = self._log, 0, None
         try:
-            for record in log.records(log.first if as_values else n):
-                said = values.apply(record) if values is not None else (record,)
-                for message in said if record.n >= n else ():
-                    link.send(message)
-                done += 1
-                if not done % _BATCH:
-                    await link.drain()
-                    await asyncio.sleep(0)
+            while since != log.since:  # it may be made shorter meanwhile: then what was sent is no beginning of it
+                if (n or since) and not log.since <= n <= log.next:
+                    link.send(Reset(log.first))
+                    n = n and log.first
+                since = log.since
+                values = self._make() if as_values else None
+                if n or values is None:
+                    await self._send(link, values, log.first if as_values else n, n)
+                else:
+                    await self._send_now(link, values)
         except LinkLost:
             return
         except FixfastError as error:
@@ -111,3 +117,35 @@ class Stream:
         del self._behind[link]
         if values is not None and self._values is None:
             self._values = values
+
+    async def _send(self, link: Link, values: Values | None, start: int, n: float) -> None:
+        """Go through the records from `start` on, and send those from `n` on."""
+        for done, record in enumerate(self._log.records(start), 1):
+            said = values.apply(record) if values is not None else pieces(record)
+            for message in said if record.n >= n else ():
+                link.send(message)
+            if not done % _BATCH or len(record.data) > _PIECE:
+                await link.drain()
+                await asyncio.sleep(0)
+
+    async def _send_now(self, link: Link, values: Values) -> None:
+        """Send what there is now, and what happens meanwhile."""
+        log, since = self._log, self._log.since
+        await self._send(link, values, log.first, math.inf)
+        following = log.next
+        if since == log.since:
+            for done, message in enumerate(values.now(clock.now().wall_ns), 1):
+                link.send(message)
+                if not done % _BATCH:
+                    await link.drain()
+        if since == log.since:
+            await self._send(link, values, following, following)
+
+
+def pieces(record: Record) -> Iterator[Record]:
+    """Yield a record as messages that fit into frames."""
+    data = record.data
+    for end in range(_PIECE, len(data), _PIECE):
+        yield replace(record, data=data[end - _PIECE : end], more=True)
+        record = replace(record, data=data[end:])
+    yield record

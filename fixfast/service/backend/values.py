@@ -1,6 +1,7 @@
 """Values: what records of the order log mean, as messages: the order, the trade, the position after each of them.
 
-The same records give the same messages, in whatever process, whenever they are gone through.
+The same records give the same messages, in whatever process, whenever they are gone through. Where a log was made
+shorter, its first records give each order and position as it was then.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from fixfast.service.messages import Message, OrderNow, PositionNow, Record, TradeNow
+from fixfast.trading.log import LogKind, unpack
 from fixfast.trading.order import Order
-from fixfast.trading.positions import Position, Positions
+from fixfast.trading.positions import Position
 from fixfast.trading.replica import Replica
 from fixfast.trading.request import OrderOptions
 from fixfast.trading.update import OrderUpdate, UpdateKind
@@ -33,7 +35,6 @@ class Values:
 
     def __init__(self, options: OrderOptions, marks: Mapping[str, Decimal]) -> None:
         self._replica = Replica(options)
-        self._positions = Positions()
         self._marks = marks
 
     def apply(self, record: Record) -> list[Message]:
@@ -46,18 +47,30 @@ class Values:
             what, trade = _TRADES.get(update.kind), update.trade
             if what is None or trade is None:
                 continue
-            self._positions.on_update(update)
             said.append(
                 TradeNow(
                     record.n, what, trade.exec_id, trade.cl_ord_id, trade.order_id, trade.account, trade.symbol,
                     trade.side, plain(trade.qty), plain(trade.px), trade.transact_time_ns,
                 )
             )  # fmt: skip
-            mark = self._marks.get(trade.symbol)
-            if mark is not None:
-                self._positions.mark(trade.symbol, mark)
-            said.append(position_now(record.n, self._positions[trade.account, trade.symbol]))
+            said.append(self._position(record.n, trade.account, trade.symbol))
+        if record.kind == LogKind.STATE and (values := unpack(record.data))["what"] == "position":
+            said.append(self._position(record.n, values["account"], values["symbol"]))
         return said
+
+    def now(self, wall_ns: int) -> list[Message]:
+        """Return every order and position as it is, as of no record: number 0."""
+        said: list[Message] = [
+            order_now(0, OrderUpdate(UpdateKind.RESTORED, order, order.status, order.status), wall_ns)
+            for order in self._replica.all_orders
+        ]
+        return said + [self._position(0, held.account, held.symbol) for held in self._replica.positions]
+
+    def _position(self, n: int, account: str, symbol: str) -> PositionNow:
+        mark = self._marks.get(symbol)
+        if mark is not None:
+            self._replica.positions.mark(symbol, mark)
+        return position_now(n, self._replica.positions[account, symbol])
 
 
 def order_now(n: int, update: OrderUpdate, wall_ns: int) -> OrderNow:

@@ -13,7 +13,7 @@ from fixfast.engine.orders import answered
 from fixfast.engine.sync.orders import LiveOrder
 from fixfast.service.client.client import Client, ClientEnded, ClientOptions
 from fixfast.service.client.mirror import RemoteBook
-from fixfast.service.client.orders import RemoteOrders, cancel_command, replace_command
+from fixfast.service.client.orders import Remote, RemoteOrders, cancel_command, latest, replace_command
 from fixfast.service.messages import StatusNow
 from fixfast.trading.order import Order
 from fixfast.trading.positions import Positions
@@ -26,7 +26,7 @@ __all__ = ["BlockingClient", "BlockingOrder", "BlockingOrders", "connect"]
 _T = TypeVar("_T")
 
 
-class BlockingOrder(LiveOrder):
+class BlockingOrder(Remote, LiveOrder):
     """An order of a Backend, with waits that block. Made by `orders.submit()`."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class BlockingOrder(LiveOrder):
         """Ask for the cancellation, and wait for the answer. Raises: as RemoteOrder.cancel(); TimeoutError."""
         orders = cast("BlockingOrders", self._orders)
         request = orders.call(orders.remote.request(self, "F", cancel_command(self, extra)), timeout)
-        orders.wait(lambda: answered(self, request), timeout)
+        orders.wait(lambda: answered(self, latest(self, request)), timeout)
         return self
 
     def replace(
@@ -51,7 +51,7 @@ class BlockingOrder(LiveOrder):
         orders = cast("BlockingOrders", self._orders)
         make = replace_command(self, qty, price, stop_px, extra)
         request = orders.call(orders.remote.request(self, "G", make), timeout)
-        orders.wait(lambda: answered(self, request), timeout)
+        orders.wait(lambda: answered(self, latest(self, request)), timeout)
         return self
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from fixfast.errors import ConfigError, FixfastError, NotActive
 from fixfast.service import wire
 from fixfast.service.client.mirror import Mirror, RemoteBook
-from fixfast.service.client.orders import RemoteOrders
+from fixfast.service.client.orders import CommandFailed, RemoteOrders
 from fixfast.service.frames import FrameError
 from fixfast.service.link import Link, LinkOptions, LinkRefused
 from fixfast.service.messages import (
@@ -45,17 +45,6 @@ __all__ = ["Client", "ClientEnded", "ClientOptions", "CommandFailed", "Connected
 #: seconds for which a lost Backend is looked for where it was: started again it knows our token, and what is asked then
 #: is asked by the ids that it had. After that the Launcher is asked, who gives a new one.
 _TOKEN_SECONDS = 2.0
-
-
-class CommandFailed(FixfastError):
-    """The Backend did not do it, and nothing has changed.
-
-    Attributes: code, text, field: as in messages.Failed.
-    """
-
-    def __init__(self, failed: Failed) -> None:
-        self.code, self.text, self.field = failed.code, failed.text, failed.field
-        super().__init__(f"{failed.text} ({failed.code})" if failed.text else failed.code)
 
 
 class ClientEnded(NotActive):

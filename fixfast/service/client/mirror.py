@@ -26,7 +26,7 @@ from fixfast.trading.order import Order
 from fixfast.trading.positions import Positions
 from fixfast.trading.replica import Replica
 from fixfast.trading.request import OrderOptions, OrderRequest
-from fixfast.trading.update import OrderUpdate
+from fixfast.trading.update import Doubt, OrderUpdate, UpdateKind
 
 __all__ = ["Mirror", "RemoteBook"]
 
@@ -92,7 +92,6 @@ class Mirror:
         welcome: what the Backend said of itself; None before the first connection.
         status: of the FIX session; None until it was told.
         replica: the orders.
-        positions: of all trades since the log begins.
         books: symbol -> RemoteBook, of what was subscribed to.
         messages: the latest FIX messages, where they are watched; messages_seen: how many there were.
         faults: what a person should look at, the latest.
@@ -114,7 +113,14 @@ class Mirror:
         self.next_record = 1
         self.caught_up = False
         self.replica = Replica(make=make)
+        self._part = b""  # of a record that comes in pieces
+        self._held: dict[Order, list[OrderUpdate]] = {}  # known before a Reset, and not told again yet -> their history
         self._begin("FIX.4.2")
+
+    @property
+    def positions(self) -> Positions:
+        """Positions of all that was ever traded."""
+        return self.replica.positions
 
     def listen(self, callback: Callable[[object], object]) -> Callable[[], None]:
         """Have a callback called with every OrderUpdate and every event that is no record; returns what ends that."""
@@ -148,13 +154,17 @@ class Mirror:
     def _take(self, event: Message) -> None:
         match event:
             case Record():
-                self.replica.apply(event.kind, event.wall_ns, event.data)
-                self.next_record = event.n + 1
+                data = self._part + event.data
+                self._part = data if event.more else b""
+                if not event.more:
+                    self.replica.apply(event.kind, event.wall_ns, data)
+                    self.next_record = event.n + 1
                 return  # its updates were told
             case Reset():
                 self._begin(self.replica.options.version)
                 self.next_record = event.first
             case CaughtUp():
+                self._forget()
                 self.caught_up = True
             case StatusNow():
                 self.status = event
@@ -185,24 +195,37 @@ class Mirror:
 
     def _begin(self, version: str) -> None:
         """Know nothing of orders. Objects that a program holds are used again when their ids come."""
-        before = self.replica.orders
+        for order in self.replica.all_orders:
+            self._held.setdefault(order, getattr(order, "history", []).copy())
+        known = {next(iter(order.requests), ""): order for order in self._held}
 
         def make(cl_ord_id: str, request: OrderRequest) -> Order:
-            held = before.get(cl_ord_id)
-            if held is None or next(iter(held.requests)) != cl_ord_id:
+            held = known.get(cl_ord_id)
+            if held is None:
                 return self._make(cl_ord_id, request)
             Order.__init__(held, cl_ord_id, request)
             getattr(held, "history", []).clear()  # it is told again
             return held
 
         self.replica = Replica(OrderOptions(version), make=make)
-        self.positions = Positions()
+        self._part = b""
         self.next_record = 1
         self.replica.subscribe(self._on_update)
 
     def _on_update(self, update: OrderUpdate) -> None:
-        self.positions.on_update(update)
+        if self._held and update.order is not None:
+            told = self._held.pop(update.order, [])
+            if update.kind is UpdateKind.RESTORED:  # but of this one only what it is now
+                getattr(update.order, "history", [])[:0] = told
         self.tell(update)
+
+    def _forget(self) -> None:
+        """Know the end of orders that were known before a Reset, and that nobody tells of any more."""
+        held, self._held = self._held, {}
+        for order in held:
+            if order.is_open:
+                order.flags.add(Doubt.FORGOTTEN)
+                self.tell(OrderUpdate(UpdateKind.FORGOTTEN, order, order.status, order.status))
 
     def _book(self, symbol: str) -> RemoteBook:
         return self.books.setdefault(symbol, RemoteBook(symbol))

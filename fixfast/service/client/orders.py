@@ -8,15 +8,26 @@ from typing import Any, Protocol, cast
 from fixfast import clock
 from fixfast.engine.ordering import request_of
 from fixfast.engine.orders import LiveOrder, answered
-from fixfast.errors import ConfigError
+from fixfast.errors import ConfigError, FixfastError
 from fixfast.service.client.mirror import Mirror
-from fixfast.service.messages import AskStatus, Cancel, CancelAll, Done, MassCancel, Message, Replace, Submit
+from fixfast.service.messages import AskStatus, Cancel, CancelAll, Done, Failed, MassCancel, Message, Replace, Submit
 from fixfast.trading.ids import ClOrdIDs
 from fixfast.trading.order import Order
 from fixfast.trading.request import OrderRequest, Request, exact
-from fixfast.trading.update import OrderUpdate, Question
+from fixfast.trading.update import Doubt, OrderUpdate, Question
 
-__all__ = ["RemoteOrder", "RemoteOrders", "cancel_command", "replace_command"]
+__all__ = ["CommandFailed", "Remote", "RemoteOrder", "RemoteOrders", "cancel_command", "latest", "replace_command"]
+
+
+class CommandFailed(FixfastError):
+    """The Backend did not do it, and nothing has changed.
+
+    Attributes: code, text, field: as in messages.Failed.
+    """
+
+    def __init__(self, failed: Failed) -> None:
+        self.code, self.text, self.field = failed.code, failed.text, failed.field
+        super().__init__(f"{failed.text} ({failed.code})" if failed.text else failed.code)
 
 
 class Commanding(Protocol):
@@ -28,7 +39,18 @@ class Commanding(Protocol):
     async def command(self, make: Callable[[int], Message]) -> Done: ...
 
 
-class RemoteOrder(LiveOrder):
+class Remote(Order):
+    """An order that another process keeps, and may forget while nobody here is told."""
+
+    __slots__ = ()
+
+    @property
+    def is_open(self) -> bool:
+        """It works in the market, or may: nothing has ended it."""
+        return super().is_open and Doubt.FORGOTTEN not in self.flags
+
+
+class RemoteOrder(Remote, LiveOrder):
     """An order of a Backend: a LiveOrder, but that the Backend sends its requests. Made by `orders.submit()`."""
 
     __slots__ = ()
@@ -40,7 +62,7 @@ class RemoteOrder(LiveOrder):
         """
         orders = cast("RemoteOrders", self._orders)
         request = await orders.request(self, "F", cancel_command(self, extra))
-        await self._until(lambda: answered(self, request))
+        await self._until(lambda: answered(self, latest(self, request)))
         return self
 
     async def replace(
@@ -49,7 +71,7 @@ class RemoteOrder(LiveOrder):
         """Ask for other terms, and wait for the answer; what is not given stays. Raises: as cancel()."""
         orders = cast("RemoteOrders", self._orders)
         request = await orders.request(self, "G", replace_command(self, qty, price, stop_px, extra))
-        await self._until(lambda: answered(self, request))
+        await self._until(lambda: answered(self, latest(self, request)))
         return self
 
 
@@ -107,14 +129,15 @@ class RemoteOrders:
 
         Args: as for `session.orders().submit()`; tags of `extra` are numbers, its values text.
 
-        Raises: ConfigError: a field is not allowed. CommandFailed: the Backend refused it, and there is no order.
+        Raises: ConfigError: a field is not allowed. CommandFailed: the Backend refused it, and there is no order; or,
+            "forgotten", it was offered again after a long time, was sent then, and has ended on a day that is over.
             NotActive: the client was closed; then look for the order when there is a client again.
         """
         order = request_of(request, fields)
         new = cl_ord_id or self.new_id()
         price, stop_px = _text("price", order.price), _text("stop_px", order.stop_px)
         extra = tuple((int(tag), str(value)) for tag, value in order.extra)
-        await self._client.command(  # the record, and with it the order, comes before it is done
+        done = await self._client.command(  # the record, and with it the order, comes before it is done
             lambda n: Submit(
                 n,
                 new,
@@ -129,16 +152,21 @@ class RemoteOrders:
                 extra,
             )
         )
+        if new not in self._client.mirror.replica.orders:
+            raise _forgotten(done, new)
         return cast("RemoteOrder", self[new])
 
     async def request(self, order: Order, msg_type: str, make: Callable[[int, str], Message]) -> Request:
         """Have a request about an order sent. Returns: the request, or the one that is under way already."""
         new = self.new_id()
-        await self._client.command(lambda n: make(n, new))
+        done = await self._client.command(lambda n: make(n, new))
         made = order.requests.get(new)
         if made is not None:
             return made
-        return next(request for request in reversed(order.requests.values()) if request.msg_type == msg_type)
+        for request in reversed(order.requests.values()):
+            if request.msg_type == msg_type:
+                return request
+        raise _forgotten(done, new)
 
     async def cancel_all(self, *, symbol: str = "") -> None:
         """Have a cancel sent for every open order, or for those in one symbol; does not wait for answers."""
@@ -187,6 +215,16 @@ class RemoteOrders:
         for order in self.all_orders:
             if isinstance(order, RemoteOrder):
                 order.wake()
+
+
+def _forgotten(done: Done, cl_ord_id: str) -> CommandFailed:
+    text = f"{cl_ord_id} was sent, and its order has ended on a day that is over"
+    return CommandFailed(Failed(done.id, "forgotten", text))
+
+
+def latest(order: Order, request: Request) -> Request:
+    """Return a request as it is now: after a Reset there is another object for it."""
+    return order.requests.get(request.cl_ord_id, request)
 
 
 def _text(name: str, value: Any) -> str | None:

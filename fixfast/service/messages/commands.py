@@ -15,7 +15,8 @@ class Resume(Message, frozen=True, tag="resume"):
 
     Attributes:
         id: of this command.
-        from_record: the number of the first, 1 for all.
+        from_record: the number of the first, 1 for all; 0, as values only: every order and position as it is now, and
+            then all that happens.
         as_values: True: OrderNow, TradeNow and PositionNow; False: Record, for a replica (fixfast.trading.replica) that
             makes the same orders of them.
     """

@@ -64,16 +64,20 @@ class Record(Message, frozen=True, tag="record"):
         kind: one letter.
         wall_ns: when it was written.
         data: its content.
+        more: this is a part of it, and what follows the next: it is longer than a frame.
     """
 
     n: int
     kind: str
     wall_ns: int
     data: bytes
+    more: bool = False
 
 
 class Reset(Message, frozen=True, tag="reset"):
     """What was asked for is not there any more: forget all. Records from `first` on follow, and give the whole state.
+
+    As values: every order ("restored") and position as it was when the log was made shorter, and what happened since.
 
     Attributes:
         first: the number of the oldest record.
@@ -96,8 +100,8 @@ class OrderNow(Message, frozen=True, tag="order"):
     """An order after record `n`.
 
     Attributes:
-        n: the record.
-        what: what happened to it, as fixfast.UpdateKind.
+        n: the record; 0: what there is now, as Resume(from_record=0) asks for it.
+        what: what happened to it, as fixfast.UpdateKind; "restored": nothing, so it stands.
         cl_ord_id: ClOrdID(11) that it has now.
         orig_cl_ord_id: the first one.
         order_id: OrderID(37); empty: not known yet.
@@ -176,7 +180,7 @@ class PositionNow(Message, frozen=True, tag="position"):
     """A position after record `n`.
 
     Attributes:
-        n: the record.
+        n: the record; 0: what there is now.
         account: Account(1).
         symbol: Symbol(55).
         qty: below 0: short.
