@@ -22,13 +22,16 @@ import sys
 import sysconfig
 import tempfile
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.backend_workloads import backend_entries
 from benchmarks.codec_workloads import codec_workloads
 from benchmarks.corpus import Corpus
 from benchmarks.dictionary_workloads import dictionary_workloads
 from benchmarks.matching import matching_workloads
+from benchmarks.order_reports import report_workloads
 from benchmarks.rivals import Fixfast
 from benchmarks.session_workloads import session_workloads
 from benchmarks.workload import Entry
@@ -61,6 +64,9 @@ CASES = (
     "receive ER, session",
     "receive ER, session, 16 at once",
     "match, mixed",
+    "ER to its order, plain fill",
+    "ER to its order, New",
+    "command to its order, Backend",
 )
 RENEW = "If that is meant: `make bench-gate GATE_ARGS=--renew`, and say in the commit what was bought with it."
 _TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
@@ -69,25 +75,32 @@ _ROOT = Path(__file__).parents[1]
 Counts = dict[str, dict[str, float]]
 
 
-def entries() -> dict[str, Entry]:
-    """Return what is run for each case: the workloads of the table, with few messages."""
+@contextmanager
+def entries() -> Iterator[dict[str, Entry]]:
+    """Give what is run for each case: the workloads of the table, with few messages."""
     corpus, ours = Corpus(count=160), [Fixfast()]
     made = [*codec_workloads(corpus, ours, log_size=1 << 15), *dictionary_workloads(corpus, ours)]
     made += session_workloads(corpus, ours)
     made += matching_workloads(ours)
-    return {work.name: work.entries[0] for work in made if work.name in CASES}
+    made += report_workloads(ours)
+    with backend_entries() as more:
+        yield {work.name: work.entries[0] for work in made if work.name in CASES} | more
 
 
 def _repeat() -> None:
-    """Run in the counted process: every case once to warm up, and once more between two calls of getppid."""
+    """Run in the counted process: every case once to warm up, and once more between two calls of getppid.
+
+    Then say how many messages each was.
+    """
     gc.disable()
-    found = entries()
-    for name in CASES:
-        entry = found[name]
-        deque(map(entry.one, entry.inputs), maxlen=0)
-        os.getppid()
-        deque(map(entry.one, entry.inputs), maxlen=0)
-        os.getppid()
+    with entries() as found:
+        for name in CASES:
+            entry = found[name]
+            deque(map(entry.one, entry.inputs), maxlen=0)
+            os.getppid()
+            deque(map(entry.one, entry.inputs), maxlen=0)
+            os.getppid()
+        print(json.dumps({name: len(found[name].inputs) * found[name].items for name in CASES}))
 
 
 def count(kernel: str) -> dict[str, float]:
@@ -104,9 +117,8 @@ def count(kernel: str) -> dict[str, float]:
         if ended.returncode or not all(part.exists() for part in parts):
             raise RuntimeError(f"{kernel}: valgrind ended with {ended.returncode}\n{ended.stderr[-2000:]}")
         totals = [int(_TOTALS.findall(part.read_text())[0]) for part in parts]
-    found = entries()
-    sizes = [len(found[case].inputs) * found[case].items for case in CASES]
-    return {case: round(total / size, 1) for case, total, size in zip(CASES, totals, sizes, strict=True)}
+    sizes = json.loads(ended.stdout)
+    return {case: round(total / sizes[case], 1) for case, total in zip(CASES, totals, strict=True)}
 
 
 def environment_name() -> str:

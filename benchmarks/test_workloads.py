@@ -121,7 +121,8 @@ def test_gate_says_what_has_changed() -> None:
     dearer, new = compare(kept, {"scalar": {"parse HB": 1030.0}, "avx2": {"parse HB": 500.0}}, 0.02)
     assert "1,000.0 -> 1,030.0 instructions (+3.0 %)" in dearer
     assert "avx2, parse HB" in new
-    assert set(entries()) == set(CASES)
+    with entries() as found:
+        assert set(found) == set(CASES)
 
 
 def test_report_has_tables_and_plots(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class LiveSession(Bound):
         PERF: a program that was woken by another socket has its messages on the wire one pass of the loop sooner.
         """
         if self._pump is not None:
-            self._pump.turn()
+            self._pump.flush()
 
     # --- receiving -----------------------------------------------------------------------------------------
 

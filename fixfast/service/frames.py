@@ -6,6 +6,8 @@ and gone; a length is judged before its content is waited for, so nobody makes t
 
 from __future__ import annotations
 
+import struct
+
 from fixfast.errors import FixfastError
 
 __all__ = ["GREETING_LIMIT", "LIMIT", "FrameError", "Frames", "framed"]
@@ -14,7 +16,8 @@ __all__ = ["GREETING_LIMIT", "LIMIT", "FrameError", "Frames", "framed"]
 LIMIT = 1 << 20
 GREETING_LIMIT = 4096
 
-_PREFIX = 4
+_LENGTH = struct.Struct(">I")
+_PREFIX = _LENGTH.size
 
 
 class FrameError(FixfastError):
@@ -59,14 +62,14 @@ class Frames:
 
         Raises: FrameError: it is longer than `limit`; nothing can be taken any more.
         """
-        start = self._at + _PREFIX
-        if len(self._buffer) < start:
+        buffer, start = self._buffer, self._at + _PREFIX
+        if len(buffer) < start:
             return None
-        length = int.from_bytes(self._buffer[self._at : start], "big")
+        (length,) = _LENGTH.unpack_from(buffer, self._at)
         if length > self.limit:
             raise FrameError(f"a frame of {length:,} bytes: the limit is {self.limit:,}")
         end = start + length
-        if len(self._buffer) < end:
+        if len(buffer) < end:
             return None
         self._at = end
-        return bytes(self._buffer[start:end])
+        return bytes(buffer[start:end])

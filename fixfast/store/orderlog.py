@@ -23,6 +23,7 @@ _MAGIC = b"FFORDER1"
 _NEW = ".new"
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _HEAD = struct.Struct("<III")
+_START = struct.Struct("<II")
 _BODY = struct.Struct("<cq")
 #: bytes read at a time, and the longest record that is not taken for damage
 _CHUNK = 1 << 20
@@ -214,5 +215,5 @@ def _write(fd: int, data: bytes) -> None:
 
 
 def _head(body: bytes) -> bytes:
-    start = struct.pack("<II", len(body), zlib.crc32(body))
-    return start + struct.pack("<I", zlib.crc32(start))
+    start = _START.pack(len(body), zlib.crc32(body))
+    return start + zlib.crc32(start).to_bytes(4, "little")

@@ -30,6 +30,9 @@ _NUMBERS = 4096
 
 
 _NEVER = 1 << 63
+# PERF: as in applying.py
+_new, _SENT = tuple.__new__, UpdateKind.SENT
+_NO_REPORT = (None,) * 4  # nor message nor trades
 #: a request, and the order it is about
 _Asked = tuple[Request, Order | None]
 
@@ -168,13 +171,15 @@ class Keeping:
         return (request, order) if request is not None else self._plain_requests.get(cl_ord_id)
 
     def _transmit(
-        self, request: Request, order: Order | None, fields: Fields, values: dict[str, Any], now: Now
+        self, request: Request, order: Order | None, fields: Fields, record: bytes, now: Now, *, again: bool = False
     ) -> Request:
-        """Write a request down and send it; if that cannot be, all is as before."""
+        """Write a request down and send it; if that cannot be, all is as before.
+
+        Args: record: what the log has of it. again: it was sent before.
+        """
         self._wall_ns = now.wall_ns
-        again = "again" in values
         try:
-            self._write(LogKind.REQUESTED, now.wall_ns, pack(values))
+            self._write(LogKind.REQUESTED, now.wall_ns, record)
         except BaseException:
             if not again:
                 self._remove(request, order)
@@ -189,7 +194,7 @@ class Keeping:
         if seq:
             self._number(request, order, seq, now.wall_ns)
         if order is not None and not again:
-            self._tell([OrderUpdate(UpdateKind.SENT, order, order.status, order.status, request=request)])
+            self._tell([_new(OrderUpdate, (_SENT, order, order.status, order.status, *_NO_REPORT, request))])
         return request
 
     def _number(self, request: Request, order: Order | None, seq: int, wall_ns: int) -> None:

@@ -15,7 +15,7 @@ from fixfast.trading.log import CompactLog, LogKind, OrderLog, pack
 from fixfast.trading.order import Order
 from fixfast.trading.request import OrderOptions, OrderRequest, Rejection, Request, exact
 from fixfast.trading.update import OrderUpdate
-from fixfast.trading.values import placed_values
+from fixfast.trading.values import packed_order
 from fixfast.types import Now
 
 __all__ = ["Check", "OrderManager"]
@@ -99,9 +99,10 @@ class OrderManager(Hearing):
         for check in self._checks:
             check(request, None, now)
         cl_ord_id = self._new_id(cl_ord_id, now)
+        fields = self._wording.new(cl_ord_id, request, now.wall_ns)
+        record = packed_order(cl_ord_id, request)
         order, asked = self._place(cl_ord_id, request)
-        values = {"type": "D", "id": cl_ord_id, **placed_values(request)}
-        self._transmit(asked, order, self._wording.new(cl_ord_id, request, now.wall_ns), values, now)
+        self._transmit(asked, order, fields, record, now)
         return order
 
     def cancel(self, order: Order, now: Now, *, extra: Iterable[tuple[Any, Any]] = (), cl_ord_id: str = "") -> Request:
@@ -117,9 +118,10 @@ class OrderManager(Hearing):
             if request.msg_type == "F":
                 return request
         cl_ord_id = self._new_id(cl_ord_id, now)
-        request = self._enter(order, "F", cl_ord_id)
         fields = self._wording.cancel(cl_ord_id, order, list(extra), now.wall_ns)
-        return self._transmit(request, order, fields, {"type": "F", "id": cl_ord_id, "order": order.cl_ord_id}, now)
+        record = pack({"type": "F", "id": cl_ord_id, "order": order.cl_ord_id})
+        request = self._enter(order, "F", cl_ord_id)
+        return self._transmit(request, order, fields, record, now)
 
     def replace(
         self,
@@ -161,10 +163,10 @@ class OrderManager(Hearing):
             for check in self._checks:
                 check(wanted, order, now)
         cl_ord_id = self._new_id(cl_ord_id, now)
-        request = self._enter(order, "G", cl_ord_id, terms)
         fields = self._wording.replace(cl_ord_id, order, terms, list(extra), now.wall_ns)
-        values = {"type": "G", "id": cl_ord_id, "order": order.cl_ord_id, "terms": terms}
-        return self._transmit(request, order, fields, values, now)
+        record = pack({"type": "G", "id": cl_ord_id, "order": order.cl_ord_id, "terms": terms})
+        request = self._enter(order, "G", cl_ord_id, terms)
+        return self._transmit(request, order, fields, record, now)
 
     def ask_status(self, order: Order, now: Now) -> Request:
         """Ask for an order's status (H). Until the answer, an update of kind STATUS, the order is uncertain.
@@ -187,7 +189,7 @@ class OrderManager(Hearing):
         cl_ord_id = self._new_id(cl_ord_id, now)
         request = self._enter(None, "q", cl_ord_id)
         fields = self._wording.mass_cancel(cl_ord_id, symbol, side, now.wall_ns)
-        return self._transmit(request, None, fields, {"type": "q", "id": cl_ord_id}, now)
+        return self._transmit(request, None, fields, pack({"type": "q", "id": cl_ord_id}), now)
 
     def cancel_all(self, now: Now, *, symbol: str = "") -> list[Request]:
         """Cancel every open order, or those in one symbol, one by one: for every version.

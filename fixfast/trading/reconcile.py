@@ -109,20 +109,21 @@ class Reconciling(Keeping):
         request_id = self._ids.next(now.wall_ns)
         request = self._enter(order, "H", request_id)
         values = {"type": "H", "id": request_id, "order": order.cl_ord_id}
-        return self._transmit(request, order, self._wording.status(order, request_id), values, now)
+        return self._transmit(request, order, self._wording.status(order, request_id), pack(values), now)
 
     def _ask_mass_status(self, now: Now) -> Request:
         request_id = self._ids.next(now.wall_ns)
         request = self._enter(None, "AF", request_id)
         values = {"type": "AF", "id": request_id}
-        return self._transmit(request, None, self._wording.mass_status(request_id), values, now)
+        return self._transmit(request, None, self._wording.mass_status(request_id), pack(values), now)
 
     def _send_again(self, order: Order, now: Now) -> None:
         """Send an order that nothing was heard of once more: the same ClOrdID, with PossResend(97)."""
         assert order.request is not None
         request = order.requests[order.cl_ord_id]
         fields = self._wording.new(order.cl_ord_id, order.request, now.wall_ns, again=True)
-        self._transmit(request, order, fields, {"type": "D", "id": order.cl_ord_id, "again": True}, now)
+        record = pack({"type": "D", "id": order.cl_ord_id, "again": True})
+        self._transmit(request, order, fields, record, now, again=True)
 
     def _event(self, name: str) -> list[OrderUpdate]:
         if name == "logged on":

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from fixfast.trading.lifecycle import Effect, OrdStatus
+from fixfast.trading.log import as_json, plain, written
 from fixfast.trading.order import Order
 from fixfast.trading.report import Report
 from fixfast.trading.request import OrderRequest, Rejection, Request
@@ -16,6 +17,7 @@ from fixfast.trading.update import Doubt
 __all__ = [
     "exact_at",
     "order_values",
+    "packed_order",
     "placed_values",
     "read_order",
     "read_placed",
@@ -49,6 +51,24 @@ def _number(value: Any) -> Decimal | None:
 def placed_values(request: OrderRequest) -> dict[str, Any]:
     """Return what the log keeps of an order that was asked for."""
     return {name: getattr(request, name) for name in _PLACED}
+
+
+def packed_order(cl_ord_id: str, request: OrderRequest) -> bytes:
+    """Return what the log has of an order about to be sent: pack() of "type", "id" and placed_values().
+
+    PERF: the keys are written out: 15,000 instructions, 51,000 by a dict and its encoder
+    """
+    price, stop_px, extra = request.price, request.stop_px, request.extra
+    return (
+        f'{{"type":"D","id":{as_json(cl_ord_id)},"symbol":{as_json(request.symbol)},"side":{as_json(request.side)},'
+        f'"qty":"{plain(request.qty)}","price":{_quoted(price)},"ord_type":{as_json(request.ord_type)},'
+        f'"time_in_force":{as_json(request.time_in_force)},"account":{as_json(request.account)},'
+        f'"stop_px":{_quoted(stop_px)},"extra":{as_json(written(extra)) if extra else "[]"}}}'
+    ).encode()
+
+
+def _quoted(number: Decimal | None) -> str:
+    return "null" if number is None else f'"{plain(number)}"'
 
 
 def read_placed(values: dict[str, Any]) -> OrderRequest:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
 
 import fixfast as ff
+from fixfast.trading.log import pack, plain, unpack
+from fixfast.trading.values import packed_order, placed_values, read_placed
 from tests.trading.venue import NOW
 
 
@@ -71,6 +73,30 @@ def test_numbers_may_be_written_as_text_or_int_and_stay_exact() -> None:
     assert ff.OrderRequest("X", "1", Decimal(1)).ord_type == "1"
     assert ff.OrderRequest("X", "1", Decimal(1), stop_px=Decimal(2)).ord_type == "3"
     assert ff.OrderRequest("X", "1", Decimal(1), Decimal(2), stop_px=Decimal(2)).ord_type == "4"
+
+
+TEXTS = ["plain", 'quo"ted\\', "größer \U0001f4b6", "\udcff\x01", ""]
+NUMBERS = [Decimal(7), Decimal("1.0850"), Decimal("1E+3"), Decimal("1E-9"), Decimal("0.00")]
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=str)
+@pytest.mark.parametrize("text", TEXTS, ids=ascii)
+def test_an_order_is_written_down_as_every_other_request(text: str, number: Decimal) -> None:
+    for extra in ((), ((58, text), (18, b"G"), (453, [[(448, text), (44, ff.Scaled(5, -1))]]))):
+        qty = number or Decimal(1)
+        request = ff.OrderRequest(text or "X", ff.Side.SELL, qty, number, "4", "1", text, number, extra)
+        packed = packed_order(text, request)
+        assert packed == pack({"type": "D", "id": text, **placed_values(request)})
+        assert read_placed(unpack(packed)).price == number
+    market = ff.OrderRequest("X", "1", Decimal(1), account=12)  # type: ignore[arg-type]
+    assert packed_order("A", market) == pack({"type": "D", "id": "A", **placed_values(market)})
+
+
+def test_a_number_is_written_without_an_exponent_whatever_the_context_says() -> None:
+    with localcontext() as context:
+        for context.capitals in (0, 1):
+            texts = [plain(number) for number in NUMBERS]
+            assert texts == ["7", "1.0850", "1000", "0.000000001", "0.00"]
 
 
 FAILURES = [

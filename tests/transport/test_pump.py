@@ -157,6 +157,33 @@ def test_what_a_turn_sends_is_written_in_it() -> None:
     on_a_line(body)
 
 
+def test_what_is_flushed_is_written_at_once_and_the_turn_comes_later() -> None:
+    async def body(line: Line) -> None:
+        turns = line.boss.turns
+        line.session.out = [b"order"]
+        line.pump.soon()
+        line.pump.flush()
+        assert (line.session.out, line.boss.turns) == ([], turns)
+        assert line.far.recv(100) == b"order"
+        await until(lambda: line.boss.turns == turns + 1)
+
+        def act() -> None:
+            line.session.out.append(b"in a turn")
+            line.pump.flush()  # the turn writes it
+            assert line.session.out
+
+        line.boss.act = act
+        line.pump.turn()
+        assert line.far.recv(100) == b"in a turn"
+        line.boss.act = lambda: None
+        line.pump.abort("over")
+        line.session.out = [b"late"]
+        line.pump.flush()
+        assert line.session.out == [b"late"]
+
+    on_a_line(body)
+
+
 def test_o12_a_half_closed_connection_is_closed() -> None:
     async def body(line: Line) -> None:
         await line.write(b"last words")

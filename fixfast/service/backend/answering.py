@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 from fixfast import clock
@@ -145,10 +145,11 @@ class Answering:
 
     def _submit(self, command: Submit) -> int:
         known = self._records.asked.get(command.cl_ord_id)
+        numbers: Any = command  # texts of numbers
         # PERF: a request is checked when it is made: once
         request = OrderRequest(
-            command.symbol, command.side, cast(Any, command.qty), cast(Any, command.price), command.ord_type,
-            command.time_in_force, command.account, cast(Any, command.stop_px), _extra(command.extra),
+            command.symbol, command.side, numbers.qty, numbers.price, command.ord_type, command.time_in_force,
+            command.account, numbers.stop_px, command.extra,
         )  # fmt: skip
         if known is not None:
             return self._again(known, "D", command.cl_ord_id, vars_of(request))
@@ -316,10 +317,6 @@ def vars_of(request: OrderRequest) -> dict[str, Any]:
         "ord_type": request.ord_type, "time_in_force": request.time_in_force, "account": request.account,
         "stop_px": request.stop_px, "extra": request.extra,
     }  # fmt: skip
-
-
-def _extra(pairs: Iterable[tuple[int, str]]) -> tuple[tuple[int, str], ...]:
-    return tuple((tag, value) for tag, value in pairs)
 
 
 def _text(value: object) -> str:

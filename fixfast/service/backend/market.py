@@ -9,12 +9,12 @@ from fixfast import clock
 from fixfast.engine.books import Books
 from fixfast.engine.live import LiveSession
 from fixfast.errors import FixfastError
-from fixfast.service.backend.values import plain
 from fixfast.service.link import Link
 from fixfast.service.messages import BookNow, Level, Printed, Subscribe
 from fixfast.trading.book import BookChange
 from fixfast.trading.bookview import BookStatus
 from fixfast.trading.bookview import Level as BookLevel
+from fixfast.trading.log import plain
 from fixfast.trading.market_data import Subscription
 
 __all__ = ["Market"]

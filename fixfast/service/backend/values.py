@@ -10,21 +10,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from fixfast.service.messages import Message, OrderNow, PositionNow, Record, TradeNow
-from fixfast.trading.log import LogKind, unpack
+from fixfast.trading.log import LogKind, plain, unpack
 from fixfast.trading.order import Order
 from fixfast.trading.positions import Position
 from fixfast.trading.replica import Replica
 from fixfast.trading.request import OrderOptions
 from fixfast.trading.update import OrderUpdate, UpdateKind
 
-__all__ = ["Values", "order_now", "plain", "position_now"]
+__all__ = ["Values", "order_now", "position_now"]
 
 _TRADES = {UpdateKind.TRADE: "trade", UpdateKind.CORRECT: "correct", UpdateKind.BUST: "bust"}
-
-
-def plain(number: Decimal) -> str:
-    """Return an exact number as text, without an exponent."""
-    return format(number, "f")
 
 
 class Values:
