@@ -69,7 +69,7 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         order(page, "5", "250")
         page.says("blotter", "Filled")
         page.click("fold")
-        assert page.all("execution")
+        page.until(lambda: page.all("execution"), "its executions are to be seen")
         page.says("positions", "AAPL")
         page.shot("trade")
         # the Backend dies, and comes back with all of it
