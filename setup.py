@@ -39,7 +39,7 @@ WINDOWS_SUFFIXES = (".pyd", ".dll")
 SDIST_DIRS = ("tests", "docs", "examples", "benchmarks")
 SDIST_FILES = ("Makefile", "CHANGELOG.md", "CONTRIBUTING.md")
 SDIST_SUFFIXES = {
-    *(".py", ".pyi", ".c", ".h", ".sh"),
+    *(".py", ".pyi", ".c", ".h", ".sh", ".js", ".css"),
     *(".md", ".xml", ".fix", ".txt", ".json", ".toml", ".cfg", ".svg", ".html", ".dict"),
 }
 
@@ -332,7 +332,11 @@ def force_checks() -> None:
 
 setup(
     packages=find_packages(include=["fixfast", "fixfast.*"]),
-    package_data={"": ["*.pyi", "py.typed"], "fixfast.dictionary": ["spec/*.xml", "overlays/*.toml", "blobs/*.bin"]},
+    package_data={
+        "": ["*.pyi", "py.typed"],
+        "fixfast.dictionary": ["spec/*.xml", "overlays/*.toml", "blobs/*.bin"],
+        "fixfast.service.desk": ["*.js", "*.css"],
+    },
     include_package_data=False,
     ext_modules=extensions(),
     cmdclass={

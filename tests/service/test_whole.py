@@ -141,7 +141,7 @@ def trade_and_come_back(page: Browser, house: House) -> None:
     order(page, "5", "250")
     page.says("blotter", "Filled")
     page.click("fold")
-    assert page.all("execution")
+    page.until(lambda: page.all("execution"), "its executions are to be seen")
     page.says("positions", "AAPL")
     page.shot("trade")
     # the Backend dies, and comes back with all of it

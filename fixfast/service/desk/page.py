@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from nicegui import Client as Browser
 from nicegui import ui
@@ -14,6 +13,7 @@ from fixfast.auth.coordinator import AuthUpdate
 from fixfast.auth.state import AuthState
 from fixfast.errors import FixfastError
 from fixfast.service.desk.door import Visits
+from fixfast.service.desk.look import look
 from fixfast.service.desk.panels import Panels
 from fixfast.service.desk.screen import Screen
 from fixfast.service.desk.trader import Trader
@@ -27,20 +27,9 @@ _BUSY = {
 }
 
 
-def _look(title: str) -> Any:
-    """Have a page's look: dark or light as the system is, until somebody chooses."""
-    ui.page_title(title)
-    ui.add_css(
-        ".desk-num{font-variant-numeric:tabular-nums} .desk-bid{color:#2e7d32} .desk-offer{color:#c62828}"
-        " .body--dark .desk-bid{color:#81c784} .body--dark .desk-offer{color:#ef9a9a}"
-        " .desk-busted{opacity:.5}"
-    )
-    return ui.dark_mode(None)
-
-
 def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
     """Register and log in, bound to the AuthState: a spinner while something is under way, and why it failed."""
-    _look(trader.options.title)
+    look(trader.options.title)
     auth = trader.auth
     screen = Screen()
     mine = False
@@ -51,7 +40,7 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
     unsubscribe = auth.observe(note)
     browser.on_disconnect(unsubscribe)
 
-    with ui.card().classes("absolute-center w-96"):
+    with ui.card().classes("absolute-center desk-login"):
         ui.label(trader.options.title).classes("text-h5")
         tabs = ui.tabs().classes("w-full")
         with tabs:
@@ -61,7 +50,7 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
             register.set_visibility(False)
         with ui.tab_panels(tabs, value=login).classes("w-full"):
             with ui.tab_panel(login):
-                client_id = _input("Client id", "client-id", "username")
+                client_id = _input("Client id", "client-id", "username").props("autofocus")
                 password = _input("Password", "password", "current-password", secret=True)
                 go = ui.button("Log in").classes("w-full").props("data-test=login")
             with ui.tab_panel(register):
@@ -157,22 +146,22 @@ def _input(label: str, test: str, complete: str, *, secret: bool = False) -> ui.
 
 def trading_page(trader: Trader, screen: Screen, log_out: Callable[[], object]) -> None:
     """Trade: everything on one page, drawn anew as often as `frames` says, and only what has changed."""
-    dark = _look(trader.options.title)
+    dark = look(trader.options.title)
     trader.screens.add(screen)
     panels = Panels(trader, screen)
-    with ui.header().classes("items-center q-py-xs gap-4"):
-        ui.label(trader.options.title).classes("text-h6")
+    with ui.header().classes("items-center q-py-xs gap-3"):
+        ui.label(trader.options.title).classes("text-h6 desk-wide").props("role=heading aria-level=1")
         panels.status()
         ui.space()
         ui.button(icon="contrast", on_click=lambda: dark.set_value(not dark.value)).props(
-            'flat color=white aria-label="dark or light" data-test=dark'
+            'flat dense color=white aria-label="dark or light" data-test=dark'
         )
-        ui.button("Log out", on_click=log_out).props("flat color=white data-test=logout")
-    with ui.row().classes("w-full no-wrap items-start gap-3"):
-        with ui.column().classes("w-72 gap-3 shrink-0"):
+        ui.button("Log out", on_click=log_out).props("flat dense color=white data-test=logout")
+    with ui.element("main").classes("desk-page"):
+        with ui.element("div"):
             panels.ticket()
             panels.ladder()
-        with ui.column().classes("grow gap-3 min-w-0"):
+        with ui.element("div"):
             panels.chart()
             panels.blotter()
             panels.positions()

@@ -10,73 +10,27 @@ from nicegui import ui
 from fixfast.dictionary.load import load_dictionary
 from fixfast.errors import FixfastError
 from fixfast.service.desk.rows import (
-    ORD_TYPES,
     SIDES,
-    TIFS,
     candle_data,
+    clock,
     ladder_rows,
+    message_details,
     message_row,
     order_row,
     position_row,
 )
-from fixfast.service.desk.screen import Screen
+from fixfast.service.desk.screen import Changes, Screen
+from fixfast.service.desk.sheet import Sheet, columns, draw
+from fixfast.service.desk.ticket import Ticket
 from fixfast.service.desk.trader import Trader
 from fixfast.session.state import State
 
 __all__ = ["Panels"]
 
 #: rows that a table shows, the latest
-_ORDERS, _MESSAGES, _CANDLES = 200, 100, 120
-
-#: a table without pages
-_ALL = ':pagination="{rowsPerPage: 0}" hide-bottom'
-
-_BLOTTER = r"""
-<q-tr :props="props" :data-test="'order-' + props.row.id">
-  <q-td auto-width>
-    <q-btn v-if="props.row.trades.length" dense flat size="sm" :icon="props.expand ? 'remove' : 'add'"
-      :aria-label="props.row.trades.length + ' executions'" :aria-expanded="props.expand" data-test="fold"
-      @click="props.expand = !props.expand" />
-  </q-td>
-  <q-td v-for="col in props.cols.filter(c => c.name != 'fold' && c.name != 'act')" :key="col.name" :props="props"
-    class="desk-num">{{ col.value }}</q-td>
-  <q-td auto-width>
-    <q-btn v-if="props.row.open" dense flat size="sm" icon="edit" aria-label="replace" data-test="replace"
-      @click="() => $parent.$emit('replace', props.row.id)" />
-    <q-btn v-if="props.row.open" dense flat size="sm" icon="close" aria-label="cancel" data-test="cancel"
-      @click="() => $parent.$emit('cancel', props.row.id)" />
-  </q-td>
-</q-tr>
-<q-tr v-if="props.expand" :props="props" v-for="one in props.row.trades" :key="one.exec_id" data-test="execution">
-  <q-td></q-td><q-td class="desk-num">{{ one.time }}</q-td><q-td colspan="3">{{ one.exec_id }}</q-td>
-  <q-td class="desk-num text-right">{{ one.qty }}</q-td><q-td class="desk-num text-right">{{ one.px }}</q-td>
-  <q-td colspan="8"></q-td>
-</q-tr>
-"""
-
-_MESSAGE = r"""
-<q-tr :props="props" class="cursor-pointer" @click="props.expand = !props.expand">
-  <q-td v-for="col in props.cols" :key="col.name" :props="props">{{ col.value }}</q-td>
-</q-tr>
-<q-tr v-if="props.expand" :props="props"><q-td colspan="100%">
-  <div v-for="f in props.row.fields">
-    {{ f.name || f.tag }} <span class="text-grey">({{ f.tag }})</span> = {{ f.value }}
-  </div>
-</q-td></q-tr>
-"""
-
-
-def _columns(*names: str, right: str = "") -> list[dict[str, Any]]:
-    numbers = right.split()
-    return [
-        {
-            "name": name,
-            "field": name,
-            "label": name.replace("_", " ").capitalize(),
-            "align": "right" if name in numbers else "left",
-        }
-        for name in names
-    ]
+_MESSAGES, _CANDLES = 100, 120
+#: a candle that rose is hollow, one that fell is full: told by more than a colour
+_CANDLE = {"color": "transparent", "borderColor": "#3d9150", "color0": "#cf4a45", "borderColor0": "#cf4a45"}
 
 
 @lru_cache(maxsize=8)
@@ -87,6 +41,10 @@ def _names(version: str) -> tuple[dict[int, str], dict[str, str]]:
     return fields, {message.msg_type: message.name for message in dictionary.messages.values()}
 
 
+def _title(text: str) -> ui.label:
+    return ui.label(text).classes("desk-title").props("role=heading aria-level=2")
+
+
 class Panels:
     """The parts of one trading page."""
 
@@ -94,146 +52,134 @@ class Panels:
         self._trader = trader
         self._client = trader.client
         self._screen = screen
-        symbols = trader.options.symbols
-        self._symbol = symbols[0] if symbols else ""
-        self._side = "1"
+        self._rows: dict[str, dict[str, Any]] = {}  # of the blotter, as they are until their order changes
+        self._unfolded: set[str] = set()
+        self._fields_of: set[str] = set()
 
     # --- made once -------------------------------------------------------------------------------------------
 
     def status(self) -> None:
         """Say how the session is, in the page's head."""
-        self._badge = ui.badge("…").props("data-test=session role=status")
-        self._numbers = ui.label().classes("text-caption desk-num").props("data-test=numbers")
+        self._badge = ui.badge("…").props("data-test=session role=status").classes("q-pa-xs")
+        self._who = ui.label().classes("text-caption desk-num desk-wide").props("data-test=numbers")
 
     def ticket(self) -> None:
-        """Have orders entered: by mouse, or by keys alone, as every field can be tabbed to and Enter sends."""
-        with ui.card().classes("w-full gap-1").props("data-test=ticket"):
-            symbols = list(self._trader.options.symbols)
-            self._in_symbol = ui.select(
-                symbols, value=self._symbol or None, label="Symbol", with_input=True, new_value_mode="add-unique",
-                on_change=lambda event: self._choose(event.value),
-            ).classes("w-full").props("data-test=symbol")  # fmt: skip
-            self._in_side = (
-                ui.toggle({"1": SIDES["1"], "2": SIDES["2"]}, value="1")
-                .classes("w-full")
-                .props("data-test=side spread")
-            )
-            self._in_qty = ui.input("Quantity", value="100").classes("w-full").props("data-test=qty inputmode=decimal")
-            self._in_price = ui.input("Price").classes("w-full").props("data-test=price inputmode=decimal")
-            self._in_stop = ui.input("Stop price").classes("w-full").props("data-test=stop inputmode=decimal")
-            self._in_type = ui.select(ORD_TYPES, value="2", label="Type").classes("w-full").props("data-test=type")
-            self._in_tif = ui.select(TIFS, value="0", label="Time in force").classes("w-full").props("data-test=tif")
-            self._in_stop.bind_visibility_from(self._in_type, "value", lambda kind: kind in "34")
-            self._in_price.bind_visibility_from(self._in_type, "value", lambda kind: kind in "24")
-            self._send = ui.button("Send order", on_click=self._submit).classes("w-full").props("data-test=send")
-            self._said = ui.label().classes("text-negative").props("data-test=ticket-error role=alert")
-            for field in (self._in_qty, self._in_price, self._in_stop):
-                field.on("keydown.enter", self._submit)
+        """Have orders entered."""
+        self._ticket = Ticket(self._trader, self._choose)
 
     def ladder(self) -> None:
-        """Show the depth of the book of the ticket's symbol."""
-        columns = _columns("bid_qty", "bid", "offer", "offer_qty", right="bid_qty bid")
+        """Show the depth of the book of the ticket's symbol. A click on a price puts it into the ticket."""
+        widths = "bid_qty 8, bid 9, offer 9, offer_qty 8"
+        made = columns(widths, right="bid_qty bid", pick="bid offer", to="put into the ticket:")
         with ui.card().classes("w-full gap-1"):
-            self._book_title = ui.label().classes("text-subtitle2").props("data-test=book-title")
-            self._ladder = ui.table(columns=columns, rows=[], row_key="id").classes("w-full desk-num")
-            self._ladder.props('dense flat hide-bottom data-test=ladder :pagination="{rowsPerPage: 0}"')
+            self._book_title = _title("").props("data-test=book-title")
+            self._ladder = Sheet(made, test="ladder", label="Depth of the book", empty="No book yet.")
+            self._ladder.on_pick(lambda price: self._ticket.fill(price))
 
     def chart(self) -> None:
         """Show candles of the market's trades."""
-        with ui.card().classes("w-full"):
-            self._chart = (
-                ui.echart(
-                    {
-                        "animation": False,
-                        "grid": {"left": 60, "right": 16, "top": 16, "bottom": 24},
-                        "xAxis": {"type": "category", "data": []},
-                        "yAxis": {"type": "value", "scale": True},
-                        "series": [{"type": "candlestick", "data": []}],
-                    }
-                )
-                .classes("w-full h-56")
-                .props("data-test=chart")
-            )
+        with ui.card().classes("w-full gap-1"):
+            self._chart_title = _title("")
+            options = {
+                "animation": False,
+                "grid": {"left": 64, "right": 16, "top": 12, "bottom": 24},
+                "xAxis": {"type": "category", "data": []},
+                "yAxis": {"type": "value", "scale": True, "splitLine": {"lineStyle": {"opacity": 0.25}}},
+                "series": [{"type": "candlestick", "data": [], "itemStyle": _CANDLE, "barMaxWidth": 14}],
+            }
+            self._chart = ui.echart(options, renderer="svg").classes("w-full desk-chart").props("data-test=chart")
 
     def blotter(self) -> None:
         """Show orders, each with its executions folded under it, and what can be done with it."""
-        names = "time symbol side qty price type tif filled leaves avg_px status pending text cl_ord_id".split()
-        columns = [
-            {"name": "fold", "field": "fold", "label": ""},
-            *_columns(*names, right="qty price filled leaves avg_px"),
-            {"name": "act", "field": "act", "label": ""},
-        ]
+        made = columns(
+            "time 11, symbol 8, side 6, qty 7, price 8, type 7, tif 12, filled 6, leaves 6, avg_px 9, status 15, "
+            "text 12, cl_ord_id 12",
+            right="qty price filled leaves avg_px",
+            less="type tif leaves cl_ord_id",
+            least="time filled avg_px text",
+        )
         with ui.card().classes("w-full gap-1"):
-            with ui.row().classes("items-center w-full"):
-                ui.label("Orders").classes("text-subtitle2")
+            with ui.row().classes("items-center w-full gap-2"):
+                _title("Orders")
+                self._which = ui.toggle({False: "All", True: "Open"}, value=False, on_change=self._refilter)
+                self._which.props('data-test=which dense flat role=group aria-label="Which orders"')
                 ui.space()
                 ui.button("Cancel all", on_click=self._cancel_all).props("flat dense data-test=cancel-all")
-            self._blotter = ui.table(columns=columns, rows=[], row_key="id").classes("w-full max-h-96")
-            self._blotter.props('dense flat hide-bottom data-test=blotter :pagination="{rowsPerPage: 0}"')
-            self._blotter.add_slot("body", _BLOTTER)
-            self._blotter.on("cancel", lambda event: self._cancel(event.args))
-            self._blotter.on("replace", lambda event: self._replace(event.args))
+            self._blotter = Sheet(
+                made, test="blotter", label="Orders", empty="No orders yet: the ticket sends one.", detail="execution",
+                actions=(("replace", "✎", "replace"), ("cancel", "✕", "cancel")),
+            )  # fmt: skip
+            self._blotter.on_act(self._act)
+            self._blotter.on_fold(self._fold)
 
     def positions(self) -> None:
         """Show positions with their profit."""
-        names = "account symbol qty avg_px mark realised unrealised profit".split()
+        made = columns(
+            "account 8, symbol 8, qty 8, avg_px 10, mark 10, realised 10, unrealised 10, profit 10",
+            right="qty avg_px mark realised unrealised profit",
+            less="account",
+            least="mark realised unrealised",
+        )
         with ui.card().classes("w-full gap-1"):
-            ui.label("Positions").classes("text-subtitle2")
-            columns = _columns(*names, right="qty avg_px mark realised unrealised profit")
-            self._positions = ui.table(columns=columns, rows=[], row_key="id").classes("w-full desk-num")
-            self._positions.props('dense flat hide-bottom data-test=positions :pagination="{rowsPerPage: 0}"')
+            _title("Positions")
+            self._positions = Sheet(made, test="positions", label="Positions", empty="No positions yet.")
 
     def messages(self) -> None:
-        """Show FIX messages, with the names of their fields."""
-        with ui.expansion("Messages").classes("w-full").props("data-test=messages-fold"):
-            columns = _columns("time", "direction", "kind", "text")
-            self._messages = ui.table(columns=columns, rows=[], row_key="id").classes("w-full")
-            self._messages.props('dense flat wrap-cells hide-bottom data-test=messages :pagination="{rowsPerPage: 0}"')
-            self._messages.add_slot("body", _MESSAGE)
+        """Show FIX messages, with the names of their fields. Closed, it is not drawn."""
+        made = columns("time 11, direction 8, kind 22, text 60", least="direction text")
+        with ui.card().classes("w-full gap-1"):
+            self._log = ui.expansion("Messages", on_value_change=self._relog).classes("w-full")
+            with self._log.props('data-test=messages-fold dense header-class="desk-title q-px-none"'):
+                with ui.row().classes("items-center w-full gap-3"):
+                    self._filter = ui.input("Type, tag=value or text", on_change=self._relog).classes("grow")
+                    self._filter.props("data-test=message-filter dense clearable maxlength=100 debounce=200")
+                    self._with_data = ui.checkbox("market data", on_change=self._relog).props("data-test=market-data")
+                self._messages = Sheet(
+                    made, test="messages", label="FIX messages", empty="No messages.", detail="field"
+                )
+                self._messages.on_fold(self._fold_message)
 
     def faults(self) -> None:
         """Show what a person should look at; and, at a simulated exchange, buttons that make it fail."""
-        self._faults = ui.column().classes("w-full gap-0").props("data-test=faults")
+        self._faults = ui.column().classes("w-full gap-0").props("data-test=faults role=log")
         exchange = self._trader.exchange
         if exchange is None:
             return
         with ui.card().classes("w-full gap-1"):
-            ui.label("Faults of the simulated exchange").classes("text-subtitle2")
-            with ui.row():
-                for label, line in exchange.buttons(self._symbol):
+            _title("Faults of the simulated exchange")
+            with ui.row().classes("gap-2"):
+                for label, line in exchange.buttons(self._ticket.symbol):
                     ui.button(label, on_click=lambda line=line: self._fault(line)).props(
                         f"dense outline data-test=fault-{line.split()[0]}"
                     )
 
     # --- drawn again -----------------------------------------------------------------------------------------
 
-    def frame(self) -> None:
-        """Draw what has changed since the last frame."""
+    async def frame(self) -> None:
+        """Draw what has changed since the last frame; return when the page has drawn it."""
         changes = self._screen.take()
         if changes.status:
             self._draw_status()
         if changes.orders:
-            trader = self._trader
-            self._blotter.rows = [order_row(order, trader.entered_ns(order)) for order in trader.orders(_ORDERS)]
-            self._blotter.update()
+            self._draw_orders(changes)
         if changes.positions:
-            self._positions.rows = [position_row(one) for one in self._client.positions]
-            self._positions.update()
-        if self._symbol in changes.books or changes.status:
+            self._positions.show([position_row(one) for one in self._client.positions])
+        if self._ticket.symbol in changes.books or changes.status:
             self._draw_book()
-        if self._symbol in changes.prints:
+        if self._ticket.symbol in changes.prints or changes.status:
             self._draw_chart()
-        if changes.messages:
+        if changes.messages and self._log.value:
             self._draw_messages()
         if changes.faults:
             self._draw_faults()
+        await draw((self._blotter, self._positions, self._ladder, self._messages))
 
     def _draw_status(self) -> None:
         client, status = self._client, self._client.status
         if not client.connected:
             text, colour = "no Backend", "negative"
         elif status is None:
-            text, colour = "…", "grey"
+            text, colour = "…", "grey-8"
         else:
             active = State(status.state).active
             text, colour = status.state, "positive" if active else "warning"
@@ -242,35 +188,60 @@ class Panels:
         self._badge.set_text(text)
         self._badge.props(f"color={colour}")
         if status is not None:
-            numbers = f"{status.sender_comp_id} → {status.target_comp_id}  in {status.next_in}  out {status.next_out}"
-            self._numbers.set_text(numbers)
-        self._send.set_enabled(client.is_active)
+            self._who.set_text(
+                f"{status.sender_comp_id} → {status.target_comp_id}, since {clock(status.since_ns)[:8]} UTC"
+            )
+        self._ticket.enable(client.is_active)
+
+    def _draw_orders(self, changes: Changes) -> None:
+        recent, before = self._trader.recent, self._rows
+        self._rows = {}
+        for name, order in recent.shown(only_open=bool(self._which.value)):
+            row = None if changes.all_orders or name in changes.changed else before.get(name)
+            if row is None:
+                row = order_row(name, order, recent.entered_ns(name), unfolded=name in self._unfolded)
+            self._rows[name] = row
+        self._unfolded &= self._rows.keys()
+        self._blotter.show(list(self._rows.values()))
 
     def _draw_book(self) -> None:
-        book = self._client.books.get(self._symbol)
+        symbol = self._ticket.symbol
+        book = self._client.books.get(symbol)
         state = "" if book is None or book.status.value == "live" else f" ({book.status.value}) {book.text}"
-        self._book_title.set_text(f"{self._symbol}{state}")
-        self._ladder.rows = ladder_rows(book, self._trader.options.depth)
-        self._ladder.update()
+        self._book_title.set_text(f"{symbol}{state}" if symbol else "No symbol")
+        self._ladder.show(ladder_rows(book, self._trader.options.depth))
 
     def _draw_chart(self) -> None:
-        candles = self._trader.candles.get(self._symbol)
+        symbol = self._ticket.symbol
+        candles = self._trader.candles.get(symbol)
+        current = candles.current if candles is not None else None
+        title = f"{symbol}, candles of {self._trader.options.candle}" if symbol else "No symbol"
+        self._chart_title.set_text(title if current else f"{title}: no trades yet")
         if candles is None:
             return
-        current = candles.current
         times, data = candle_data([*candles.history, *([current] if current else [])][-_CANDLES:])
         self._chart.options["xAxis"]["data"] = times
         self._chart.options["series"][0]["data"] = data
         self._chart.update()
 
     def _draw_messages(self) -> None:
-        welcome = self._client.mirror.welcome
-        names, kinds = _names(welcome.appl_version if welcome is not None else "FIX.4.2")
-        latest = list(self._client.mirror.messages)[-_MESSAGES:]
-        first = self._client.mirror.messages_seen - len(latest)
-        rows = [message_row(first + n, message, names, kinds) for n, message in enumerate(latest)]
-        self._messages.rows = rows[::-1]
-        self._messages.update()
+        mirror = self._client.mirror
+        names, kinds = _names(mirror.welcome.appl_version if mirror.welcome is not None else "FIX.4.2")
+        wanted, data, rows = (self._filter.value or "").strip().lower(), self._with_data.value, []
+        number = mirror.messages_seen
+        for message in reversed(mirror.messages):
+            number -= 1
+            row = message_row(number, message, kinds)
+            if not data and row["kind"].startswith("MarketData"):
+                continue
+            if wanted in row["kind"].lower() or wanted in message.text.lower():
+                if row["id"] in self._fields_of:
+                    row["details"] = message_details(message, names)
+                rows.append(row)
+                if len(rows) == _MESSAGES:
+                    break
+        self._fields_of &= {row["id"] for row in rows}
+        self._messages.show(rows)
 
     def _draw_faults(self) -> None:
         self._faults.clear()
@@ -280,42 +251,51 @@ class Panels:
 
     # --- what people do --------------------------------------------------------------------------------------
 
-    async def _choose(self, symbol: str | None) -> None:
-        self._symbol = (symbol or "").strip()
-        if self._symbol:
-            await self._try(self._trader.follow(self._symbol))
+    async def _choose(self, symbol: str) -> None:
+        if symbol:
+            await self._try(self._trader.follow(symbol))
         self._draw_book()
         self._draw_chart()
 
-    async def _submit(self) -> None:
-        kind = self._in_type.value
-        fields = {
-            "symbol": self._symbol,
-            "side": self._in_side.value,
-            "qty": (self._in_qty.value or "").strip(),
-            "price": (self._in_price.value or "").strip() or None if kind in "24" else None,
-            "stop_px": (self._in_stop.value or "").strip() or None if kind in "34" else None,
-            "ord_type": kind,
-            "time_in_force": self._in_tif.value,
-        }
-        self._said.set_text("")
-        try:
-            await self._client.orders.submit(**fields)
-        except FixfastError as error:
-            self._said.set_text(str(error))
+    def _refilter(self) -> None:
+        self._screen.redraw(orders=True)
 
-    async def _cancel(self, name: str) -> None:
+    def _relog(self) -> None:
+        self._screen.redraw(messages=True)
+
+    def _fold(self, name: str) -> None:
+        self._unfolded ^= {name}
+        self._rows.pop(name, None)
+        self._screen.redraw(orders=True)
+
+    def _fold_message(self, name: str) -> None:
+        self._fields_of ^= {name}
+        self._screen.redraw(messages=True)
+
+    async def _act(self, action: str, name: str) -> None:
         order = self._client.mirror.replica.orders.get(name)
-        if order is not None:
-            await self._try(order.cancel())  # type: ignore[attr-defined]
-
-    async def _cancel_all(self) -> None:
-        await self._try(self._client.orders.cancel_all())
-
-    async def _replace(self, name: str) -> None:
-        order: Any = self._client.mirror.replica.orders.get(name)
         if order is None:
             return
+        if action == "cancel":
+            await self._try(order.cancel())  # type: ignore[attr-defined]
+        else:
+            await self._replace(order)
+
+    async def _cancel_all(self) -> None:
+        count = self._trader.recent.open
+        if not count:
+            ui.notify("No order is open.")
+            return
+        with ui.dialog() as dialog, ui.card().props("role=alertdialog"):
+            ui.label(f"Cancel {count} open order{'s' if count > 1 else ''}?")
+            with ui.row():
+                ui.button("Cancel them", on_click=lambda: dialog.submit(True)).props("data-test=cancel-all-sure")
+                ui.button("Back", on_click=lambda: dialog.submit(False)).props("flat autofocus")
+        if await dialog:
+            await self._try(self._client.orders.cancel_all())
+        dialog.delete()
+
+    async def _replace(self, order: Any) -> None:
         with ui.dialog() as dialog, ui.card():
             ui.label(f"{SIDES.get(order.side, '')} {order.symbol}")
             qty = ui.input("Quantity", value=format(order.qty, "f")).props("data-test=replace-qty autofocus")
@@ -324,6 +304,8 @@ class Panels:
             with ui.row():
                 ui.button("Replace", on_click=lambda: dialog.submit(True)).props("data-test=replace-send")
                 ui.button("Back", on_click=lambda: dialog.submit(False)).props("flat")
+            for field in (qty, price):
+                field.on("keydown.enter", lambda: dialog.submit(True))
         if await dialog:
             terms = {"qty": qty.value or None, "price": price.value or None}
             await self._try(order.replace(**terms))

@@ -5,6 +5,7 @@ A row is for a browser: every value is a text, a number that JSON has, or a list
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from fixfast.service.client.mirror import RemoteBook
 from fixfast.service.messages import WireMessage
 from fixfast.trading.candles import Candle
+from fixfast.trading.lifecycle import OrdStatus
 from fixfast.trading.order import Order
 from fixfast.trading.positions import Position
 
@@ -22,12 +24,26 @@ __all__ = [
     "candle_data",
     "clock",
     "ladder_rows",
+    "message_details",
     "message_row",
+    "order_details",
     "order_row",
+    "order_words",
     "position_row",
 ]
 
 Row = dict[str, Any]
+
+#: executions of an order that are shown, the latest
+_TRADES = 100
+_WAITING = {"F": ", cancel sent", "G": ", replace sent"}
+_KIND = re.compile(r"(?:^|\|)35=([^|]*)")
+_LADDER_TONES = {
+    "bid_qty": "desk-bid-part",
+    "bid": "desk-buy",
+    "offer": "desk-sell",
+    "offer_qty": "desk-offer-part",
+}
 
 SIDES = {"1": "Buy", "2": "Sell", "5": "Sell short", "6": "Sell short exempt"}
 ORD_TYPES = {"1": "Market", "2": "Limit", "3": "Stop", "4": "Stop limit"}
@@ -56,20 +72,37 @@ def number(value: Decimal | None, digits: int = 10) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def order_row(order: Order, wall_ns: int) -> Row:
-    """Return an order with its executions. `wall_ns`: when it was entered."""
-    trades = [
-        {"exec_id": one.exec_id, "time": clock(one.transact_time_ns), "qty": number(one.qty), "px": number(one.px)}
-        for one in order.trades.values()
-    ]
+def signed(value: Decimal | None) -> str:
+    """Return money with two digits, and with its sign: a profit is told by more than a colour."""
+    return "" if value is None else format(round(value, 2), "+.2f") if round(value, 2) else "0.00"
+
+
+def tone(value: Decimal | None) -> str:
+    """Return the colour of a number that is good above 0 and bad below."""
+    return "desk-buy" if value and value > 0 else "desk-sell" if value and value < 0 else ""
+
+
+def order_words(symbol: str, side: str, qty: str, kind: str, price: str, stop: str, tif: str) -> str:
+    """Return what a ticket will send, in words; "" while something is missing."""
+    needed = [symbol, qty, price if kind in "24" else "-", stop if kind in "34" else "-"]
+    if not all(needed):
+        return ""
+    at = {"1": "at the market", "2": f"at {price}", "3": f"at the market, once at {stop}"}
+    terms = at.get(kind, f"at {price}, once at {stop}")
+    return f"{SIDES.get(side, side)} {qty} {symbol} {terms}, {TIFS.get(tif, tif).lower()}"
+
+
+def order_row(name: str, order: Order, wall_ns: int, *, unfolded: bool = False) -> Row:
+    """Return an order. `name`: its id; `wall_ns`: when it was entered; `unfolded`: with its executions."""
     waiting = [request.msg_type for request in order.pending.values()]
     status = order.status.name.replace("_", " ").capitalize()
-    return {
-        "id": next(iter(order.requests), order.cl_ord_id),
+    side, trades = SIDES.get(order.side, order.side), len(order.trades)
+    row = {
+        "id": name,
         "time": clock(wall_ns),
         "cl_ord_id": order.cl_ord_id,
         "symbol": order.symbol,
-        "side": SIDES.get(order.side, order.side),
+        "side": side,
         "qty": number(order.qty),
         "price": number(order.price) or ("market" if order.ord_type == "1" else number(order.stop_px)),
         "type": ORD_TYPES.get(order.ord_type, order.ord_type),
@@ -77,12 +110,36 @@ def order_row(order: Order, wall_ns: int) -> Row:
         "filled": number(order.cum_qty),
         "leaves": number(order.leaves_qty),
         "avg_px": number(order.avg_px) if order.cum_qty else "",
-        "status": status + ("?" if order.uncertain else ""),
-        "pending": {"F": "cancel", "G": "replace"}.get(waiting[-1], "") if waiting else "",
+        "status": status + ("?" if order.uncertain else "") + _WAITING.get(waiting[-1] if waiting else "", ""),
         "text": order.text,
         "open": order.is_open,
-        "trades": trades,
+        "label": f"{side} {number(order.qty)} {order.symbol}",
+        "folds": f"{trades} execution{'s' if trades > 1 else ''}"
+        if trades
+        else "the venue's text"
+        if order.text
+        else "",
+        "tones": {
+            "side": "desk-buy" if order.side == "1" else "desk-sell",
+            "status": "desk-sell"
+            if order.status is OrdStatus.REJECTED
+            else "desk-warn"
+            if order.uncertain or waiting
+            else "",
+        },
     }
+    if unfolded:
+        row["details"] = order_details(order)
+    return row
+
+
+def order_details(order: Order) -> list[list[str]]:
+    """Return an order's latest executions, as lines of texts; before them what the venue said."""
+    said = [[order.text]] if order.text else []
+    return said + [
+        [clock(one.transact_time_ns), f"{number(one.qty)} at {number(one.px)}", one.exec_id]
+        for one in list(order.trades.values())[-_TRADES:]
+    ]
 
 
 def position_row(position: Position) -> Row:
@@ -94,27 +151,31 @@ def position_row(position: Position) -> Row:
         "qty": number(position.qty),
         "avg_px": number(position.avg_px) if position.qty else "",
         "mark": number(position.mark),
-        "realised": number(position.realised, 2),
-        "unrealised": number(position.unrealised, 2),
-        "profit": number(position.profit, 2),
+        "realised": signed(position.realised),
+        "unrealised": signed(position.unrealised),
+        "profit": signed(position.profit),
+        "tones": {name: tone(getattr(position, name)) for name in ("qty", "realised", "unrealised", "profit")},
     }
 
 
 def ladder_rows(book: RemoteBook | None, depth: int) -> list[Row]:
-    """Return a book side by side, the best first; rows that are not there are empty, so that nothing jumps."""
+    """Return a book side by side, the best first; rows that are not there are empty, so that nothing jumps.
+
+    Prices have the same number of digits, and quantities a bar as long as they are large.
+    """
+    bids, offers = (book.bids[:depth], book.offers[:depth]) if book is not None else ((), ())
+    digits = max((len(number(level.price).partition(".")[2]) for level in (*bids, *offers)), default=0)
+    most = max((level.qty for level in (*bids, *offers)), default=Decimal(1)) or Decimal(1)
     rows = []
     for n in range(depth):
-        bid = book.bids[n] if book is not None and n < len(book.bids) else None
-        offer = book.offers[n] if book is not None and n < len(book.offers) else None
-        rows.append(
-            {
-                "id": n,
-                "bid_qty": number(bid.qty) if bid else "",
-                "bid": number(bid.price) if bid else "",
-                "offer": number(offer.price) if offer else "",
-                "offer_qty": number(offer.qty) if offer else "",
-            }
-        )
+        row: Row = {"id": str(n), "bars": {}, "tones": _LADDER_TONES}
+        for name, levels in (("bid", bids), ("offer", offers)):
+            level = levels[n] if n < len(levels) else None
+            row[name] = format(level.price, f".{digits}f") if level else ""
+            row[f"{name}_qty"] = number(level.qty) if level else ""
+            if level:
+                row["bars"][f"{name}_qty"] = round(level.qty * 100 / most)
+        rows.append(row)
     return rows
 
 
@@ -124,21 +185,27 @@ def candle_data(candles: list[Candle]) -> tuple[list[str], list[list[float]]]:
     return times, [[float(one.open), float(one.close), float(one.low), float(one.high)] for one in candles]
 
 
-def message_row(n: int, message: WireMessage, names: dict[int, str], kinds: dict[str, str]) -> Row:
-    """Return a FIX message with the names of its fields. `names`: tag -> name; `kinds`: MsgType -> name."""
-    fields = []
+def message_row(n: int, message: WireMessage, kinds: dict[str, str]) -> Row:
+    """Return a FIX message. `kinds`: MsgType -> name."""
+    kind = _KIND.search(message.text)
+    name = kind[1] if kind is not None else ""
+    out = message.direction == "out"
+    return {
+        "id": str(n),
+        "time": clock(message.wall_ns),
+        "direction": "→ out" if out else "← in",
+        "kind": kinds.get(name, name),
+        "text": message.text,
+        "folds": "fields",
+    }
+
+
+def message_details(message: WireMessage, names: dict[int, str]) -> list[list[str]]:
+    """Return the fields of a FIX message, as lines of texts. `names`: tag -> name."""
+    lines = []
     for part in message.text.split("|"):
         tag, equals, value = part.partition("=")
         if equals:
             name = names.get(int(tag), "") if tag.isdecimal() and len(tag) < 9 else ""
-            fields.append({"tag": tag, "name": name, "value": value})
-    kind = next((field["value"] for field in fields if field["tag"] == "35"), "")
-    return {
-        "id": n,
-        "time": clock(message.wall_ns),
-        "direction": "→" if message.direction == "out" else "←",
-        "kind": kinds.get(kind, kind),
-        "text": message.text,
-        "fields": fields,
-        "missed": message.missed,
-    }
+            lines.append([name, tag, value])
+    return lines

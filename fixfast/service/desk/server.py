@@ -108,7 +108,9 @@ async def serve_desk(
     async with Trader(options, exchange=exchange) as trader:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         _Pages(trader).add(app)
-        ui.run_with(app, title=options.title, dark=None, show_welcome_message=False, reconnect_timeout=10.0)
+        ui.run_with(
+            app, title=options.title, dark=None, tailwind=False, show_welcome_message=False, reconnect_timeout=10.0
+        )
         local = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
         door = Door(app, [*local, *options.names])
         config = uvicorn.Config(

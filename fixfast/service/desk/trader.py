@@ -16,17 +16,20 @@ from fixfast.auth.secret import Secret
 from fixfast.auth.state import AuthState
 from fixfast.errors import FixfastError
 from fixfast.service.client.client import Client, ClientOptions, connect
+from fixfast.service.client.orders import RemoteOrder
 from fixfast.service.desk.options import DeskOptions
 from fixfast.service.desk.port import BackendPort
+from fixfast.service.desk.recent import Recent
 from fixfast.service.desk.screen import Screen
-from fixfast.service.messages import Printed
+from fixfast.service.messages import Printed, Reset
 from fixfast.trading.candles import Candles
-from fixfast.trading.order import Order
 from fixfast.trading.update import OrderUpdate
 
 __all__ = ["Trader", "VenueControl"]
 
 _SECOND = 1_000_000_000
+#: orders that pages show, the latest
+_ORDERS = 200
 
 
 class VenueControl(Protocol):
@@ -47,7 +50,7 @@ class Trader:
         auth: the AuthCoordinator.
         candles: symbol -> Candles of the market's trades, since the desk began.
         exchange: the simulated one, where the desk runs against one of its own.
-        entered: first ClOrdID of an order -> when it was entered, wall ns.
+        recent: the orders that pages show.
         screens: of the pages that are open.
     """
 
@@ -70,7 +73,7 @@ class Trader:
         )
         self.auth.observe(self._moved)
         self.candles: dict[str, Candles] = {}
-        self.entered: dict[str, int] = {}
+        self.recent = Recent(_ORDERS)
         self.screens: set[Screen] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -94,15 +97,7 @@ class Trader:
             await self._accounts.client.aclose()
         await self.client.close()
 
-    # --- orders ----------------------------------------------------------------------------------------------
-
-    def orders(self, most: int) -> list[Order]:
-        """Return the latest orders, the newest first."""
-        return self.client.orders.all_orders[: -most - 1 : -1]
-
-    def entered_ns(self, order: Order) -> int:
-        """Return when an order was entered, wall ns."""
-        return self.entered.get(next(iter(order.requests), order.cl_ord_id), 0)
+    # --- market data -----------------------------------------------------------------------------------------
 
     async def follow(self, symbol: str) -> None:
         """Have a symbol's book and trades told. Raises: CommandFailed."""
@@ -161,9 +156,14 @@ class Trader:
 
     def _told(self, event: object) -> None:
         if isinstance(event, OrderUpdate):
-            order = event.order
-            if order is not None:
-                self.entered.setdefault(next(iter(order.requests), order.cl_ord_id), self.client.mirror.replica.wall_ns)
+            if event.order is not None:
+                self.recent.note(event.order, self.client.mirror.replica.wall_ns)
+                if isinstance(event.order, RemoteOrder):
+                    event.order.history.clear()  # nobody awaits it here, and it keeps the bytes of every report
+            else:  # a new day
+                self.recent.begin(self.client.orders.all_orders)
+        elif isinstance(event, Reset):
+            self.recent.begin(())
         elif isinstance(event, Printed):
             candles = self.candles.get(event.symbol)
             if candles is not None:

@@ -107,9 +107,9 @@ def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
         page.click("fault-resume")
 
         # what went over the wire, with names
-        page.click("messages-fold")
+        page.click("messages-fold", ".q-item")
         page.says("messages", "NewOrderSingle")
-        page.click("messages", "tbody tr")
+        page.click("messages", ".desk-rows button")
         page.says("messages", "MsgType")
         assert PASSWORD not in page.driver.page_source
 
