@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from fixfast.cli.paint import CONTROL_BUT_LINES, write
+from fixfast.cli.launcher_file import read_launcher_file
+from fixfast.cli.paint import write
 from fixfast.engine.observing.records import JsonFormatter
-from fixfast.engine.settings.remarks import ConfigFileError
 from fixfast.errors import FixfastError
 from fixfast.service.launcher.config import LauncherConfig, load_launcher_config
 from fixfast.service.launcher.launcher import Launcher
@@ -29,6 +29,7 @@ Ctrl-C or SIGTERM stops all Backends, and ends it.
 
 \b
   fixfast launcher launcher.toml --check      all that is wrong in it
+  fixfast keys --config launcher.toml create alice --out alice.key
   fixfast launcher launcher.toml
   fixfast launcher launcher.toml --log-json   for machines
 
@@ -79,14 +80,8 @@ def build() -> click.Command:
     @click.option("--check", is_flag=True, help="Only say what is wrong in CONFIG.")
     @click.option("--log-json", is_flag=True, help="The log, on standard error, as JSON lines.")
     @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
-    @click.pass_context
-    def launcher(context: click.Context, path: Path, check: bool, log_json: bool, tied: bool) -> None:
-        try:
-            config = load_launcher_config(path)
-        except ConfigFileError as error:
-            lines = "".join(f"error: {remark}\n" for remark in error.remarks)
-            sys.stderr.write(lines.translate(CONTROL_BUT_LINES))
-            context.exit(2)
+    def launcher(path: Path, check: bool, log_json: bool, tied: bool) -> None:
+        config = read_launcher_file(load_launcher_config, path)
         if check:
             write(_summary(config))
             return
