@@ -18,7 +18,7 @@ def build() -> click.Command:
         type=click.IntRange(min=0),
         required=True,
         metavar="FD",
-        help="Inherited descriptor of a pipe: what this Backend is, as JSON. Nothing of it stands in the arguments.",
+        help="Inherited descriptor of a pipe: what this Backend is. Nothing of it stands in the arguments.",
     )
     def backend(pipe: int) -> None:
         """Keep one FIX session for front ends.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+import socket
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -18,6 +19,8 @@ import click
 from fixfast.errors import ConfigError, FixfastError, MissingExtra
 
 __all__ = ["build"]
+
+_VERSIONS = ("FIX.4.2", "FIX.4.4", "FIX.5.0SP2")
 
 _HELP = """Trade in a browser: orders, positions, depth, candles, messages.
 
@@ -34,16 +37,33 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def _run(make: Callable[[AsyncExitStack], Any]) -> None:
+async def _run(listening: socket.socket, make: Callable[[AsyncExitStack], Any]) -> None:
     until = asyncio.Event()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
-            asyncio.get_running_loop().add_signal_handler(one, until.set)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with suppress(NotImplementedError, AttributeError):  # Windows: Ctrl-C raises KeyboardInterrupt there
+            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), until.set)
     from fixfast.service.desk.server import serve_desk
 
     async with AsyncExitStack() as stack:
         options, exchange = await make(stack)
-        await serve_desk(options, exchange=exchange, told=lambda url: _say(f"desk at {url}"), until=until)
+        await serve_desk(options, listening, exchange=exchange, told=lambda url: _say(f"desk at {url}"), until=until)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything is started."""
+    try:
+        return socket.create_server((host, port), reuse_port=False)
+    except OSError as error:
+        text = f"{host}:{port}: {error.strerror or error}. --port takes another one, --port 0 any that is free"
+        raise click.ClickException(text) from None
+
+
+def _log_to(path: Path) -> None:
+    """Have the log of this process in a file: a terminal is for what people need."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    path.chmod(0o600)
 
 
 def build() -> click.Command:
@@ -51,7 +71,7 @@ def build() -> click.Command:
 
     @click.command("desk", help=_HELP)
     @click.option("--demo", is_flag=True, help="Start everything that is needed.")
-    @click.option("--version", default="FIX.4.2", help="Of FIX, with --demo.", show_default=True)
+    @click.option("--version", type=click.Choice(_VERSIONS), help="Of FIX, with --demo. [default: FIX.4.2]")
     @click.option("--state", type=click.Path(path_type=Path), help="With --demo: a folder that keeps it all.")
     @click.option("--launcher", metavar="ADDRESS", help="unix:PATH or tls:HOST:PORT.")
     @click.option("--account", metavar="NAME", help="Whose Backend it is.")
@@ -63,7 +83,7 @@ def build() -> click.Command:
     @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free one.")
     def desk(
         demo: bool,
-        version: str,
+        version: str | None,
         state: Path | None,
         launcher: str | None,
         account: str | None,
@@ -79,9 +99,11 @@ def build() -> click.Command:
 
         async def with_demo(stack: AsyncExitStack) -> Any:
             from fixfast.service.desk.demo import Demo
+            from fixfast.service.desk.place import Place
 
-            folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fixfast-")))
-            made = await stack.enter_async_context(Demo(folder, version=version, told=_say))
+            place = await stack.enter_async_context(Place(state, version))
+            _log_to(place.folder / "desk.log")
+            made = await stack.enter_async_context(Demo(place, told=_say))
             return replace(made.options, host=host, port=port, names=names), made
 
         async def without(stack: AsyncExitStack) -> Any:
@@ -92,13 +114,15 @@ def build() -> click.Command:
                 host=host, names=names, port=port,
             ), None  # fmt: skip
 
+        if not demo and (state is not None or version is not None):
+            raise click.UsageError("--state and --version are for --demo")
         try:
-            asyncio.run(_run(with_demo if demo else without))
+            with _listen(host, port) as listening:
+                asyncio.run(_run(listening, with_demo if demo else without))
         except KeyboardInterrupt:
             pass
         except OSError as error:
-            text = f"{host}:{port}: {error.strerror or error}. --port 0 takes any free port"
-            raise click.ClickException(text) from None
+            raise click.ClickException(f"{error.filename or 'desk'}: {error.strerror or error}") from None
         except FixfastError as error:
             raise click.ClickException(str(error)) from None
 

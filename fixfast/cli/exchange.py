@@ -86,7 +86,7 @@ def spare_the_collector() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
-async def _run(config: ExchangeConfig, wire_log: WireLog | None) -> None:
+async def _run(config: ExchangeConfig, wire_log: WireLog | None, tied: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for one in (signal.SIGINT, signal.SIGTERM):
@@ -106,11 +106,15 @@ async def _run(config: ExchangeConfig, wire_log: WireLog | None) -> None:
             for line in sys.stdin:
                 with suppress(RuntimeError):  # the loop has ended
                     loop.call_soon_threadsafe(obey, line)
+            if tied:  # who started it is gone: there is nobody to say anything to
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(stop.set)
 
         if sys.stdin is not None and not sys.stdin.closed:
             threading.Thread(target=listen, name="console", daemon=True).start()
         await stop.wait()
-        _say("closing: everybody is logged out")
+        if not tied:
+            _say("closing: everybody is logged out")
 
 
 def _settings(path: Path | None, given: dict[str, Any], fault: tuple[str, ...]) -> ExchangeConfig:
@@ -158,6 +162,7 @@ def build() -> click.Command:
     @click.option(
         "--speed", type=click.FloatRange(0, 1e6), default=1.0, help="Of --replay: 0 is as fast as it is read."
     )
+    @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
     @click.option("--wire-log", type=click.Path(path_type=Path), help="A file for every message.")
     def exchange(
         path: Path | None,
@@ -171,6 +176,7 @@ def build() -> click.Command:
         agents: bool,
         replay: Path | None,
         speed: float,
+        tied: bool,
         wire_log: Path | None,
     ) -> None:
         given = {"host": host, "port": port, "journal": journal, "seed": seed}
@@ -184,7 +190,7 @@ def build() -> click.Command:
         with ExitStack() as stack:
             log = None if wire_log is None else stack.enter_context(WireLog(wire_log))
             try:
-                asyncio.run(_run(config, log) if replay is None else play(config, replay, speed, log, _say))
+                asyncio.run(_run(config, log, tied) if replay is None else play(config, replay, speed, log, _say))
             except KeyboardInterrupt:
                 pass
             except (StoreError, MissingExtra) as error:

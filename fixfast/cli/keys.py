@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,24 +17,26 @@ from typing import Any, TypeVar
 import click
 
 from fixfast import clock
+from fixfast.cli.launcher_file import read_launcher_file
 from fixfast.cli.paint import CONTROL, Styles, write
 from fixfast.errors import ConfigError, FixfastError
 from fixfast.service.credentials.apikey import ROLES, KeyRecord
 from fixfast.service.credentials.keys import Keys
 from fixfast.service.credentials.store import open_store
-from fixfast.store.hashing import Hasher
+from fixfast.store.hashing import HashCost, Hasher
 
 __all__ = ["build"]
 
 _HELP = """Make, list and revoke the API keys that front ends show to a Launcher.
 
-They are in a credential store: a file of SQLite (--store keys.db), or PostgreSQL (--store postgresql://...). Without
---store it is the variable FIXFAST_STORE. The store keeps hashes: a key is shown once, when it is made.
+They are in a credential store: that of a Launcher (--config launcher.toml), or a file of SQLite (--store keys.db), or
+PostgreSQL (--store postgresql://...). Without either it is the variable FIXFAST_STORE. The store keeps hashes: a key is
+shown once, when it is made.
 
 \b
-  fixfast keys --store keys.db create alice --out alice.key
-  fixfast keys --store keys.db list
-  fixfast keys --store keys.db revoke 0123456789abcdef
+  fixfast keys --config launcher.toml create alice --out alice.key
+  fixfast keys --config launcher.toml list
+  fixfast keys --config launcher.toml revoke 0123456789abcdef
 
 Exit status: 0 done; 1 it could not be; 2 wrong arguments.
 """
@@ -49,18 +51,25 @@ _SECOND = 1_000_000_000
 
 @dataclass(frozen=True)
 class _Place:
+    """The store. Attributes: accounts: those of the Launcher's file; None: there is none. hash: what a hash costs."""
+
     url: str
     as_json: bool
+    accounts: frozenset[str] | None = None
+    file: Path | None = None
+    hash: HashCost = field(default_factory=HashCost)
 
     @contextmanager
     def keys(self, *, make: bool = False) -> Iterator[Keys]:
         """Open the store; what goes wrong is one line. Args: make: a file that is not there is made."""
+        if not self.url:  # only now: `fixfast keys create --help` needs none
+            raise click.UsageError("which store? --config launcher.toml, --store keys.db, or a variable FIXFAST_STORE")
         path = self.url.removeprefix("sqlite:")
         if not make and "://" not in path and not os.path.exists(os.path.expanduser(path)):
             raise click.ClickException(f"{path}: there is no such store; `keys create` makes one")
         try:
             with open_store(self.url) as store:
-                yield Keys(store, Hasher())
+                yield Keys(store, Hasher(self.hash))
         except ConfigError as error:
             raise click.UsageError(str(error)) from None
         except FixfastError as error:
@@ -129,7 +138,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _as_json(context: click.Context, param: click.Parameter, value: bool) -> None:
     if value:
-        context.obj = _Place(context.obj.url, True)
+        context.obj = replace(context.obj, as_json=True)
 
 
 def _common(command: F) -> F:
@@ -184,6 +193,8 @@ def _create(
         write(key.text() + "\n")
     else:
         sys.stderr.write(f"the key is in {out}\n")
+    if place.accounts is not None and account not in place.accounts and record.roles != ("admin",):
+        sys.stderr.write(f"{place.file} has no [account.{account}] yet: the key is good for nothing until then\n")
 
 
 def _new_file(path: Path) -> int:
@@ -254,12 +265,19 @@ def build() -> click.Command:
     """Return the command group, for `fixfast`."""
 
     @click.group("keys", help=_HELP, commands=[_create, _list, _show, _revoke], no_args_is_help=True)
+    @click.option("--config", type=click.Path(path_type=Path), help="A Launcher's file, which says where its store is.")
     @click.option("--store", "url", metavar="URL", envvar="FIXFAST_STORE", help="A file of SQLite, or postgresql://...")
     @click.option("--json", "as_json", is_flag=True, help="Answers as JSON.")
     @click.pass_context
-    def keys(context: click.Context, url: str | None, as_json: bool) -> None:
-        if not url:
-            raise click.UsageError("which store? --store keys.db, or the variable FIXFAST_STORE")
-        context.obj = _Place(url, as_json)
+    def keys(context: click.Context, config: Path | None, url: str | None, as_json: bool) -> None:
+        if config is None:
+            context.obj = _Place(url or "", as_json)
+            return
+        if context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError("--config or --store: one of them says where the store is")
+        from fixfast.service.launcher.config import load_launcher_table
+
+        found, accounts = read_launcher_file(load_launcher_table, config)
+        context.obj = _Place(found.key_store, as_json, accounts, config, found.hash)
 
     return keys

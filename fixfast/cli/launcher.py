@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from fixfast.cli.paint import CONTROL_BUT_LINES, write
+from fixfast.cli.launcher_file import read_launcher_file
+from fixfast.cli.paint import write
 from fixfast.engine.observing.records import JsonFormatter
-from fixfast.engine.settings.remarks import ConfigFileError
 from fixfast.errors import FixfastError
 from fixfast.service.launcher.config import LauncherConfig, load_launcher_config
 from fixfast.service.launcher.launcher import Launcher
@@ -27,6 +29,7 @@ Ctrl-C or SIGTERM stops all Backends, and ends it.
 
 \b
   fixfast launcher launcher.toml --check      all that is wrong in it
+  fixfast keys --config launcher.toml create alice --out alice.key
   fixfast launcher launcher.toml
   fixfast launcher launcher.toml --log-json   for machines
 
@@ -34,15 +37,25 @@ Exit status: 0 it was stopped; 1 it cannot run; 2 wrong arguments, or CONFIG can
 """
 
 
-async def _run(config: LauncherConfig) -> None:
+async def _run(config: LauncherConfig, tied: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if tied:
+        threading.Thread(target=_watch_input, args=(loop, stop), name="tied", daemon=True).start()
     for one in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
             loop.add_signal_handler(one, stop.set)
     async with Launcher(config) as launcher:
         write("".join(f"listening on {address}\n" for address in launcher.addresses))
         await stop.wait()
+
+
+def _watch_input(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """End with standard input. os.read: a thread in a buffered read of sys.stdin holds up the interpreter's end."""
+    while os.read(0, 4096):
+        pass
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(stop.set)
 
 
 def _log_to(as_json: bool) -> None:
@@ -66,20 +79,15 @@ def build() -> click.Command:
     @click.argument("path", metavar="CONFIG", type=click.Path(path_type=Path))
     @click.option("--check", is_flag=True, help="Only say what is wrong in CONFIG.")
     @click.option("--log-json", is_flag=True, help="The log, on standard error, as JSON lines.")
-    @click.pass_context
-    def launcher(context: click.Context, path: Path, check: bool, log_json: bool) -> None:
-        try:
-            config = load_launcher_config(path)
-        except ConfigFileError as error:
-            lines = "".join(f"error: {remark}\n" for remark in error.remarks)
-            sys.stderr.write(lines.translate(CONTROL_BUT_LINES))
-            context.exit(2)
+    @click.option("--tied", is_flag=True, hidden=True, help="End when standard input does: with who started it.")
+    def launcher(path: Path, check: bool, log_json: bool, tied: bool) -> None:
+        config = read_launcher_file(load_launcher_config, path)
         if check:
             write(_summary(config))
             return
         _log_to(log_json)
         try:
-            asyncio.run(_run(config))
+            asyncio.run(_run(config, tied))
         except KeyboardInterrupt:
             pass
         except OSError as error:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import click
 
+from fixfast.cli.launcher_file import read_launcher_file
 from fixfast.cli.paint import CONTROL, Styles, write
 from fixfast.engine.controlkey import read_private
 from fixfast.errors import FixfastError
+from fixfast.service.launcher.config import load_launcher_table
 from fixfast.service.link import LinkLost
 from fixfast.service.messages import Failed, Granted, ListSessions, Login, Message, SessionInfo, Sessions, StopSession
 from fixfast.service.wire import connect
@@ -24,9 +26,10 @@ _HELP = """See and stop the sessions of a Launcher that runs: of an account, or 
 The key is read from a file that only its owner can read (`fixfast keys create ... --out FILE`), never an argument.
 
 \b
-  fixfast keys --store keys.db create root --role admin --out root.key
-  fixfast sessions --at unix:state/run/launcher.sock --account root --key-file root.key list
-  fixfast sessions --at unix:state/run/launcher.sock --account root --key-file root.key stop 0123456789abcdef
+  fixfast keys --config launcher.toml create root --role admin --out root.key
+  fixfast sessions --config launcher.toml --account root --key-file root.key list
+  fixfast sessions --config launcher.toml --account root --key-file root.key stop 0123456789abcdef
+  fixfast sessions --at tls:launcher.example:9443 --account root --key-file root.key list
 
 Exit status: 0 done; 1 the Launcher refused, or nobody listens; 2 wrong arguments.
 """
@@ -41,28 +44,40 @@ _STYLES: Styles = (
 class _Asked:
     """The Launcher, and who asks it."""
 
-    def __init__(self, address: str, account: str, key_file: Path, ca_file: str | None, as_json: bool) -> None:
-        self._address, self._account, self._key_file = address, account, key_file
+    def __init__(
+        self, config: Path | None, address: str | None, account: str | None, key_file: Path | None,
+        ca_file: str | None, as_json: bool,
+    ) -> None:  # fmt: skip
+        self._config, self._address, self._account, self._key_file = config, address, account, key_file
         self._tls = TlsConfig(ca_file=ca_file) if ca_file is not None else None
         self.as_json = as_json
 
     def ask(self, message: Message) -> Message:
         """Log in, ask, and return the answer; what goes wrong is one line."""
+        # Only now: `fixfast sessions list --help` needs none of it.
+        if (self._config is None) is (self._address is None):
+            raise click.UsageError("where is the Launcher? --config launcher.toml, or --at unix:PATH")
+        if self._account is None or self._key_file is None:
+            raise click.UsageError("who are you? --account NAME and --key-file FILE")
+        address = self._address
+        if self._config is not None:
+            address = _address(read_launcher_file(load_launcher_table, self._config)[0].addresses)
+        assert address is not None
         try:
             key = read_private(self._key_file).decode("ascii", "replace").strip()
-            return asyncio.run(self._ask(key, message))
+            return asyncio.run(self._ask(address, Login(self._account, key, "none"), message))
         except OSError as error:
             raise click.ClickException(f"{self._key_file}: {error.strerror or error}") from None
         except FixfastError as error:
             raise click.ClickException(str(error).translate(CONTROL)) from None
 
-    async def _ask(self, key: str, message: Message) -> Message:
-        link = await connect(self._address, "login", tls=self._tls)
+    async def _ask(self, address: str, login: Login, message: Message) -> Message:
+        link = await connect(address, "login", tls=self._tls)
         try:
-            link.send(Login(self._account, key, "none"))
+            link.send(login)
             granted = await link.receive()
             if not isinstance(granted, Granted):
-                raise LinkLost(f"{self._address}: {type(granted).__name__} instead of Granted")
+                raise LinkLost(f"{address}: {type(granted).__name__} instead of Granted")
             link.send(message)
             return await link.receive()
         finally:
@@ -118,19 +133,26 @@ def _stop(asked: _Asked, session: str, orders: str) -> None:
     write(json.dumps({"stopped": session}) + "\n" if asked.as_json else f"{session} is stopped\n")
 
 
+def _address(addresses: tuple[str, ...]) -> str:
+    """Return where to find a Launcher that listens there: on this machine, where it does so."""
+    return next((one for one in addresses if one.startswith("unix:")), addresses[0])
+
+
 def build() -> click.Command:
     """Return the command group, for `fixfast`."""
 
     @click.group("sessions", help=_HELP, commands=[_list, _stop], no_args_is_help=True)
-    @click.option("--at", "address", required=True, metavar="ADDRESS", help="The Launcher: unix:PATH, tls:HOST:PORT.")
-    @click.option("--account", required=True, help="The key's.")
-    @click.option("--key-file", required=True, type=click.Path(path_type=Path), help="Where the API key is, mode 0600.")
+    @click.option("--config", type=click.Path(path_type=Path), help="The Launcher's file, which says where it listens.")
+    @click.option("--at", "address", metavar="ADDRESS", help="The Launcher: unix:PATH, tls:HOST:PORT.")
+    @click.option("--account", help="The key's.")
+    @click.option("--key-file", type=click.Path(path_type=Path), help="Where the API key is, mode 0600.")
     @click.option("--ca-file", help="For tls: who vouches for it, where that is no public authority.")
     @click.option("--json", "as_json", is_flag=True, help="Answers as JSON.")
     @click.pass_context
     def sessions(
-        context: click.Context, address: str, account: str, key_file: Path, ca_file: str | None, as_json: bool
-    ) -> None:
-        context.obj = _Asked(address, account, key_file, ca_file, as_json)
+        context: click.Context, config: Path | None, address: str | None, account: str | None, key_file: Path | None,
+        ca_file: str | None, as_json: bool,
+    ) -> None:  # fmt: skip
+        context.obj = _Asked(config, address, account, key_file, ca_file, as_json)
 
     return sessions

@@ -10,6 +10,7 @@ import pytest
 
 from fixfast.cli import main
 from fixfast.service.credentials.apikey import parse_key
+from fixfast.service.credentials.store import open_store
 
 
 @pytest.fixture
@@ -124,7 +125,9 @@ def test_without_a_store_it_says_where_one_may_be(
 ) -> None:
     monkeypatch.delenv("FIXFAST_STORE", raising=False)
     assert main(["keys", "list"]) == 2
-    assert "--store keys.db, or the variable FIXFAST_STORE" in capsys.readouterr().err
+    assert "--config launcher.toml, --store keys.db, or a variable FIXFAST_STORE" in capsys.readouterr().err
+    assert main(["keys", "create", "--help"]) == 0
+    assert "Make a key for ACCOUNT" in capsys.readouterr().out
     created(store, capsys, "alice")
     monkeypatch.setenv("FIXFAST_STORE", store)
     assert main(["keys", "list"]) == 0
@@ -135,3 +138,41 @@ def test_an_unknown_id_is_said(store: str, capsys: pytest.CaptureFixture[str]) -
     created(store, capsys, "alice")
     assert main(["keys", "--store", store, "show", "0123456789abcdef"]) == 2
     assert "`fixfast keys list` has them" in capsys.readouterr().err
+
+
+def test_a_launchers_file_says_where_its_store_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIXFAST_STORE", str(tmp_path / "another.db"))
+    file = tmp_path / "launcher.toml"
+    # What is wrong with an account does not keep its key from being made: its password may not be ours to read.
+    file.write_text('[launcher]\nhash = { time = 1, memory = 8 }\n[account.alice]\npassword = { file = "none" }\n')
+    config = ["keys", "--config", str(file)]
+    assert main([*config, "list"]) == 1
+    assert "`keys create` makes one" in capsys.readouterr().err
+    assert main([*config, "create", "alice"]) == 0
+    assert "no [account.alice]" not in capsys.readouterr().err
+    with open_store(str(tmp_path / "state" / "keys.db")) as store:
+        assert "m=8,t=1" in store.records()[0].hash
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert main([*config, "create", "carol"]) == 0
+    assert f"{file} has no [account.carol] yet" in capsys.readouterr().err
+    assert main([*config, "create", "root", "--role", "admin"]) == 0
+    assert "no [account.root]" not in capsys.readouterr().err
+    file.write_text('[launcher]\nkeys = "elsewhere/k.db"\n')
+    assert main([*config, "create", "alice"]) == 0
+    assert (tmp_path / "elsewhere" / "k.db").exists()
+    assert main([*config, "--store", "x.db", "list"]) == 2
+    assert "--config or --store" in capsys.readouterr().err
+    assert not (tmp_path / "another.db").exists()
+
+
+def test_a_launchers_file_that_is_wrong_is_said_by_its_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "launcher.toml"
+    assert main(["keys", "--config", str(file), "list"]) == 2
+    assert "No such file" in capsys.readouterr().err
+    file.write_text('[launcher]\nkesy = "k.db"\n')
+    assert main(["keys", "--config", str(file), "create", "alice"]) == 2
+    assert "launcher.toml:2: launcher.kesy: there is no such key; did you mean keys?" in capsys.readouterr().err

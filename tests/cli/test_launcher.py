@@ -128,6 +128,8 @@ def test_sessions_are_shown_and_stopped(path: Path, capsys: pytest.CaptureFixtur
         look = ["sessions", "--at", address, "--account", "alice", "--key-file", str(path / "look.key")]
         assert main([*root, "list"]) == 0
         assert capsys.readouterr().out == "no sessions\n"
+        assert main(["sessions", "--config", str(path / "launcher.toml"), *root[3:], "list"]) == 0
+        assert capsys.readouterr().out == "no sessions\n"
         pid = asyncio.run(pid_of_backend(address, key))
         assert main([*root, "list"]) == 0
         head, line = capsys.readouterr().out.splitlines()
@@ -152,6 +154,19 @@ def test_sessions_are_shown_and_stopped(path: Path, capsys: pytest.CaptureFixtur
     assert "launcher.sock" in capsys.readouterr().err
     assert main([*look[:-1], str(path / "none.key"), "list"]) == 1
     assert "No such file" in capsys.readouterr().err
+
+
+def test_sessions_says_what_it_needs_to_know(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    who = ["--account", "root", "--key-file", str(path / "root.key")]
+    config = ["--config", str(path / "launcher.toml")]
+    for arguments in (who, [*config, "--at", "unix:x.sock", *who]):
+        assert main(["sessions", *arguments, "list"]) == 2
+        assert "--config launcher.toml, or --at unix:PATH" in capsys.readouterr().err
+    assert main(["sessions", *config, "list"]) == 2
+    assert "--account NAME and --key-file FILE" in capsys.readouterr().err
+    assert main(["sessions", "--config", str(path / "none.toml"), *who, "list"]) == 2
+    assert "No such file" in capsys.readouterr().err
+    assert main(["sessions", "list", "--help"]) == 0
 
 
 def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ class House:
         )
         (path / "launcher.toml").write_text(LAUNCHER.format(url=url, version=version, port=where))
         self.key = path / "alice.key"
-        keys = Program(path, "keys", "create", "alice", "--out", "alice.key", environment={"FIXFAST_STORE": database})
+        keys = Program(path, "keys", "--config", "launcher.toml", "create", "alice", "--out", "alice.key")
         assert keys.finish() == 0, keys.output()
         (self.launcher,) = self._run("launcher", "launcher.toml").wait_for(r"listening on (unix:\S+)")
         (self.url,) = self._run(

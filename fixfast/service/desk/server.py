@@ -91,6 +91,7 @@ class _Pages:
 
 async def serve_desk(
     options: DeskOptions,
+    listening: socket.socket,
     *,
     exchange: VenueControl | None = None,
     told: Callable[[str], object] = lambda url: None,
@@ -98,12 +99,11 @@ async def serve_desk(
 ) -> None:
     """Serve a desk until it is told to end. One a process: NiceGUI has one set of pages.
 
-    Args: options: see DeskOptions. exchange: a simulated one to have fault buttons for. told: called with the URL when
-        browsers may come. until: ends it.
+    Args: options: see DeskOptions. listening: where browsers come to; the caller closes it. exchange: a simulated one
+        to have fault buttons for. told: called with the URL when browsers may come. until: ends it.
 
-    Raises: LinkRefused, LinkLost: the Launcher. ConfigError: the key file. OSError: the port is taken.
+    Raises: LinkRefused, LinkLost: the Launcher. ConfigError: the key file.
     """
-    listening = socket.create_server((options.host, options.port), reuse_port=False)
     port = listening.getsockname()[1]
     async with Trader(options, exchange=exchange) as trader:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -130,5 +130,4 @@ async def serve_desk(
             ending.cancel()
             server.should_exit = True
             await asyncio.wait([running])
-            listening.close()
         running.result()

@@ -14,7 +14,7 @@ from fixfast.errors import FixfastError, StoreError
 from fixfast.service.start import Start, pack
 from fixfast.store.files import open_private
 
-__all__ = ["COMMAND", "BackendProcess", "StepFailed", "private_folder"]
+__all__ = ["COMMAND", "BackendProcess", "StepFailed", "open_output", "private_folder"]
 
 #: how a Backend is started; `--pipe FD` follows
 COMMAND = (sys.executable, "-m", "fixfast", "backend")
@@ -26,7 +26,7 @@ _PASSED_ON = frozenset(
         "FIXFAST_CACHE"
     ).split()
 )
-#: bytes of a Backend's output above which its file begins anew
+#: bytes of a process's output above which its file begins anew
 _MAX_OUTPUT = 8 << 20
 
 
@@ -53,7 +53,7 @@ class BackendProcess:
         reading, writing = os.pipe()
         try:
             os.set_blocking(writing, False)
-            output = _output(folder)
+            output = open_output(folder / "backend.out")
             try:
                 process = await asyncio.create_subprocess_exec(
                     *command,
@@ -148,10 +148,9 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def _output(folder: Path) -> int:
-    """Open the file for what a Backend writes to its standard streams."""
-    path = os.fspath(folder / "backend.out")
-    fd = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def open_output(path: Path) -> int:
+    """Open the file for what a process writes to its standard streams. Raises: OSError, StoreError."""
+    fd = open_private(os.fspath(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     if os.fstat(fd).st_size > _MAX_OUTPUT:
         os.ftruncate(fd, 0)
     return fd

@@ -25,7 +25,15 @@ from fixfast.store.hashing import HashCost
 from fixfast.transport.tls import TlsConfig
 from fixfast.types import Role
 
-__all__ = ["AccountConfig", "AccountOptions", "Guests", "LauncherConfig", "Times", "load_launcher_config"]
+__all__ = [
+    "AccountConfig",
+    "AccountOptions",
+    "Guests",
+    "LauncherConfig",
+    "Times",
+    "load_launcher_config",
+    "load_launcher_table",
+]
 
 
 def _seconds(options: object) -> None:
@@ -252,6 +260,26 @@ def load_launcher_config(path: str | os.PathLike[str], environ: Mapping[str, str
     Raises: ConfigFileError: all that is wrong, each with file, line, key and the way out.
     """
     name = os.fspath(path)
+    reader, root, config = _begin(name, environ)
+    reader.table(root, "", ("launcher", "defaults", "account"))
+    accounts = _accounts(reader, root, config, name)
+    return replace(_whole(reader, config), accounts=accounts)
+
+
+def load_launcher_table(path: str | os.PathLike[str]) -> tuple[LauncherConfig, frozenset[str]]:
+    """Read `[launcher]` alone, for tools beside it: accounts may have secrets that only the Launcher can read.
+
+    Returns: the configuration, without accounts, and their names.
+
+    Raises: ConfigFileError.
+    """
+    reader, root, config = _begin(os.fspath(path), None)
+    named = root.value.get("account", Node({}))
+    return _whole(reader, config), frozenset(named.value if named.is_table else ())
+
+
+def _begin(name: str, environ: Mapping[str, str] | None) -> tuple[Reader, Node, LauncherConfig | None]:
+    """Read a file, and its [launcher]; None: something is wrong, which is noted. Raises: ConfigFileError: no TOML."""
     try:
         with open(name, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -263,12 +291,14 @@ def load_launcher_config(path: str | os.PathLike[str], environ: Mapping[str, str
         raise ConfigFileError([root])
     folder = Path(os.path.abspath(name)).parent
     reader = Reader(folder, os.environ if environ is None else environ)
-    reader.table(root, "", ("launcher", "defaults", "account"))
-    config = _launcher(reader, root.value.get("launcher", Node({}, file=name)), folder)
-    accounts = _accounts(reader, root, config, name)
+    return reader, root, _launcher(reader, root.value.get("launcher", Node({}, file=name)), folder)
+
+
+def _whole(reader: Reader, config: LauncherConfig | None) -> LauncherConfig:
+    """Return a configuration of which nothing is wrong. Raises: ConfigFileError."""
     if reader.remarks or config is None:
         raise ConfigFileError(sorted(reader.remarks, key=lambda remark: remark.line))
-    return replace(config, accounts=accounts)
+    return config
 
 
 def _launcher(reader: Reader, node: Node, folder: Path) -> LauncherConfig | None:

@@ -1,0 +1,27 @@
+"""A Launcher's configuration file, for the commands that take one: what is wrong in it is a line each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from fixfast.cli.paint import CONTROL_BUT_LINES
+from fixfast.engine.settings.remarks import ConfigFileError
+
+__all__ = ["read_launcher_file"]
+
+T = TypeVar("T")
+
+
+def read_launcher_file(load: Callable[[Path], T], path: Path) -> T:
+    """Return what a function makes of the file. Raises: Exit, with status 2, when all that is wrong was written."""
+    try:
+        return load(path)
+    except ConfigFileError as error:
+        lines = "".join(f"error: {remark}\n" for remark in error.remarks)
+        sys.stderr.write(lines.translate(CONTROL_BUT_LINES))
+        raise click.exceptions.Exit(2) from None
