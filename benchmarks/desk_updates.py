@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -28,7 +27,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,8 @@ from typing import Any
 from fixfast.service.client import connect
 from fixfast.service.messages import BookNow, Printed, WireMessage
 from fixfast.trading.update import OrderUpdate
-from tests.service.desk.browser import PASSWORD, Browser, Desk, browser, desk
+from tests.service.desk.browser import PASSWORD, Browser, browser
+from tests.service.programs import Program
 
 __all__ = ["HEAD", "Outcome", "main", "run"]
 
@@ -215,8 +215,8 @@ def family(pid: int) -> list[int]:
 class Watch:
     """Looks at a desk, its page and a Load."""
 
-    def __init__(self, running: Desk, page: Browser, load: Load) -> None:
-        self._desk, self._page, self._load = running, page, load
+    def __init__(self, desk: Program, page: Browser, load: Load) -> None:
+        self._desk, self._page, self._load = desk, page, load
         self._browser = family(page.driver.service.process.pid)
 
     def sample(self) -> Sample:
@@ -262,11 +262,10 @@ def new_key(state: Path) -> str:
 
 
 @contextmanager
-def loaded(running: Desk) -> Iterator[Load]:
+def loaded(state: Path) -> Iterator[Load]:
     """Have a bot at the desk's Backend."""
-    launcher = re.search(r"Launcher at (unix:\S+)", "".join(running.said))
-    assert launcher is not None
-    load, ready = Load(launcher[1], new_key(running.state)), threading.Event()
+    (launcher,) = state.rglob("launcher.sock")
+    load, ready = Load(f"unix:{launcher}", new_key(state)), threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(load.trade(ready)))
     thread.start()
     try:
@@ -281,14 +280,18 @@ def run(rates: Sequence[float], seconds: float, clicks: int, shots: Path | None 
     """Measure at each rate (updates/s that are wanted), one after the other, with one desk and one page."""
     with tempfile.TemporaryDirectory(prefix="ff") as name:
         folder = Path(name)
-        with desk(folder / "s") as running, browser(shots or folder / "shots") as page:
+        with ExitStack() as ends:
+            desk = Program(folder, "desk", "--demo", "--port", "0", "--state", "s")
+            ends.callback(desk.stop)
+            page = ends.enter_context(browser(shots or folder / "shots"))
             page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _PROBE})
             page.driver.execute_cdp_cmd("Performance.enable", {})
             page.driver.set_script_timeout(60)
-            log_in(page, running.url)
-            with loaded(running) as load:
+            (url,) = desk.wait_for(r"desk at (http\S+)")
+            log_in(page, url)
+            with loaded(folder / "s") as load:
                 page.put("price", "1")  # what the ticket sends rests
-                watch = Watch(running, page, load)
+                watch = Watch(desk, page, load)
                 for number, rate in enumerate(rates):
                     yield measured(watch, load, rate, seconds, clicks, 1000 * (number + 1))
                 load.pace(0)
