@@ -63,7 +63,8 @@ class BackendOptions:
         orders: what the venue is like, and what is done without being asked; its `version` is the session's.
         risk: what is looked at before an order leaves; None: nothing.
         sync: "none": a loss of power may lose the latest orders; "always": each is on the disk before it is sent.
-        max_front_ends: how many may be connected.
+        max_front_ends: how many may be connected. As many as a Launcher lets in (its `tokens`): one that has a token
+            and is not taken would come again and again.
         uvloop: run on uvloop's event loop (extra `uvloop`).
 
     Raises: ConfigError.
@@ -82,7 +83,7 @@ class BackendOptions:
     orders: OrderOptions = field(default_factory=OrderOptions)
     risk: RiskLimits | None = None
     sync: Literal["none", "always"] = "none"
-    max_front_ends: int = 16
+    max_front_ends: int = 64
     uvloop: bool = False
 
     def __post_init__(self) -> None:
