@@ -13,16 +13,18 @@ class Commands:
 
     _session: Session
 
-    def reset(self) -> None:
+    def reset(self, *, tell: bool = False) -> None:
         """Begin both sequence numbers at 1: at once without a connection, else by a Logon with 141=Y.
 
         On a session it takes a moment: nothing may be missing on either side. An event LoggedOn with `reset` set tells
         that it is done. What was not delivered to the peer by then never will be.
 
+        Args: tell: without a connection, too: the next Logon says 141=Y; not in FIX 4.0.
+
         Raises: LocalProtocolError: FIX 4.0 with a connection, or while logging on or out. StoreError: the session ends.
         """
         try:
-            self._session.reset(clock.now())
+            self._session.reset(clock.now(), tell=tell)
         finally:
             self._soon()
 

@@ -89,6 +89,7 @@ class Link(asyncio.Protocol):
         on_message: called with each message, at once. What it raises is a bug, and ends the connection.
         on_burst: called when the messages of one read were dealt with.
         on_admitted: called when it has shown that.
+        keep: of who was let in to show it: it does not have to go for another one any more (halfopen.py).
         on_closed: each is called once, when `error` is known.
         error: why it ended; None while it has not.
         fault: it ended because the other side did not keep to the rules, or did not have the secret.
@@ -114,7 +115,8 @@ class Link(asyncio.Protocol):
         self.admitted = self.fault = False
         self.on_message: Callable[[Message], object] | None = None
         self.on_burst: Callable[[], object] = _nothing
-        self.on_admitted: Callable[[], object] = lambda: None
+        self.on_admitted: Callable[[], object] = _nothing
+        self.keep: Callable[[], object] = _nothing
         self.on_closed: list[Callable[[Link], object]] = []
         self.error: LinkLost | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()

@@ -32,6 +32,8 @@ __all__ = ["BackendOptions", "Start", "pack", "settings_text", "unpack"]
 
 #: of what goes through the pipe; and the most of it
 _VERSION, _LIMIT = 1, 1 << 20
+#: the way out for who runs `fixfast backend`
+_BY_HAND = "nobody starts a Backend by hand, but `fixfast launcher CONFIG` does"
 
 Orders = Literal["leave", "cancel"]
 
@@ -63,7 +65,8 @@ class BackendOptions:
         orders: what the venue is like, and what is done without being asked; its `version` is the session's.
         risk: what is looked at before an order leaves; None: nothing.
         sync: "none": a loss of power may lose the latest orders; "always": each is on the disk before it is sent.
-        max_front_ends: how many may be connected.
+        max_front_ends: how many may be connected. As many as a Launcher lets in (its `tokens`): one that has a token
+            and is not taken would come again and again.
         uvloop: run on uvloop's event loop (extra `uvloop`).
 
     Raises: ConfigError.
@@ -82,7 +85,7 @@ class BackendOptions:
     orders: OrderOptions = field(default_factory=OrderOptions)
     risk: RiskLimits | None = None
     sync: Literal["none", "always"] = "none"
-    max_front_ends: int = 16
+    max_front_ends: int = 64
     uvloop: bool = False
 
     def __post_init__(self) -> None:
@@ -169,19 +172,18 @@ def unpack(fd: int) -> Start:
     data = b""
     try:
         if not stat.S_ISFIFO(os.fstat(fd).st_mode):
-            raise ConfigError("pipe", fd, "a pipe that a Launcher writes into: nobody starts a Backend by hand")
+            raise ConfigError("pipe", fd, f"a pipe that a Launcher writes into: {_BY_HAND}")
         with open(fd, "rb", buffering=0) as pipe:
             while len(data) <= _LIMIT and (more := pipe.read(1 << 16)):
                 data += more
     except OSError as error:
-        raise ConfigError("pipe", fd, f"an inherited pipe that can be read: {error.strerror}") from None
+        allowed = f"an inherited pipe that can be read ({error.strerror}): {_BY_HAND}"
+        raise ConfigError("pipe", fd, allowed) from None
     try:
         start = msgspec.msgpack.decode(data, type=Start)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         # Not what is wrong with it: there are secrets in it.
-        raise ConfigError(
-            "pipe", f"{len(data)} bytes", "what a Launcher writes: nobody starts a Backend by hand"
-        ) from None
+        raise ConfigError("pipe", f"{len(data)} bytes", f"what a Launcher writes: {_BY_HAND}") from None
     if start.version != _VERSION:
         raise ConfigError("pipe", f"version {start.version}", f"version {_VERSION}: a Launcher of this fixfast")
     return start

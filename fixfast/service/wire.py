@@ -27,6 +27,7 @@ from fixfast.engine.quiet import Line, Quiet
 from fixfast.errors import ConfigError, LogonFailed
 from fixfast.service.address import Address
 from fixfast.service.frames import FrameError
+from fixfast.service.halfopen import HalfOpen
 from fixfast.service.ipc import Connecting, Listening, VersionError
 from fixfast.service.link import Link, LinkLost, LinkOptions
 from fixfast.service.messages import Message, Refused
@@ -39,7 +40,7 @@ __all__ = ["LIMITS", "OPTIONS", "Listener", "connect", "listen"]
 
 _log = logging.getLogger("fixfast.service")
 
-#: What strangers may cost: half-open connections, guesses. Each user, or address, is counted for itself.
+#: What strangers may cost: half-open connections, guesses. Each process, or address, is counted for itself.
 LIMITS = Limits(
     pending=128, pending_per_ip=64, connections=1024, connections_per_ip=None, failed_logons_per_minute=10, pause=5.0
 )
@@ -47,6 +48,8 @@ OPTIONS = LinkOptions()
 _SECOND = 1_000_000_000
 #: What is said to everybody who has not the right secret, whatever is wrong
 _WRONG = Refused("credentials", "this is not known here")
+#: What is said to who has to go for another one
+_CROWDED = Refused("busy", "too many connections that have not shown who they are", 1)
 
 
 async def connect(
@@ -118,8 +121,9 @@ async def listen(
         address: "unix:PATH": its folder is made, with mode 0700; or "tls:HOST:PORT".
         find: (role, name) -> the secret of that name; None: there is none.
         on_link: called with each link whose other side has shown who it is, before its next message is dealt with: set
-            `on_message`, or iterate in a task. Of the role "login" nothing is known yet: call `admit()` when its Login
-            was right, `end(Refused("credentials", ...))` when it was not; the time for that is limited.
+            `on_message`, or iterate in a task. Of the role "login" nothing is known yet: call `keep()` when its Login
+            has come, `admit()` when that was right, `end(Refused("credentials", ...))` when it was not; the time for
+            that is limited.
         roles: who may come.
         tls: the certificate to listen with.
         uids: users that may connect over a Unix socket; None: the one this process runs as.
@@ -172,6 +176,7 @@ class Listener:
         self._options = options
         self._limits = limits
         self._crowd = Crowd(limits)
+        self._half_open = HalfOpen(limits.pending, limits.pending_per_ip)
         self._quiet = Quiet()
         self._later: asyncio.TimerHandle | None = None
         self._pending: set[Link] = set()
@@ -216,9 +221,11 @@ class Listener:
     # --- strangers -----------------------------------------------------------------------------------------
 
     def admit(self, who: str, ip: str) -> Guest | Refused:
-        """Let one more in, or say why not."""
+        """Let one more in, or say why not. Who has not shown who it is for longest may have to go for it."""
         now = clock.now().mono_ns
         guest = self._crowd.admit(ip, now)
+        if isinstance(guest, str) and not self._crowd.barred_ns(ip, now) and self._half_open.give_way(ip):
+            guest = self._crowd.admit(ip, now)
         if isinstance(guest, Guest):
             return guest
         self.note("refused", "%s was refused: %s", who, guest)
@@ -234,7 +241,7 @@ class Listener:
             self.note("other user", "%s was refused: it is another user", link.where)
             link.end(_WRONG)
             return
-        guest = self.admit(link.where, f"uid {uid}")
+        guest = self.admit(link.where, f"uid {uid} pid {link.peer.pid}")  # one process costs no other its place
         if isinstance(guest, Refused):
             link.end(guest)
         else:
@@ -243,6 +250,7 @@ class Listener:
     def greet(self, link: Link, guest: Guest) -> None:
         """Have one who was let in show who it is."""
         self._pending.add(link)
+        self._half_open.add(guest, guest.ip, lambda: link.end(_CROWDED))
         greeting = Listening(lambda role, name: self._find(role, name) if role in self._roles else None)
         link.on_closed.append(lambda link: self._gone(link, guest))
         link.on_admitted = lambda: self._known(link, guest)
@@ -259,6 +267,7 @@ class Listener:
                 link.on_message = prove
             elif "login" in self._roles:
                 link.send(challenge)
+                link.keep = lambda: self._half_open.remove(guest)
                 self._give(link)
             else:
                 link.end(_WRONG)
@@ -279,11 +288,13 @@ class Listener:
 
     def _known(self, link: Link, guest: Guest) -> None:
         self._pending.discard(link)
+        self._half_open.remove(guest)
         self.links.add(link)
         self._crowd.logged_on(guest)
 
     def _gone(self, link: Link, guest: Guest) -> None:
         self._pending.discard(link)
+        self._half_open.remove(guest)
         self.links.discard(link)
         if not link.admitted:
             if link.fault:
@@ -314,15 +325,24 @@ class Listener:
         assert self._tls is not None
         link = Link(self._options, lambda link: self.greet(link, guest))
         link.where = where
+
+        def end() -> None:
+            plain.abort()
+            self._crowd.leave(guest)
+
+        self._half_open.add(guest, guest.ip, end)
         try:
             secure = await begin_tls(plain, link, self._tls, early=early(), timeout=self._options.greeting)
         except OSError as error:
             self.note("tls", "%s: no TLS: %s", where, reason_of(error))
-            self._crowd.failed(guest, clock.now().mono_ns)
-            self._crowd.leave(guest)
-            plain.abort()
+            if self._half_open.remove(guest):  # else it had to go
+                self._crowd.failed(guest, clock.now().mono_ns)
+                end()
         else:
-            link.connection_made(secure)
+            if self._half_open.remove(guest):
+                link.connection_made(secure)
+            else:
+                secure.abort()
 
 
 class _Plain(asyncio.Protocol):

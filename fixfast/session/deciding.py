@@ -26,17 +26,20 @@ class Deciding(Pipeline):
 
     # --- sequence numbers -----------------------------------------------------------------------------------
 
-    def reset(self, now: Now) -> None:
+    def reset(self, now: Now, *, tell: bool = False) -> None:
         """Begin both sequence numbers at 1: at once without a connection, else by Logon with 141=Y (R04).
 
         On a session it takes a round trip first, and waits while messages are missing on either side. LoggedOn with
         `reset` set tells that it is done.
 
+        Args: tell: without a connection, too: the next Logon of an initiator says 141=Y, until it is answered (R04);
+            not in FIX 4.0, which has no such field (R08).
+
         Raises: LocalProtocolError: FIX 4.0 with a connection, or neither logged on nor disconnected. StoreError.
         """
         self._now = now
         if self._state is State.DISCONNECTED:
-            self._new_epoch("operator")
+            self._new_epoch("operator", asking=tell)
             self._lows = 0
         elif not self._state.active or self.config.begin_string == "FIX.4.0":
             raise LocalProtocolError(f"no reset in {self.config.begin_string} while {self._state.value}")

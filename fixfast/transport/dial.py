@@ -22,6 +22,8 @@ __all__ = ["Dialer"]
 _Info = tuple[int, int, int, str, Any]
 #: Seconds that an address of a name gets before the next one is tried beside it (RFC 8305, section 5).
 _HEAD_START = 0.25
+#: Seconds after which a Unix socket is looked at again whose queue was full: nobody tells when it is not.
+_NO_PLACE = 0.005
 
 
 class Dialer(Route):
@@ -79,7 +81,8 @@ class Dialer(Route):
         if is_path(host):
             if not hasattr(socket, "AF_UNIX"):
                 raise OSError("this platform has no Unix sockets")
-            transport, _ = await loop.create_unix_connection(connected, host, **options)
+            sock = await _at_path(host)
+            transport, _ = await loop.create_unix_connection(connected, sock=sock, **options)
         elif self.proxy is not None:
             sock = await self._through(self.proxy, host, port)
             transport = await _upon(sock, connected, options)
@@ -157,6 +160,27 @@ async def _look_up(host: str, port: int, source: str | None) -> list[_Info]:
     first = [info for info in infos if info[0] == infos[0][0]]
     other = [info for info in infos if info[0] != infos[0][0]]
     return [info for info in chain.from_iterable(zip_longest(first, other)) if info is not None]
+
+
+async def _at_path(path: str) -> socket.socket:
+    """Return a non-blocking socket that is connected to a Unix socket.
+
+    Not create_unix_connection(path): where as many wait to be accepted as may, the kernel says at once that it is not
+    now, and asyncio takes the socket for connected.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        while True:
+            try:
+                sock.connect(path)
+            except BlockingIOError:
+                await asyncio.sleep(_NO_PLACE)
+            else:
+                return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 async def _first_of(infos: Sequence[_Info], source: str | None) -> socket.socket:

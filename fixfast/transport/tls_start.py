@@ -39,7 +39,8 @@ async def begin_tls(
         secure = await _with(beginning, transport, early)
     else:
         secure = await beginning
-    assert secure is not None
+    if secure is None:  # abort() was called meanwhile: asyncio returns then as if all were well
+        raise ConnectionAbortedError("the connection was cut in the TLS handshake")
     return secure
 
 

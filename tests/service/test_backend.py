@@ -332,6 +332,34 @@ def test_the_session_is_logged_on_and_off_by_command(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_both_numbers_begin_anew_by_command_and_the_venue_is_told(tmp_path: Path, version: str) -> None:
+    async def main() -> None:
+        async with (
+            exchange() as venue,
+            backend(start_of(tmp_path, venue.port, version)) as house,
+            front_end(house.address) as desk,
+        ):
+            await desk.do(WatchMessages)
+            await desk.logged_on()
+            for n in range(5):
+                await desk.submit(str(n), price="90")
+            await desk.do(LogOff)
+            await desk.logged_on(first_seq_num=1)
+            logons = [m for m in desk.all(WireMessage) if "|35=A|" in m.text]
+            assert [m.direction for m in logons] == ["out", "in", "out", "in"]
+            assert ["|34=1|" in m.text and "|141=Y|" in m.text for m in logons[2:]] == [True, True]
+            assert "|141=" not in logons[0].text + logons[1].text
+            await desk.submit("next", price="90")
+            await desk.do(LogOff)
+            await desk.logged_on()  # and not once more
+            *_, again, answer = [m for m in desk.all(WireMessage) if "|35=A|" in m.text]
+            assert "|141=" not in again.text + answer.text
+            assert "|34=1|" not in again.text
+
+    run(main())
+
+
 def test_why_there_is_no_logon_is_said(tmp_path: Path) -> None:
     async def main() -> None:
         async with exchange() as venue:

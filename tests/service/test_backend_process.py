@@ -54,13 +54,32 @@ def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
         assert "CANARY" not in ended.stderr
 
 
-def test_a_descriptor_that_is_none_is_one_line() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "fixfast", "backend", "--pipe", "99"], capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.count("\n") == 1
-    assert "Traceback" not in ended.stderr
+@pytest.mark.skipif(sys.platform == "win32", reason="no terminals of this kind")
+def test_who_starts_it_by_hand_reads_one_line_with_the_way_out(tmp_path: Path) -> None:
+    terminal, other = os.openpty()
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open() as file, open(os.devnull) as nothing:
+        for arguments, stdin in (
+            ([], nothing),
+            (["--pipe", "99"], nothing),
+            (["--pipe", "0"], nothing),
+            (["--pipe", "0"], file),
+            (["--pipe", "0"], other),
+        ):
+            command = [sys.executable, "-m", "fixfast", "backend", *arguments]
+            ended = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)
+            assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1), ended
+            assert "pipe" in ended.stderr
+            assert ended.stderr.endswith("nobody starts a Backend by hand, but `fixfast launcher CONFIG` does\n")
+    os.close(terminal)
+    os.close(other)
+
+
+def test_its_help_says_what_the_pipe_has() -> None:
+    command = [sys.executable, "-m", "fixfast", "backend", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "as MessagePack" in " ".join(shown.split())
+    assert "fixfast launcher CONFIG" in " ".join(shown.split())
 
 
 def test_without_its_extra_it_is_one_line() -> None:

@@ -186,3 +186,7 @@ def test_C17_waits_have_jitter() -> None:
 def test_a_backend_gets_no_more_of_the_environment_than_it_needs() -> None:
     whole = {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h", "FIXFAST_STORE": "x", "PGPASSWORD": "x", "VENUE": "x"}
     assert environment(whole) == {"PATH": "/bin", "LC_ALL": "C", "HOME": "/h"}
+
+
+def test_a_backend_takes_as_many_front_ends_as_a_launcher_lets_in() -> None:
+    assert BackendOptions().max_front_ends == LauncherConfig().tokens

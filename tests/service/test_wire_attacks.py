@@ -123,7 +123,7 @@ def test_five_hundred_half_open_connections_are_bounded_and_hurt_nobody_who_is_t
                 peers.append(await stack.enter_async_context(Peer(listener)))
                 await asyncio.sleep(0)
             assert LIMITS.pending_per_ip is not None
-            most = 500 - LIMITS.pending_per_ip
+            most = 500 - LIMITS.pending_per_ip  # the oldest ones gave way
             await until(lambda: sum(map(heard, peers)) == most)
             for peer in filter(heard, peers):
                 refused = await peer.receive()

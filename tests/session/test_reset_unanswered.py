@@ -140,3 +140,22 @@ def test_R07_reset_without_a_connection_asks_nothing(version: str) -> None:
         [logon] = desk.hear()
         assert (logon.msg_seq_num, 141 in logon) == (number, False)
         desk.drop()
+
+
+@pytest.mark.parametrize("version", ["FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.4", "FIXT.1.1"])
+def test_a_reset_between_connections_may_tell_the_peer_and_does_until_it_is_answered(version: str) -> None:
+    desk = Desk(version, Role.INITIATOR)
+    desk.logon()
+    desk.drop()
+    desk.session.reset(desk.now, tell=True)
+    for _ in range(2):  # the first one is not answered; the process was killed meanwhile
+        desk.restart()
+        desk.connect()
+        (logon,) = desk.hear()
+        assert (logon.msg_seq_num, logon.get(141)) == (1, None if version == "FIX.4.0" else "Y")
+        desk.drop()
+        if version == "FIX.4.0":
+            return
+    assert desk.logon((141, "Y"), seq=1)[141] == "Y"
+    desk.drop()
+    assert 141 not in desk.logon()  # once is enough

@@ -342,10 +342,10 @@ class LiveSession(Ordered):
 
     # --- commands of a person ------------------------------------------------------------------------------
 
-    def reset(self) -> None:
+    def reset(self, *, tell: bool = False) -> None:
         """Begin both sequence numbers at 1: see the asyncio LiveSession."""
         with self._lock:
-            super().reset()
+            super().reset(tell=tell)
             self.turn()
         self.waker.wake()
 

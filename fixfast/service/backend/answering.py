@@ -75,6 +75,10 @@ class _Refused(FixfastError):
 _LOOKING = (Resume, Subscribe, Unsubscribe, WatchMessages)
 
 
+#: what changes the session for everybody, and is written into the log with who asked for it (C19)
+_AUDITED = (LogOn, LogOff, UserRequest)
+
+
 def _only_looking(command: Message) -> None:
     raise _Refused("refused", "this API key may only look")
 
@@ -111,6 +115,8 @@ class Answering:
         }
         if role != "trade":
             self._work = {kind: work if kind in _LOOKING else _only_looking for kind, work in self._work.items()}
+        for kind in _AUDITED:
+            self._work[kind] = self._audited(self._work[kind])
 
     def take(self, message: Message) -> None:
         """Carry out a command, and answer it."""
@@ -237,6 +243,31 @@ class Answering:
         self._link.send(answer)
 
     # --- inside --------------------------------------------------------------------------------------------
+
+    def _audited(self, work: Callable[[Any], int | Awaitable[None] | None]) -> Callable[[Any], Awaitable[None]]:
+        """Return what does the same, and writes down who asked for it, and what came of it."""
+
+        async def audited(command: Message) -> None:
+            self._audit(command, "begun")
+            try:
+                done = work(command)
+                if isinstance(done, Awaitable):
+                    await done
+            except BaseException as error:
+                self._audit(command, f"failed: {type(error).__name__}")  # its text may have a secret in it
+                raise
+            self._audit(command, "done")
+
+        return audited
+
+    def _audit(self, command: Message, outcome: str) -> None:
+        what = type(command).__name__
+        if isinstance(command, LogOn):
+            what += f" user_id={command.user_id!r} first_seq_num={command.first_seq_num}"
+        elif isinstance(command, UserRequest):
+            what += f" kind={command.kind}"
+        who = about("audit", None, prefix=self._prefix, where=self._link.where, command=what, outcome=outcome)
+        _log.info("%s: %s: %s", self._prefix, what, outcome, extra=who)
 
     def _up(self) -> None:
         if not self._side.active:

@@ -309,7 +309,7 @@ class FixSide:
     def created(self, live: LiveSession) -> None:
         """Prepare a new session, before anything else happens to it."""
         if self._first_seq == 1:
-            live.reset()
+            live.reset(tell=True)
         elif self._first_seq > live.next_out:
             live.set_next_out(self._first_seq)
         elif self._first_seq and self._first_seq != live.next_out:

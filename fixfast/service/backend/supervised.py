@@ -112,6 +112,7 @@ class Supervised:
         backend = self._backend
         match message:
             case Grant():
+                _audit("grant", prefix=message.prefix, role=message.role)
                 try:
                     backend.grant(message.token, message.prefix, message.role)
                 except ValueError as error:
@@ -119,10 +120,18 @@ class Supervised:
                 else:
                     link.send(Done(message.id))
             case Revoke():
+                _audit("revoke", token=message.name)
                 known = backend.revoke(message.name)
                 link.send(Done(message.id) if known else Failed(message.id, "unknown", "there is no such token"))
             case Stop():
+                _audit("stop", orders=message.orders)
                 link.send(Done(message.id))
                 backend.stop(message.orders)
             case _:
                 _log.warning("the Launcher said %s, which is not for a Backend", type(message).__name__)
+
+
+def _audit(command: str, **what: str) -> None:
+    """Write down what the Launcher asked for (C19)."""
+    said = " ".join(f"{name}={value!r}" for name, value in what.items())
+    _log.info("the Launcher: %s %s", command, said, extra=about("audit", None, command=command, **what))

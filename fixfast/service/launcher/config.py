@@ -91,9 +91,9 @@ class Guests:
 
     Args:
         pending: connections that have not shown a key yet.
-        pending_per_peer: the same of one address, or one user of this machine.
+        pending_per_peer: the same of one address, or one process of this machine.
         connections: connections in all.
-        failures: wrong keys in a minute from one address or user; with one more it is refused for a while.
+        failures: wrong keys in a minute from one address or process; with one more it is refused for a while.
         account_failures: the same for one account, from wherever; who has been in from there is not held up.
         pause: seconds of that while, each time twice as long.
         longest_pause: seconds, the end of that growth.
@@ -184,7 +184,7 @@ class LauncherConfig:
         sockets: a folder for Unix sockets, whose paths may have 103 bytes; empty: "run" in `state`.
         keys: the credential store: the path of a file of SQLite, or postgresql://...; empty: "keys.db" in `state`.
         sessions: how many Backends may run.
-        tokens: how many front ends of one account may be let in.
+        tokens: how many front ends of one account may be let in; a Backend takes as many (its `max_front_ends`).
         recheck: seconds after which it is looked whether the keys of those who are in are still good.
         accounts: {name: AccountConfig}.
         hash: what checking a key costs.

@@ -188,6 +188,7 @@ class Launcher:
             if not isinstance(login, Login):
                 link.end(WRONG)
                 return
+            link.keep()  # how many may wait to be checked is bounded in itself
             known = await self._logins.check(login, link.where)
             if isinstance(known, Refused):
                 link.end(known)

@@ -32,7 +32,7 @@ class LogOn(Message, frozen=True, tag="log_on"):
     Attributes:
         id: of this command.
         user_id: the SenderCompID; empty: as configured.
-        first_seq_num: MsgSeqNum(34) to begin with; 0: where it was.
+        first_seq_num: MsgSeqNum(34) to begin with; 0: where it was; 1: both sides begin anew, ResetSeqNumFlag(141).
         heart_bt_int: HeartBtInt(108), seconds; 0: as configured.
         username: Username(553) of the Logon.
         password: Password(554) of the Logon; kept in memory only, for reconnecting.
