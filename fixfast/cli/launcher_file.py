@@ -1,4 +1,4 @@
-"""What commands share that have to do with a Launcher: its file, of which what is wrong is a line each; its refusals."""
+"""What commands share that have to do with a Launcher: its file, its refusals."""
 
 from __future__ import annotations
 
