@@ -217,6 +217,11 @@ class _Line:
         if not self._entering and not self._leave.is_set():
             self.attempt.disconnected(failure_of(error)[0], clock.now())
 
+    def logged_off(self, status: int, text: str) -> None:
+        """The venue says so, and nobody asked. Told behind the read that brought it."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.attempt.user_response, None, status, text, clock.now())
+
     # --- inside --------------------------------------------------------------------------------------------
 
     async def _connected(self) -> tuple[AuthFailure, bool] | None:

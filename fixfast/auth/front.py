@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fixfast import clock
 from fixfast.auth.accounts import failed
 from fixfast.auth.coordinator import AuthCoordinator, Observer
 from fixfast.auth.machine import AuthSnapshot
@@ -51,15 +50,6 @@ class Front:
     def failure(self) -> AuthFailure | None:
         """What went wrong last; None: nothing did since the last command."""
         return self.coordinator.failure
-
-    def hear(self, message: Message) -> None:
-        """Hand on a UserResponse (35=BF) that nobody asked for, and that came to the program as its message.
-
-        Where it says that the user was logged off, that is a failure: LOGGED_OFF. Any other message is none of ours.
-        """
-        if message.msg_type == "BF":
-            status, text = status_answer(message)
-            self.coordinator.current().user_response(None, status, text, clock.now())
 
     def observe(self, callback: Observer) -> Callable[[], None]:
         """Have `callback(update)` called for everything that happens. Returns: what ends it."""

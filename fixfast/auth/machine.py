@@ -13,6 +13,7 @@ from fixfast.auth.config import AuthTimeouts, RetryRules
 from fixfast.auth.ports import UserRequest
 from fixfast.auth.secret import Secret, without
 from fixfast.auth.state import (
+    LOGGED_OFF,
     RETRY_POSSIBLE,
     TRANSITIONS,
     AuthFailure,
@@ -32,8 +33,6 @@ from fixfast.types import Now
 __all__ = ["Action", "AuthSnapshot", "Machine"]
 
 _SECOND = 1_000_000_000
-#: What a UserResponse that nobody asked for may say to a user who is logged in: 2, and 7 (forced) of later versions.
-_LOGGED_OFF = (UserStatus.NOT_LOGGED_IN, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,7 @@ class Machine:
                 self._fail(AuthFailure(reason_for(status, text), text))
         elif self.snapshot.changing and request is UserRequestType.CHANGE_PASSWORD:
             self._changed(status, text)
-        elif self.snapshot.state is AuthState.ACTIVE and request is None and status in _LOGGED_OFF:
+        elif self.snapshot.state is AuthState.ACTIVE and request is None and status in LOGGED_OFF:
             self._fail(AuthFailure(AuthReason.LOGGED_OFF, text))
         else:
             self.ignored = "it answers nothing that is waited for"

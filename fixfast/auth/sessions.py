@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
-from fixfast.auth.messages import client_config, overlaid
+from fixfast.auth.messages import client_config, judged_answer, overlaid
 from fixfast.auth.secret import Secret
+from fixfast.auth.state import LOGGED_OFF, AuthFailure
 from fixfast.engine.application import Hooks
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
+from fixfast.session.wire import Message
 from fixfast.store.base import Store
 
 __all__ = ["LOG_OFF_SECONDS", "SessionOptions", "StoreMaker", "Told", "Watching", "request_ids"]
@@ -86,12 +88,13 @@ class SessionOptions:
 
 
 class Told(Protocol):
-    """Who hears first what becomes of a session. None of it may raise."""
+    """Who hears first what becomes of a session. None of it may raise, nor wait."""
 
     def made(self, session: Any) -> None: ...
     def up(self, session: Any) -> None: ...
     def down(self, reason: str) -> None: ...
     def over(self, error: Exception) -> None: ...
+    def logged_off(self, status: int, text: str) -> None: ...
 
 
 class Watching:
@@ -115,6 +118,7 @@ class Watching:
     def on_create(self, session: Any) -> Any:
         """Hear of the session before it does anything."""
         self._told.made(session)
+        session.overhear("BF", self._unasked)
         return self._hooks.on_create(session) if self._hooks.on_create is not None else None
 
     def on_logon(self, session: Any) -> Any:
@@ -131,6 +135,12 @@ class Watching:
         """Hear that it will not come back."""
         self._told.over(error)
         return self._hooks.on_give_up(session, error) if self._hooks.on_give_up is not None else None
+
+    def _unasked(self, message: Message) -> None:
+        """Hear that the user was logged off, unless it is an old message: the user has logged in again since."""
+        answer = judged_answer(message)
+        if not isinstance(answer, AuthFailure) and answer[0] in LOGGED_OFF and message.get(43) != "Y":
+            self._told.logged_off(*answer)
 
 
 def request_ids() -> Iterator[str]:

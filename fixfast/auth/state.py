@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 
 __all__ = [
+    "LOGGED_OFF",
     "RETRIED",
     "RETRY_POSSIBLE",
     "TRANSITIONS",
@@ -169,6 +170,10 @@ _REFUSALS = {
     UserStatus.USER_NOT_RECOGNISED: _R.UNKNOWN_USER,
     UserStatus.PASSWORD_INCORRECT: _R.WRONG_PASSWORD,
 }
+
+
+#: What a UserResponse that nobody asked for may say to a user who is logged in: 2, and 7 (forced) of later versions.
+LOGGED_OFF = frozenset((UserStatus.NOT_LOGGED_IN, 7))
 
 
 def reason_for(status: int, text: str) -> AuthReason:

@@ -129,6 +129,7 @@ class _Line:
         self._lock = threading.Lock()
         self.thread: threading.Thread | None = None
         self.session: LiveSession | None = None
+        self._telling: threading.Thread | None = None
         self._asked = 0  # which UserRequest an answer is waited for; a loss of the line counts on
         self._leave = threading.Event()
         self._log_off: Secret | None = None
@@ -198,6 +199,12 @@ class _Line:
         """It will not come back."""
         if not self._entering and not self._leave.is_set():
             self._attempt.disconnected(failure_of(error)[0], clock.now())
+
+    def logged_off(self, status: int, text: str) -> None:
+        """The venue says so, and nobody asked. Told by a thread that has no lock of the session: one at a time."""
+        if self._telling is None or not self._telling.is_alive():
+            told = self._attempt.user_response, None, status, text, clock.now()
+            self._telling = self._threads.start("user response", *told)
 
     # --- inside --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-from fixfast.errors import ConfigError, FixfastError, MissingExtra
+from fixfast.cli.launcher_file import why_refused
+from fixfast.errors import FixfastError, MissingExtra
 
 __all__ = ["build"]
 
@@ -107,8 +108,8 @@ def build() -> click.Command:
             return replace(made.options, host=host, port=port, names=names), made
 
         async def without(stack: AsyncExitStack) -> Any:
-            if launcher is None or account is None or key_file is None:
-                raise ConfigError("launcher", launcher, "given with --account and --key-file; or use --demo")
+            assert launcher is not None
+            assert account is not None
             return DeskOptions(
                 launcher=launcher, account=account, key_file=key_file, registration=registration, symbols=symbols,
                 host=host, names=names, port=port,
@@ -116,6 +117,10 @@ def build() -> click.Command:
 
         if not demo and (state is not None or version is not None):
             raise click.UsageError("--state and --version are for --demo")
+        if not demo and None in (launcher, account, key_file):
+            raise click.UsageError(
+                "which Launcher? --launcher, --account and --key-file; --demo starts all there is to it"
+            )
         try:
             with _listen(host, port) as listening:
                 asyncio.run(_run(listening, with_demo if demo else without))
@@ -124,12 +129,12 @@ def build() -> click.Command:
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'desk'}: {error.strerror or error}") from None
         except FixfastError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(f"{error}{why_refused(error)}") from None
 
     return desk
 
 
 def _needed() -> None:
     """Say in one line what is missing. Raises: MissingExtra."""
-    if any(find_spec(name) is None for name in ("msgspec", "nicegui")):
+    if any(find_spec(name) is None for name in ("msgspec", "nicegui", "fastapi", "uvicorn", "httpx", "argon2")):
         raise MissingExtra("desk", "fixfast desk")

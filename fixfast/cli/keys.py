@@ -19,8 +19,8 @@ import click
 from fixfast import clock
 from fixfast.cli.launcher_file import read_launcher_file
 from fixfast.cli.paint import CONTROL, Styles, write
-from fixfast.errors import ConfigError, FixfastError
-from fixfast.service.credentials.apikey import ROLES, KeyRecord
+from fixfast.errors import ConfigError, FixfastError, MissingExtra
+from fixfast.service.credentials.apikey import ROLES, KeyRecord, new_key
 from fixfast.service.credentials.keys import Keys
 from fixfast.service.credentials.store import open_store
 from fixfast.store.hashing import HashCost, Hasher
@@ -47,6 +47,8 @@ _STYLES: Styles = (
 )
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECOND = 1_000_000_000
+#: as long as a key with its end of line: there is room for it on the disk before it is in the store
+_ROOM = b" " * len(new_key().text() + "\n")
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _create(
                 account, now_ns, roles=roles or ("trade",), label=label, expires_ns=until, who=_who()
             )
             if fd is not None:
-                os.write(fd, key.text().encode() + b"\n")
+                os.pwrite(fd, key.text().encode() + b"\n", 0)
     except BaseException:
         if out is not None:
             out.unlink(missing_ok=True)
@@ -198,12 +200,18 @@ def _create(
 
 
 def _new_file(path: Path) -> int:
+    fd = -1
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        os.write(fd, _ROOM)
     except FileExistsError:
         raise click.ClickException(f"{path} is there already: a key is written to a new file") from None
     except OSError as error:
+        if fd >= 0:
+            os.close(fd)
+            path.unlink(missing_ok=True)
         raise click.ClickException(f"{path}: {error.strerror}") from None
+    return fd
 
 
 @click.command("list", short_help="All keys, or those of an account.")
@@ -275,8 +283,12 @@ def build() -> click.Command:
             return
         if context.get_parameter_source("url") is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError("--config or --store: one of them says where the store is")
-        from fixfast.service.launcher.config import load_launcher_table
-
+        try:
+            from fixfast.service.launcher.config import load_launcher_table
+        except ImportError as error:
+            if error.name != "msgspec":
+                raise
+            raise MissingExtra("service", "fixfast keys --config") from None
         found, accounts = read_launcher_file(load_launcher_table, config)
         context.obj = _Place(found.key_store, as_json, accounts, config, found.hash)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fixfast.cli.launcher_file import read_launcher_file
+from fixfast.cli.launcher_file import read_launcher_file, why_refused
 from fixfast.cli.paint import CONTROL, Styles, write
 from fixfast.engine.controlkey import read_private
 from fixfast.errors import FixfastError
@@ -69,7 +69,7 @@ class _Asked:
         except OSError as error:
             raise click.ClickException(f"{self._key_file}: {error.strerror or error}") from None
         except FixfastError as error:
-            raise click.ClickException(str(error).translate(CONTROL)) from None
+            raise click.ClickException(f"{error}{why_refused(error)}".translate(CONTROL)) from None
 
     async def _ask(self, address: str, login: Login, message: Message) -> Message:
         link = await connect(address, "login", tls=self._tls)

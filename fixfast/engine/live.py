@@ -12,6 +12,7 @@ from fixfast.engine.bound import Bound
 from fixfast.engine.delivery import Stream
 from fixfast.engine.orders import Orders
 from fixfast.engine.requests import match_by_id
+from fixfast.engine.tapping import Overhearing
 from fixfast.errors import ConcurrencyError, NotActive
 from fixfast.session.state import State
 from fixfast.session.wire import Message
@@ -187,6 +188,13 @@ class LiveSession(Bound):
         self._requests.ends.append(books.end)
         books.take_up(self._delivery.waiting())
         return books
+
+    def overhear(self, msg_type: str, told: Callable[[Message], object]) -> None:
+        """Have told(message) called with each message of a type that answers no request, before the program sees it.
+
+        One for each session. It is called inside the read that brought the message, and must not wait.
+        """
+        self._overhearing = Overhearing(self, msg_type, self._requests.answered_by, told)
 
     # --- ending --------------------------------------------------------------------------------------------
 

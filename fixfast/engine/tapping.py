@@ -12,7 +12,7 @@ from fixfast.session.state import State
 from fixfast.session.wire import Message
 from fixfast.types import Now, SessionID
 
-__all__ = ["Tapped", "Tapping"]
+__all__ = ["Overhearing", "Tapped", "Tapping"]
 
 _log = logging.getLogger("fixfast.engine")
 
@@ -88,3 +88,35 @@ class Tapping(Generic[_Session]):
             self.end(error)
             return False
         return True
+
+
+class Overhearing(Tapping[Tapped]):
+    """Has a function hear the messages of one type that answer no request. The program sees them all the same.
+
+    Args:
+        session: whose it is.
+        msg_type: which messages.
+        answers: what a message answers; None: nothing that was asked.
+        told: called with each.
+    """
+
+    _what = "what hears unasked messages", "overhearing_failed"
+
+    def __init__(
+        self,
+        session: Tapped,
+        msg_type: str,
+        answers: Callable[[Message], object | None],
+        told: Callable[[Message], object],
+    ) -> None:
+        super().__init__(session, None)
+        self._type, self._answers, self._told = msg_type, answers, told
+
+    def _hear(self, event: object, now: Now) -> bool:
+        """Hear an event; the program is to see it, too."""
+        if type(event) is Message and event.msg_type == self._type and self._answers(event) is None:
+            self._safely(self._told, event)
+        return False
+
+    def _settle(self, now: Now) -> None:
+        """Send nothing."""

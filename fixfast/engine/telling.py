@@ -16,6 +16,7 @@ from fixfast.engine.observing.wirelog import WireLog
 from fixfast.engine.ordering import Ordering
 from fixfast.engine.requests import Requests
 from fixfast.engine.sending import Sending
+from fixfast.engine.tapping import Overhearing
 from fixfast.engine.throttle import Throttle
 from fixfast.engine.turns import session_for
 from fixfast.engine.witness import Witness
@@ -54,6 +55,7 @@ class Telling(Sending):
     _cancelling: Cancelling | None = None
     _ordering: Ordering | None = None
     _booking: Booking | None = None
+    _overhearing: Overhearing | None = None
 
     def __init__(
         self,
@@ -129,6 +131,8 @@ class Telling(Sending):
             events = self._ordering.tap(events)
         if self._booking is not None:
             events = self._booking.tap(events)
+        if self._overhearing is not None:
+            events = self._overhearing.tap(events)
         for event in events:
             if isinstance(event, Message):
                 # PERF: to look for a fault is to validate the message, 1.2 us of an order: only where it is noted

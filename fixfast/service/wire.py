@@ -97,7 +97,8 @@ async def connect(
         link.on_message = on_message
         link.admit()
     except LogonFailed as error:
-        raise LinkLost(f"{address}: {error}") from error
+        nobody = "nobody listens there: " if error.reason == "connect" else ""
+        raise LinkLost(f"{address}: {nobody}{error.text or error.reason}") from error
     except BaseException:
         link.end()
         raise

@@ -48,7 +48,9 @@ class Hasher:
     Raises: MissingExtra: argon2-cffi is not installed.
     """
 
-    def __init__(self, cost: HashCost | None = None, *, extra: str = "service", what: str = "API keys") -> None:
+    def __init__(
+        self, cost: HashCost | None = None, *, extra: str = "service", what: str = "a store of API keys"
+    ) -> None:
         try:
             import argon2
         except ImportError:

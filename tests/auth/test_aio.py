@@ -261,19 +261,31 @@ def test_a_session_that_the_engine_gave_up_is_opened_anew_and_then_given_up_too(
     run(main())
 
 
-def test_a_user_response_that_nobody_asked_for_is_handed_on_by_the_program() -> None:
+def off(status: int) -> list[tuple[int, Any]]:
+    """Return a UserResponse that nobody asked for."""
+    return [(923, "none"), (553, CLIENT), (926, status), (927, f"end of day, {PASSWORD}")]
+
+
+@pytest.mark.parametrize("status", [2, 7])
+def test_a_user_whom_the_venue_logs_off_unasked_is_out_and_the_program_sees_the_message(status: int) -> None:
     async def main() -> None:
         venue = Venue()
+        updates: list[AuthUpdate] = []
         async with venue_and_client(venue) as (_, auth):
             session = await auth.login(CLIENT, PASSWORD)
-            for status, state in ((1, AuthState.ACTIVE), (2, AuthState.FAILED)):
-                fields = [(923, "none"), (553, CLIENT), (926, status), (927, "end of day")]
-                venue.sessions[0].send_nowait("BF", fields)
-                async for message in session:
-                    auth.hear(message)
-                    break
-                assert auth.state is state
-            assert auth.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day")
+            auth.observe(updates.append)
+            # These do not say so: another status, and one that was asked for.
+            venue.sessions[0].send_nowait("BF", off(1))
+            venue.status = 2
+            assert await auth.user_status() == (2, "in")
+            assert auth.state is AuthState.ACTIVE
+            assert updates == []
+            venue.sessions[0].send_nowait("BF", off(status))
+            snapshot = await auth.wait(AuthState.FAILED)
+            assert snapshot.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day, ***")
+            seen = [message.get(926) async for message in session]
+            assert seen == ["1", str(status)]
+            await until(lambda: auth.session is None)
 
     run(main())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import pytest
 
 import fixfast as ff
 from fixfast.auth import AuthFailure, AuthReason, Secret, UserRequest, UserRequestType
 from fixfast.auth.messages import Veil, client_config, failure_of, judged_answer, overlaid, user_request
+from fixfast.auth.sessions import Watching
 
 CLIENT, PASSWORD, NEW = Secret("C4711"), Secret("canary horse"), Secret("canary staple")
 
@@ -135,3 +137,43 @@ def test_a_veil_masks_what_a_venue_repeats_as_long_as_it_is_secret(caplog: pytes
     assert (third.msg, third.args) == ("nothing %d", (1,))
     assert fourth.getMessage() == "canary horse"
     assert veil not in log.filters
+
+
+class Recorder:
+    """What a session's application tells of: kept. And as much of a session as is asked for."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str]] = []
+
+    def overhear(self, msg_type: str, told: Callable[[ff.Message], object]) -> None:
+        assert msg_type == "BF"
+        self.hear = told
+
+    def made(self, session: object) -> None: ...
+    def up(self, session: object) -> None: ...
+    def down(self, reason: str) -> None: ...
+    def over(self, error: Exception) -> None: ...
+
+    def logged_off(self, status: int, text: str) -> None:
+        self.told.append((status, text))
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "told"),
+    [
+        ("2", [], [(2, "bye")]),
+        ("7", [], [(7, "bye")]),
+        ("1", [], []),
+        ("", [], []),
+        ("2", [(43, "Y"), (122, "20260105-10:00:00")], []),  # sent again: the user has logged in since
+    ],
+)
+def test_who_is_logged_off_is_told_but_by_no_message_of_before(
+    status: str, more: list[tuple[int, str]], told: list[tuple[int, str]]
+) -> None:
+    recorder = Recorder()
+    Watching(None, recorder).on_create(recorder)
+    fields = [(923, "x"), (553, "C4711"), *([(926, status)] if status else []), (927, "bye")]
+    header = [(49, "VENUE"), (56, "C4711"), (34, "7"), (52, "20260105-10:00:00"), *more]
+    recorder.hear(ff.parse(ff.encode("FIX.4.4", "BF", [*header, *fields])))
+    assert recorder.told == told

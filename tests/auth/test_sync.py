@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
-from fixfast.auth import AuthReason, AuthState, AuthTimeouts, RetryRules, SyncAuthClient
+from fixfast.auth import AuthFailure, AuthReason, AuthState, AuthTimeouts, RetryRules, SyncAuthClient
 from tests.auth.desk import CLIENT as TORN
 from tests.auth.http_server import serving
 from tests.auth.test_aio import QUICK, VERSIONS, options
@@ -182,6 +182,20 @@ def test_a_session_that_the_engine_gave_up_is_opened_anew_and_then_given_up_too(
         assert snapshot.failure.reason is AuthReason.UNREACHABLE
     finally:
         auth.__exit__(None, None, None)
+
+
+def test_a_user_whom_the_venue_logs_off_unasked_is_out_and_the_program_sees_the_message() -> None:
+    venue = Venue()
+    with venue_and_client(venue) as (_, auth):
+        session = auth.login(CLIENT, PASSWORD, timeout=LIMIT)
+        for status in (1, 2):
+            fields = [(923, "none"), (553, CLIENT), (926, status), (927, f"end of day, {PASSWORD}")]
+            venue.sessions[0].send("BF", fields)
+            message = session.receive(LIMIT)
+            assert message is not None
+            assert message.get(926) == str(status)
+        snapshot = auth.wait(AuthState.FAILED, timeout=LIMIT)
+        assert snapshot.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day, ***")
 
 
 def test_callbacks_may_not_be_async() -> None:

@@ -17,6 +17,7 @@ class Venue:
         locked: client_ids that are.
         asked: (924, 553, 554, 925) of each UserRequest.
         logons: (49, 553, 554) of each Logon.
+        status: what is answered to 924=4.
         echo: repeat a wrong password. mute: answer no UserRequest. hang_up: end the connection instead. reject: answer
             by 35=j.
     """
@@ -29,6 +30,7 @@ class Venue:
         self.heard: list[str] = []
         self.logouts: list[str] = []
         self.mute = self.hang_up = self.reject = self.echo = False
+        self.status = 1
         self.at_logon: ff.Refuse | None = None
         self.sessions: list[Any] = []
 
@@ -67,7 +69,7 @@ class Venue:
         if kind == "2":
             return 2, "bye"
         if kind == "4":
-            return 1, "in"
+            return self.status, "in"
         if username not in self.users or username != session.config.target_comp_id:
             return 3, "who?"
         if username in self.locked:

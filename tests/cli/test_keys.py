@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,21 @@ def test_a_file_for_a_key_that_could_not_be_made_is_gone(
     assert main(["keys", "--store", store, "create", "../alice", "--out", str(path)]) == 2
     assert "a letter or digit" in capsys.readouterr().err
     assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_disk_without_room_for_the_key_keeps_it_out_of_the_store(store: str, tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from fixfast.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, "keys", "--store", store, "create", "alice", "--out", str(tmp_path / "key")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (1, f"Error: {tmp_path / 'key'}: File too large\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_has_all_but_the_hash(store: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,13 +145,17 @@ def test_sessions_are_shown_and_stopped(path: Path, capsys: pytest.CaptureFixtur
         assert main([*root, "stop", session]) == 0
         assert capsys.readouterr().out == f"{session} is stopped\n"
         assert not Path(f"/proc/{pid}").exists()
+        assert main([*root[:3], "--account", "alice", *root[5:], "list"]) == 1  # a key of another account
+        err = capsys.readouterr().err
+        assert "refused: this is not known here: account or key; " in err
+        assert "keys --config launcher.toml show ID" in err
         (path / "root.key").chmod(0o644)
         assert main([*root, "list"]) == 1
         assert "chmod 600" in capsys.readouterr().err
         process.terminate()
         assert process.wait(60) == 0
     assert main([*look, "list"]) == 1
-    assert "launcher.sock" in capsys.readouterr().err
+    assert "launcher.sock: nobody listens there: " in capsys.readouterr().err
     assert main([*look[:-1], str(path / "none.key"), "list"]) == 1
     assert "No such file" in capsys.readouterr().err
 
@@ -182,12 +186,61 @@ def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFix
     assert "keys.db" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["launcher", "x.toml"], ["sessions", "--help"]])
-def test_without_msgspec_one_line_says_what_to_install(arguments: list[str]) -> None:
-    code = f"import sys; sys.modules['msgspec'] = None; from fixfast.cli import main; sys.exit(main({arguments!r}))"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+@pytest.mark.parametrize(
+    ("missing", "command", "needs"),
+    [
+        ("msgspec", "launcher x.toml", "fixfast launcher needs an extra: pip install 'fixfast[service]'"),
+        ("msgspec", "sessions --help", "fixfast sessions needs an extra: pip install 'fixfast[service]'"),
+        (
+            "msgspec",
+            "keys --config x.toml list",
+            "fixfast keys --config needs an extra: pip install 'fixfast[service]'",
+        ),
+        (
+            "argon2",
+            "keys --store x.db create alice",
+            "a store of API keys needs an extra: pip install 'fixfast[service]'",
+        ),
+        ("uvicorn", "desk --demo --port 0", "fixfast desk needs an extra: pip install 'fixfast[desk]'"),
+        ("argon2", "desk --demo --port 0", "fixfast desk needs an extra: pip install 'fixfast[desk]'"),
+    ],
+)
+def test_without_an_extra_one_line_says_what_to_install(path: Path, missing: str, command: str, needs: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from fixfast.cli import main; sys.exit(main(sys.argv[1:]))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *command.split()], capture_output=True, text=True, check=False, cwd=path,
+        env=environment,
+    )  # fmt: skip
     assert ran.returncode == 1
-    assert ran.stderr == f"Error: fixfast {arguments[0]} needs an extra: pip install 'fixfast[service]'\n"
+    assert ran.stderr == f"Error: {needs}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ("", 2, "--launcher, --account and --key-file; --demo starts"),
+        ("--state s", 2, "are for --demo"),
+        ("--launcher unix:no.sock --account alice --key-file no.key", 1, "No such file"),
+        ("--launcher nonsense --account alice --key-file alice.key", 1, "unix:PATH or tls:HOST:PORT"),
+        ("--launcher unix:no.sock --account alice --key-file alice.key", 1, "unix:no.sock: nobody listens there"),
+    ],
+)
+def test_a_desk_without_its_launcher_is_one_clear_line(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    status: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(path)
+    assert main(["keys", "--config", "launcher.toml", "create", "alice", "--out", "alice.key"]) == 0
+    capsys.readouterr()
+    assert main(["desk", "--port", "0", *arguments.split()]) == status
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("Error: ")
+    assert said in line
 
 
 def test_a_configuration_that_is_wrong_ends_it_at_once(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

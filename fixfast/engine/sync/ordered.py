@@ -11,7 +11,9 @@ from fixfast import clock
 from fixfast.engine.sync.books import Books
 from fixfast.engine.sync.calling_back import CallingBack
 from fixfast.engine.sync.orders import Orders
+from fixfast.engine.tapping import Overhearing
 from fixfast.errors import ConcurrencyError
+from fixfast.session.wire import Message
 from fixfast.trading.asking import MarketDataOptions
 from fixfast.trading.log import OrderLog
 from fixfast.trading.orders import Check
@@ -67,6 +69,14 @@ class Ordered(CallingBack):
             self._requests.ends.append(books.end)
             books.take_up(self._delivery.waiting())
             return books
+
+    def overhear(self, msg_type: str, told: Callable[[Message], object]) -> None:
+        """Have told(message) called with each message of a type that answers no request, before the program sees it.
+
+        One for each session. It is called with the session's lock, and must neither wait nor call the session.
+        """
+        with self._lock:
+            self._overhearing = Overhearing(self, msg_type, self._requests.answered_by, told)
 
     # --- for them -------------------------------------------------------------------------------------------
 

@@ -130,6 +130,8 @@ class Shared(Telling):
             events = self._ordering.tap(events)
         if self._booking is not None:
             events = self._booking.tap(events)
+        if self._overhearing is not None:
+            events = self._overhearing.tap(events)
         event = first if first is not None else next(events, None)
         while event is not None:
             if type(event) is Message:
@@ -372,7 +374,7 @@ class Shared(Telling):
                 line.came(data)
             else:
                 session.receive_data(data, clock.now())  # PERF: line.came() without two calls
-            tapped = self._ordering is not None or self._booking is not None
+            tapped = self._ordering is not None or self._booking is not None or self._overhearing is not None
             if taking and not (self._requests.waiting or self._judging or tapped):
                 # PERF: a message that comes alone goes past the queue
                 first = session.only_message()

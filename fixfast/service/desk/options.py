@@ -71,4 +71,5 @@ class DeskOptions:
             with os.fdopen(fd, encoding="ascii", errors="replace") as file:
                 return file.read(1000).strip()
         except (OSError, StoreError) as error:
-            raise ConfigError("key_file", str(self.key_file), f"a private file with the key: {error}") from None
+            said = getattr(error, "strerror", None) or str(error)
+            raise ConfigError("key_file", str(self.key_file), f"a private file with the key: {said}") from None
