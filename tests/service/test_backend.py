@@ -18,7 +18,6 @@ from fixfast.service.messages import (
     Cancel,
     CancelAll,
     CaughtUp,
-    Done,
     Fault,
     Grant,
     LogOff,
@@ -27,14 +26,11 @@ from fixfast.service.messages import (
     OrderNow,
     PositionNow,
     Printed,
-    Ready,
     Record,
     Replace,
     Reset,
     Resume,
-    SessionStatus,
     StatusNow,
-    Stop,
     Submit,
     Subscribe,
     TradeNow,
@@ -371,40 +367,6 @@ def test_a_kill_loses_nothing(tmp_path: Path, version: str) -> None:
             with pytest.raises(LinkLost):
                 await desk.until(lambda one: False)
         return before
-
-    run(main(), limit=40)
-
-
-@pytest.mark.parametrize("policy", ["leave", "cancel"])
-def test_when_the_launcher_is_gone_the_backend_ends_by_its_policy(tmp_path: Path, policy: str) -> None:
-    async def main() -> None:
-        async with exchange() as venue:
-            options: dict[str, Any] = {"launcher_gone": policy, "launcher_grace": 0.05, "log_on": "start"}
-            async with Process(tmp_path, venue.port, **options) as house, front_end(house.address) as desk:
-                await desk.resumed()
-                await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
-                await desk.submit("1", price="90")
-                await desk.order("1", "0")
-                assert any(isinstance(one, Ready) for one in house.heard)
-                assert any(isinstance(one, SessionStatus) for one in house.heard)
-                await house.launcher_gone()
-                assert await house.ended() == 0
-                with pytest.raises(LinkLost):
-                    await desk.until(lambda one: False)
-                ended = any(one.status == "4" for one in desk.all(OrderNow))
-                assert ended is (policy == "cancel")
-
-    run(main(), limit=40)
-
-
-def test_a_launcher_that_comes_back_in_time_finds_its_backend(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with exchange() as venue, Process(tmp_path, venue.port, launcher_grace=20) as house:
-            house.link.end()  # it was lost
-            await until(lambda: [isinstance(one, Ready) for one in house.heard].count(True) == 2)
-            house.link.send(Stop(9))
-            assert await house.ended() == 0
-            assert Done(9) in house.heard
 
     run(main(), limit=40)
 
