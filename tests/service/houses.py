@@ -38,7 +38,7 @@ from fixfast.service.start import BackendOptions, Start, pack, settings_text
 from fixfast.service.wire import OPTIONS, Listener, connect, listen
 from fixfast.types import Role
 
-__all__ = ["TOKENS", "VERSIONS", "FrontEnd", "Process", "backend", "exchange", "front_end", "start_of"]
+__all__ = ["TOKENS", "VERSIONS", "FrontEnd", "Process", "backend", "exchange", "front_end", "start_of", "trading"]
 
 T = TypeVar("T", bound=Message)
 
@@ -186,6 +186,22 @@ async def front_end(address: str, prefix: str = "A", options: LinkOptions = OPTI
         yield made
     finally:
         await link.close()
+
+
+@contextlib.asynccontextmanager
+async def trading(
+    folder: Path, version: str = "FIX.4.2", *, log_on: bool = True, **options: Any
+) -> AsyncIterator[tuple[Exchange, Backend, FrontEnd]]:
+    """An exchange, a Backend, and a front end that has resumed and had it logged on; or not yet."""
+    async with (
+        exchange() as venue,
+        backend(start_of(folder, venue.port, version, **options)) as house,
+        front_end(house.address) as desk,
+    ):
+        if log_on:
+            await desk.resumed()
+            await desk.logged_on()
+        yield venue, house, desk
 
 
 class Process:

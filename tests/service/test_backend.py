@@ -18,7 +18,6 @@ from fixfast.service.messages import (
     Cancel,
     CancelAll,
     CaughtUp,
-    Done,
     Fault,
     Grant,
     LogOff,
@@ -27,14 +26,11 @@ from fixfast.service.messages import (
     OrderNow,
     PositionNow,
     Printed,
-    Ready,
     Record,
     Replace,
     Reset,
     Resume,
-    SessionStatus,
     StatusNow,
-    Stop,
     Submit,
     Subscribe,
     TradeNow,
@@ -47,19 +43,13 @@ from fixfast.trading.order import Order
 from fixfast.trading.replica import Replica
 from fixfast.trading.request import OrderOptions
 from tests.engine.harness import run, until
-from tests.service.houses import VERSIONS, Process, backend, exchange, front_end, start_of
+from tests.service.houses import VERSIONS, Process, backend, exchange, front_end, start_of, trading
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_orders_trade_are_replaced_and_cancelled(tmp_path: Path, version: str) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port, version)) as house,
-            front_end(house.address) as desk,
-        ):
-            await desk.resumed()
-            await desk.logged_on()
+        async with trading(tmp_path, version) as (_, _, desk):
             await desk.submit("1", qty="30")
             await desk.order("1", "0")
             await desk.submit("2", side="2")
@@ -109,11 +99,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path: Path) -> None
     order = {"symbol": "AAPL", "side": "1", "qty": "10", "price": "90"}
 
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port, risk=ff.RiskLimits(max_qty=100))) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, risk=ff.RiskLimits(max_qty=100), log_on=False) as (venue, _, desk):
             assert (await desk.failed(Submit, cl_ord_id="A1", **order)).code == "not_active"
             await desk.resumed()
             await desk.logged_on()
@@ -158,9 +144,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path: Path) -> None
 def test_records_make_the_same_orders_in_a_front_end(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
+            trading(tmp_path, log_on=False) as (_, house, desk),
             front_end(house.address, "B") as other,
         ):
             await desk.resumed(as_values=False)
@@ -193,13 +177,9 @@ def test_records_make_the_same_orders_in_a_front_end(tmp_path: Path) -> None:
 def test_values_are_the_same_whenever_they_are_asked_for(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
+            trading(tmp_path) as (_, house, desk),
             front_end(house.address, "B") as late,
         ):
-            await desk.resumed()
-            await desk.logged_on()
             for number in range(20):
                 await desk.submit(str(number), side="12"[number % 2], price="100")
             await desk.order("19", "2")
@@ -219,11 +199,7 @@ def test_values_are_the_same_whenever_they_are_asked_for(tmp_path: Path) -> None
 
 def test_a_number_that_is_not_there_begins_anew(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, log_on=False) as (_, _, desk):
             await desk.logged_on()
             await desk.submit("1", price="90")
             await desk.do(Resume, from_record=1000)
@@ -268,11 +244,7 @@ def test_two_front_ends_see_all_and_share_one_subscription(tmp_path: Path) -> No
 
 def test_a_symbol_that_the_venue_does_not_have_is_said(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, log_on=False) as (_, _, desk):
             await desk.logged_on()
             await desk.do(Subscribe, symbol="NONE")
             refused = await desk.until(lambda m: isinstance(m, BookNow) and m.status == "rejected")
@@ -283,11 +255,7 @@ def test_a_symbol_that_the_venue_does_not_have_is_said(tmp_path: Path) -> None:
 
 def test_messages_are_shown_with_secrets_masked(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port, "FIX.4.4")) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, "FIX.4.4", log_on=False) as (_, _, desk):
             await desk.do(WatchMessages)
             await desk.logged_on(username="bot", password="CANARY")
             logon = await desk.until(lambda m: isinstance(m, WireMessage) and "|35=A|" in m.text)
@@ -309,11 +277,7 @@ def test_messages_are_shown_with_secrets_masked(tmp_path: Path) -> None:
 
 def test_the_session_is_logged_on_and_off_by_command(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, log_on=False) as (_, _, desk):
             assert desk.all(StatusNow)[-1].wanted is False
             await desk.logged_on(user_id="OTHER", heart_bt_int=7)
             await desk.do(LogOn, user_id="OTHER", heart_bt_int=7)  # it is so already
@@ -335,11 +299,7 @@ def test_the_session_is_logged_on_and_off_by_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_both_numbers_begin_anew_by_command_and_the_venue_is_told(tmp_path: Path, version: str) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port, version)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, version, log_on=False) as (_, _, desk):
             await desk.do(WatchMessages)
             await desk.logged_on()
             for n in range(5):
@@ -411,40 +371,6 @@ def test_a_kill_loses_nothing(tmp_path: Path, version: str) -> None:
     run(main(), limit=40)
 
 
-@pytest.mark.parametrize("policy", ["leave", "cancel"])
-def test_when_the_launcher_is_gone_the_backend_ends_by_its_policy(tmp_path: Path, policy: str) -> None:
-    async def main() -> None:
-        async with exchange() as venue:
-            options: dict[str, Any] = {"launcher_gone": policy, "launcher_grace": 0.05, "log_on": "start"}
-            async with Process(tmp_path, venue.port, **options) as house, front_end(house.address) as desk:
-                await desk.resumed()
-                await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
-                await desk.submit("1", price="90")
-                await desk.order("1", "0")
-                assert any(isinstance(one, Ready) for one in house.heard)
-                assert any(isinstance(one, SessionStatus) for one in house.heard)
-                await house.launcher_gone()
-                assert await house.ended() == 0
-                with pytest.raises(LinkLost):
-                    await desk.until(lambda one: False)
-                ended = any(one.status == "4" for one in desk.all(OrderNow))
-                assert ended is (policy == "cancel")
-
-    run(main(), limit=40)
-
-
-def test_a_launcher_that_comes_back_in_time_finds_its_backend(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with exchange() as venue, Process(tmp_path, venue.port, launcher_grace=20) as house:
-            house.link.end()  # it was lost
-            await until(lambda: [isinstance(one, Ready) for one in house.heard].count(True) == 2)
-            house.link.send(Stop(9))
-            assert await house.ended() == 0
-            assert Done(9) in house.heard
-
-    run(main(), limit=40)
-
-
 def test_who_is_granted_a_token_comes_in_and_who_is_revoked_goes(tmp_path: Path) -> None:
     async def main() -> None:
         async with exchange() as venue, backend(start_of(tmp_path, venue.port)) as house:
@@ -493,13 +419,7 @@ def test_when_the_last_front_end_is_gone_orders_stay_or_are_cancelled(tmp_path: 
 
 def test_an_end_tells_front_ends(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
-            await desk.resumed()
-            await desk.logged_on()
+        async with trading(tmp_path) as (_, house, desk):
             await desk.submit("1", price="90")
             await desk.order("1", "0")
             house.stop("cancel")
@@ -512,11 +432,7 @@ def test_an_end_tells_front_ends(tmp_path: Path) -> None:
 
 def test_more_front_ends_than_there_may_be_are_refused(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port, max_front_ends=1)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, max_front_ends=1, log_on=False) as (_, house, desk):
             with pytest.raises(LinkRefused, match="too many front ends"):
                 async with front_end(house.address, "B"):
                     pass
@@ -527,13 +443,7 @@ def test_more_front_ends_than_there_may_be_are_refused(tmp_path: Path) -> None:
 
 def test_a_question_of_the_order_manager_reaches_front_ends(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
-            await desk.resumed()
-            await desk.logged_on()
+        async with trading(tmp_path) as (venue, _, desk):
             await desk.submit("1", price="90")
             await desk.order("1", "0")
             assert venue._server is not None

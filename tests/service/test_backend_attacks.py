@@ -37,7 +37,7 @@ from fixfast.service.messages import (
 )
 from fixfast.service.wire import connect
 from tests.engine.harness import run, until
-from tests.service.houses import TOKENS, Process, backend, exchange, front_end, start_of
+from tests.service.houses import TOKENS, Process, backend, exchange, front_end, start_of, trading
 from tests.service.launching import folder
 from tests.service.links import Peer
 
@@ -228,11 +228,7 @@ def test_C19_another_user_is_refused_by_the_kernels_word_even_where_the_folder_i
 
 def test_C10_a_hostile_user_id_becomes_no_path(tmp_path: Path) -> None:
     async def main() -> None:
-        async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
-        ):
+        async with trading(tmp_path, log_on=False) as (_, _, desk):
             for name in ("../../../outside", "/tmp/outside", "..", "a/b", "nul\0", "new\nline", "x" * 5000):
                 await desk.ask(LogOn, user_id=name)
                 await desk.ask(LogOff)

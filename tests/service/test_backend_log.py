@@ -40,7 +40,7 @@ from fixfast.service.messages import (
 from fixfast.trading.log import pack
 from fixfast.trading.replica import Replica
 from tests.engine.harness import run, until
-from tests.service.houses import VERSIONS, backend, exchange, front_end, start_of
+from tests.service.houses import VERSIONS, backend, exchange, front_end, start_of, trading
 from tests.trading.test_properties import GONE, STEPS, take
 from tests.trading.venue import NOW
 
@@ -392,13 +392,9 @@ def test_over_a_new_day_front_ends_go_on_and_a_request_of_the_day_before_is_not_
 def test_a_front_end_may_begin_with_the_present(tmp_path: Path) -> None:
     async def main() -> None:
         async with (
-            exchange() as venue,
-            backend(start_of(tmp_path, venue.port)) as house,
-            front_end(house.address) as desk,
+            trading(tmp_path) as (_, house, desk),
             front_end(house.address, "B") as screen,
         ):
-            await desk.resumed()
-            await desk.logged_on()
             for n in range(3):
                 await desk.submit(f"b{n}")
                 await desk.submit(f"s{n}", side="2")

@@ -8,16 +8,28 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 import fixfast as ff
-from fixfast.service.messages import LogOn, StatusNow, Submit, WatchMessages
+from fixfast.service.link import LinkLost
+from fixfast.service.messages import (
+    Done,
+    LogOn,
+    OrderNow,
+    Ready,
+    SessionStatus,
+    StatusNow,
+    Stop,
+    Submit,
+    WatchMessages,
+)
 from fixfast.service.start import pack
 from fixfast.service.wire import connect
 from tests.engine.certificates import Authority
-from tests.engine.harness import run
+from tests.engine.harness import run, until
 from tests.service.houses import TOKENS, FrontEnd, Process, backend, exchange, front_end, start_of
 
 
@@ -154,5 +166,39 @@ def test_ctrl_c_ends_it_as_sigterm_does(tmp_path: Path) -> None:
     async def main() -> None:
         async with exchange() as venue, Process(tmp_path, venue.port, log_on="start") as house:
             assert await house.end(signal.SIGINT) == 0
+
+    run(main(), limit=40)
+
+
+@pytest.mark.parametrize("policy", ["leave", "cancel"])
+def test_when_the_launcher_is_gone_the_backend_ends_by_its_policy(tmp_path: Path, policy: str) -> None:
+    async def main() -> None:
+        async with exchange() as venue:
+            options: dict[str, Any] = {"launcher_gone": policy, "launcher_grace": 0.05, "log_on": "start"}
+            async with Process(tmp_path, venue.port, **options) as house, front_end(house.address) as desk:
+                await desk.resumed()
+                await desk.until(lambda one: isinstance(one, StatusNow) and one.state == "active")
+                await desk.submit("1", price="90")
+                await desk.order("1", "0")
+                assert any(isinstance(one, Ready) for one in house.heard)
+                assert any(isinstance(one, SessionStatus) for one in house.heard)
+                await house.launcher_gone()
+                assert await house.ended() == 0
+                with pytest.raises(LinkLost):
+                    await desk.until(lambda one: False)
+                ended = any(one.status == "4" for one in desk.all(OrderNow))
+                assert ended is (policy == "cancel")
+
+    run(main(), limit=40)
+
+
+def test_a_launcher_that_comes_back_in_time_finds_its_backend(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue, Process(tmp_path, venue.port, launcher_grace=20) as house:
+            house.link.end()  # it was lost
+            await until(lambda: [isinstance(one, Ready) for one in house.heard].count(True) == 2)
+            house.link.send(Stop(9))
+            assert await house.ended() == 0
+            assert Done(9) in house.heard
 
     run(main(), limit=40)

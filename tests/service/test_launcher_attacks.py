@@ -21,7 +21,19 @@ from fixfast.service.launcher.attempts import Attempts
 from fixfast.service.launcher.config import Guests, Times
 from fixfast.service.launcher.launcher import Launcher
 from fixfast.service.link import LinkLost, LinkRefused
-from fixfast.service.messages import VERSION, Challenge, Hello, Login, Message, Ready, Resume, decode, encode
+from fixfast.service.messages import (
+    VERSION,
+    Challenge,
+    Hello,
+    ListSessions,
+    Login,
+    Message,
+    Proof,
+    Ready,
+    Resume,
+    decode,
+    encode,
+)
 from fixfast.service.wire import connect
 from fixfast.transport.tls import TlsConfig
 from tests.engine.certificates import Authority
@@ -204,7 +216,7 @@ NO_GREETINGS = (
     framed(encode(Hello(VERSION, "login", "", b"short"))),
     framed(encode(Hello(VERSION + 1, "login", "", bytes(32)))),
     framed(encode(Hello(VERSION, "backend", "0" * 16, bytes(32)))) + framed(encode(Hello(1, "x", "", b""))),
-    framed(encode(Hello(VERSION, "root", "' OR 1=1", bytes(32)))),
+    framed(encode(Hello(VERSION, "root", "' OR 1=1", bytes(32)))) + framed(encode(Proof(bytes(32)))),
     HELLO + (5000).to_bytes(4, "big"),
     HELLO + framed(encode(Resume(1))),
     HELLO + HELLO,
@@ -222,6 +234,7 @@ async def test_what_is_no_greeting_ends_the_connection(path: Path, number: int) 
         writer.write(NO_GREETINGS[number])
         frames = await rest(reader)
         assert b"granted" not in frames
+        assert b"timeout" not in frames  # at once, not when the time for a greeting is over
         writer.close()
         await until(lambda: all(not listener.links for listener in running._listeners))
         await log_in(running, "alice", key)
@@ -381,6 +394,22 @@ async def test_a_launcher_does_not_do_what_is_for_a_backend(path: Path) -> None:
         for wrong in (Resume(4), Login("alice", "x")):
             answer = await one.ask(wrong)
             assert getattr(answer, "code", "") == "unsupported"
+
+
+@on_loop
+async def test_a_flood_of_commands_keeps_nobody_else_waiting(path: Path) -> None:
+    config = config_in(path)
+    key = new_key(config)
+    async with launcher(config) as running:
+        flood = await log_in(running, "alice", key)
+        answered: list[Message] = []
+        flood.link.hear(answered.append)
+        for number in range(20_000):
+            flood.link.send(ListSessions(number))
+        other = await log_in(running, "alice", key)
+        assert len(await sessions(other)) == 1
+        assert len(answered) < 20_000
+        await until(lambda: len(answered) == 20_000)
 
 
 @on_loop

@@ -26,7 +26,7 @@ from fixfast.service.messages import (
     WireMessage,
     encode,
 )
-from fixfast.service.wire import LIMITS, Listener
+from fixfast.service.wire import LIMITS, OPTIONS, Listener
 from tests.engine.harness import run, until
 from tests.service.houses import TOKENS, FrontEnd, backend, exchange, front_end, start_of
 from tests.service.links import SECRET, Peer, joined, listening
@@ -289,6 +289,27 @@ def test_a_flood_of_commands_keeps_nobody_else_waiting(tmp_path: Path) -> None:
         await desk.do(WatchMessages)
 
     run(main(), limit=30)
+
+
+def test_so_many_messages_of_one_read_are_dealt_with_and_then_it_is_anothers_turn(tmp_path: Path) -> None:
+    heard: list[Link] = []
+
+    def note(link: Link) -> None:
+        link.on_message = lambda message: heard.append(link)
+
+    async def main() -> None:
+        async with listening(tmp_path, note) as listener, Peer(listener) as flood, Peer(listener) as other:
+            for peer in (flood, other):
+                await peer.greet()
+            await until(lambda: len(listener.links) == 2)
+            flood.socket.send(framed(encode(Done(1))) * 3000)  # as much as one read may bring
+            other.socket.send(framed(encode(Done(1))))
+            await until(lambda: len(set(heard)) == 2)
+            turn = next(n for n, link in enumerate(heard) if link is not heard[0])
+            assert turn <= 2 * OPTIONS.burst
+            await until(lambda: len(heard) > 3000)
+
+    run(main())
 
 
 def test_what_is_no_command_is_answered_and_what_is_no_message_ends_it(tmp_path: Path) -> None:
