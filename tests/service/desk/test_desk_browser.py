@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fixfast.service.desk.door import COOKIE, KNOWN_COOKIE
 from tests.service.desk.browser import PASSWORD, Browser, browser, desk
 from tests.service.launching import folder
 
@@ -59,8 +60,9 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         page.put("password", PASSWORD)
         page.click("login")
         page.says("session", "active")
-        (cookie,) = page.driver.get_cookies()
-        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        cookies = page.driver.get_cookies()
+        assert {cookie["name"] for cookie in cookies} == {COOKIE, KNOWN_COOKIE}
+        assert {(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies} == {(True, "Strict")}
         # a limit order rests; the ladder lives
         page.until(lambda: len(page.text("ladder").split()) > 20, "the ladder is filled")
         order(page, "10", "200")
@@ -87,7 +89,7 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         assert PASSWORD not in page.driver.page_source
         page.click("logout")
         page["login"]
-        assert page.driver.get_cookies() == []
+        assert [cookie["name"] for cookie in page.driver.get_cookies()] == [KNOWN_COOKIE], "it is out"
         assert not any(PASSWORD in line for line in running.family().values())
     assert PASSWORD not in running.log()
     assert not [one for one in (path / "s").rglob("*.log") if PASSWORD.encode() in one.read_bytes()]
