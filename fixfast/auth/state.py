@@ -205,8 +205,8 @@ class AuthFailure:
     retry_after: float | None = None
 
     def __str__(self) -> str:
-        said = [self.text] if self.text else []
-        said += [f"{name}: {text}" for name, text in self.fields]
+        said = dict.fromkeys([self.text, *(f"{name}: {text}" for name, text in self.fields)])  # each once
+        said.pop("", None)
         return f"{self.reason.sentence} ({'; '.join(said)})" if said else self.reason.sentence
 
 

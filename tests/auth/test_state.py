@@ -9,7 +9,17 @@ import pytest
 
 import fixfast as ff
 from fixfast.auth import AuthInput, AuthReason, AuthState, RetryRules
-from fixfast.auth.state import RETRIED, RETRY_POSSIBLE, TRANSITIONS, Ignored, Moves, Refused, page, reason_for
+from fixfast.auth.state import (
+    RETRIED,
+    RETRY_POSSIBLE,
+    TRANSITIONS,
+    AuthFailure,
+    Ignored,
+    Moves,
+    Refused,
+    page,
+    reason_for,
+)
 from tests.auth.desk import Desk
 
 PAIRS = [(state, what) for state in AuthState for what in AuthInput]
@@ -107,6 +117,11 @@ def test_every_reason_has_a_sentence_for_people() -> None:
         assert AuthReason(reason.value) is reason
         assert reason == reason.value
     assert len({reason.sentence for reason in AuthReason}) == len(AuthReason)
+
+
+def test_what_a_server_says_twice_is_shown_once() -> None:
+    failure = AuthFailure(AuthReason.INVALID, "password: too short", (("password", "too short"), ("username", "taken")))
+    assert str(failure) == f"{AuthReason.INVALID.sentence} (password: too short; username: taken)"
 
 
 @pytest.mark.parametrize(

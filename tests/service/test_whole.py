@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fixfast.service.desk.door import COOKIE, KNOWN_COOKIE
 from fixfast.service.messages import Granted, Login
 from fixfast.service.wire import connect
 from tests.service.desk.browser import PASSWORD, Browser, browser
@@ -188,9 +189,11 @@ def test_register_log_in_trade_crash_and_log_out(house: House, tmp_path: Path, p
     with browser(tmp_path) as page:
         page.open(house.url)
         register_and_log_in(page)
-        (cookie,) = page.driver.get_cookies()
-        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-        canaries = secrets_of(house, cookie["value"], postgres_url)
+        cookies = {cookie["name"]: cookie for cookie in page.driver.get_cookies()}
+        assert set(cookies) == {COOKIE, KNOWN_COOKIE}
+        assert {(cookie["httpOnly"], cookie["sameSite"]) for cookie in cookies.values()} == {(True, "Strict")}
+        canaries = secrets_of(house, cookies[COOKIE]["value"], postgres_url)
+        canaries["cookie of a known browser"] = cookies[KNOWN_COOKIE]["value"].encode()
         assert len(family(house.path)) == 4, "exchange, Launcher, Backend, desk"
         assert shown_by(house.path, canaries) == []
         trade_and_come_back(page, house)
@@ -199,7 +202,7 @@ def test_register_log_in_trade_crash_and_log_out(house: House, tmp_path: Path, p
         assert not [name for name, canary in canaries.items() if canary.decode("latin-1") in page.driver.page_source]
         page.click("logout")
         page["login"]
-        assert page.driver.get_cookies() == []
+        assert [cookie["name"] for cookie in page.driver.get_cookies()] == [KNOWN_COOKIE], "it is out"
     for program in reversed(house.programs):
         assert program.stop() == 0, program.output()
     nothing_is_left(house)

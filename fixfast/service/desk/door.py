@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["COOKIE", "Door", "Visits"]
+__all__ = ["COOKIE", "KNOWN_COOKIE", "KNOWN_SECONDS", "Door", "Visits"]
 
 COOKIE = "fixfast_desk"
+#: of a browser that has logged in once, and for how many seconds it is kept: 90 days
+KNOWN_COOKIE, KNOWN_SECONDS = "fixfast_desk_known", 90 * 24 * 3600
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,6 +27,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _SECOND = 1_000_000_000
 #: passwords that may be tried at once, and the time in which one more may be
 _TRIES, _TRY_NS = 5.0, 6 * _SECOND
+#: browsers that are known, the latest: as many as a person has, and some more
+_BROWSERS = 20
 #: The page's own scripts are in it, and its library makes functions of templates; everything is from here.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -40,6 +44,24 @@ _HEADERS = [
 ]
 
 
+class _Tries:
+    """A password may be tried five times at once, then once every six seconds."""
+
+    __slots__ = ("_at_ns", "_left")
+
+    def __init__(self) -> None:
+        self._left, self._at_ns = _TRIES, 0
+
+    def take(self, now_ns: int) -> float:
+        """Return 0 if one may be tried now, else the seconds to wait."""
+        self._left = min(_TRIES, self._left + (now_ns - self._at_ns) / _TRY_NS)
+        self._at_ns = now_ns
+        if self._left < 1:
+            return (1 - self._left) * _TRY_NS / _SECOND
+        self._left -= 1
+        return 0.0
+
+
 class Visits:
     """Browsers that are logged in. Their cookies are not kept, only what tells them again.
 
@@ -50,7 +72,8 @@ class Visits:
         self._lifetime, self._idle = int(lifetime * _SECOND), int(idle * _SECOND)
         self._visits: dict[str, tuple[int, int]] = {}  # digest -> begun, seen
         self._tickets: dict[str, int] = {}
-        self._tries, self._tried_ns = 0.0, 0
+        self._strangers = _Tries()
+        self._known: dict[str, _Tries] = {}
 
     def ticket(self, now_ns: int) -> str:
         """Return what a browser that has just logged in shows once, within ten seconds, to get its cookie."""
@@ -77,17 +100,23 @@ class Visits:
         self._visits[key] = begun, now_ns
         return True
 
-    def may_try(self, now_ns: int) -> float:
-        """Return 0 if a password may be tried now, else the seconds to wait: five at once, then one every six seconds.
+    def know(self, cookie: str | None) -> str | None:
+        """Know a browser that has logged in, also when it is out again. Returns: a cookie for that; None: it has it."""
+        tries = self._known.pop(_digest(cookie or ""), None)
+        fresh = secrets.token_urlsafe(32) if tries is None or cookie is None else None
+        self._known[_digest(fresh or cookie or "")] = tries or _Tries()
+        if len(self._known) > _BROWSERS:
+            del self._known[next(iter(self._known))]
+        return fresh
 
-        For all browsers together: who can reach the desk can open as many as he likes.
+    def may_try(self, cookie: str | None, now_ns: int) -> float:
+        """Return 0 if a password may be tried now, else the seconds to wait. Args: cookie: that of know(), or None.
+
+        A browser that has logged in once is counted by itself, so that nobody else keeps it out. All others are counted
+        together: who can reach the desk can open as many as he likes, they come from the same address as the owner's,
+        and a cookie that would tell them apart can be thrown away.
         """
-        self._tries = min(_TRIES, self._tries + (now_ns - self._tried_ns) / _TRY_NS) if self._tried_ns else _TRIES
-        self._tried_ns = now_ns
-        if self._tries < 1:
-            return (1 - self._tries) * _TRY_NS / _SECOND
-        self._tries -= 1
-        return 0.0
+        return self._known.get(_digest(cookie or ""), self._strangers).take(now_ns)
 
     def leave(self, cookie: str | None) -> None:
         """Know a cookie no more."""

@@ -10,7 +10,7 @@ from nicegui import ui
 
 from fixfast import clock
 from fixfast.auth.coordinator import AuthUpdate
-from fixfast.auth.state import AuthState
+from fixfast.auth.state import AuthFailure, AuthState
 from fixfast.errors import FixfastError
 from fixfast.service.desk.door import Visits
 from fixfast.service.desk.look import look
@@ -25,9 +25,10 @@ _BUSY = {
     AuthState.CONNECTING: "connecting …",
     AuthState.AUTHENTICATING: "logging in …",
 }
+_LOST = "The desk has lost its Backend, and is looking for it."
 
 
-def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
+def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | None) -> None:
     """Register and log in, bound to the AuthState: a spinner while something is under way, and why it failed."""
     look(trader.options.title)
     auth = trader.auth
@@ -61,18 +62,19 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
         with ui.row().classes("items-center") as busy:
             ui.spinner(size="sm").props("data-test=spinner")
             doing = ui.label().props("data-test=doing aria-live=polite")
+            ui.button("Stop", on_click=trader.logout).props("flat dense data-test=stop")
         trouble = ui.label().classes("text-negative").props("data-test=error role=alert")
         good = ui.label().classes("text-positive").props("data-test=good aria-live=polite")
 
     def shown() -> None:
         snapshot = auth.snapshot
         busy.set_visibility(mine and snapshot.state.waiting)
-        doing.set_text(_BUSY.get(snapshot.state, ""))
+        doing.set_text(_BUSY.get(snapshot.state, "") if snapshot.failure is None else "trying again …")
         for button in (go, make):
             button.set_enabled(not snapshot.state.waiting)
         if not mine:
             return
-        trouble.set_text(str(snapshot.failure) if snapshot.failure is not None else "")
+        trouble.set_text(_sentence(trader, snapshot.failure))
         if snapshot.state is AuthState.DISCONNECTED and snapshot.client_id is not None and not snapshot.client_id.gone:
             name = snapshot.client_id.reveal()
             good.set_text(f"Registered. Your client id is {name}: you log in with it.")
@@ -94,9 +96,11 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
         password.set_value("")
         if not name or not secret:
             return refuse("Enter a client id and a password.")
-        wait = visits.may_try(clock.now().mono_ns)
+        wait = visits.may_try(known, clock.now().mono_ns)
         if wait:
             return refuse(f"Too many attempts: wait {math.ceil(wait)} seconds.")
+        if not trader.client.connected:
+            return refuse(f"{_LOST} Try again in a moment.")
         if trader.active:
             why = await trader.is_user(name, secret)
             return let_in() if not why else refuse(why)
@@ -137,6 +141,13 @@ def login_page(trader: Trader, visits: Visits, browser: Browser) -> None:
             shown()
 
     ui.timer(1 / trader.options.frames, frame)
+
+
+def _sentence(trader: Trader, failure: AuthFailure | None) -> str:
+    """Return why a login came to nothing, for a person."""
+    if failure is None:
+        return ""
+    return str(failure) if trader.client.connected else _LOST
 
 
 def _input(label: str, test: str, complete: str, *, secret: bool = False) -> ui.input:

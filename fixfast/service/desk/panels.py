@@ -29,6 +29,8 @@ __all__ = ["Panels"]
 
 #: rows that a table shows, the latest
 _MESSAGES, _CANDLES = 100, 120
+#: frames for which a chart stands: it is drawn whole, and nobody reads a candle ten times a second
+_CHART_FRAMES = 5
 #: a candle that rose is hollow, one that fell is full: told by more than a colour
 _CANDLE = {"color": "transparent", "borderColor": "#3d9150", "color0": "#cf4a45", "borderColor0": "#cf4a45"}
 
@@ -55,6 +57,8 @@ class Panels:
         self._rows: dict[str, dict[str, Any]] = {}  # of the blotter, as they are until their order changes
         self._unfolded: set[str] = set()
         self._fields_of: set[str] = set()
+        self._chart_waits = 0
+        self._chart_changed = True
 
     # --- made once -------------------------------------------------------------------------------------------
 
@@ -69,7 +73,7 @@ class Panels:
 
     def ladder(self) -> None:
         """Show the depth of the book of the ticket's symbol. A click on a price puts it into the ticket."""
-        widths = "bid_qty 8, bid 9, offer 9, offer_qty 8"
+        widths = "bid_qty 9, bid 8, offer 8, offer_qty 9"
         made = columns(widths, right="bid_qty bid", pick="bid offer", to="put into the ticket:")
         with ui.card().classes("w-full gap-1"):
             self._book_title = _title("").props("data-test=book-title")
@@ -166,7 +170,9 @@ class Panels:
             self._positions.show([position_row(one) for one in self._client.positions])
         if self._ticket.symbol in changes.books or changes.status:
             self._draw_book()
-        if self._ticket.symbol in changes.prints or changes.status:
+        self._chart_changed |= self._ticket.symbol in changes.prints or changes.status
+        self._chart_waits -= 1
+        if self._chart_changed and self._chart_waits <= 0:
             self._draw_chart()
         if changes.messages and self._log.value:
             self._draw_messages()
@@ -212,6 +218,7 @@ class Panels:
         self._ladder.show(ladder_rows(book, self._trader.options.depth))
 
     def _draw_chart(self) -> None:
+        self._chart_changed, self._chart_waits = False, _CHART_FRAMES
         symbol = self._ticket.symbol
         candles = self._trader.candles.get(symbol)
         current = candles.current if candles is not None else None

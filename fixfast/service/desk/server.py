@@ -15,7 +15,7 @@ from nicegui import Client as Browser
 from nicegui import ui
 
 from fixfast import clock
-from fixfast.service.desk.door import COOKIE, Door, Visits
+from fixfast.service.desk.door import COOKIE, KNOWN_COOKIE, KNOWN_SECONDS, Door, Visits
 from fixfast.service.desk.options import DeskOptions
 from fixfast.service.desk.page import login_page, trading_page
 from fixfast.service.desk.screen import Screen
@@ -49,12 +49,17 @@ class _Pages:
         app.add_api_route("/leave", self._leave, methods=["GET"])
         ui.page("/")(self._index)
 
-    async def _enter(self, ticket: str = "") -> Response:
+    async def _enter(self, request: Request, ticket: str = "") -> Response:
         """Give a browser that has just logged in its cookie."""
         cookie = self._visits.enter(ticket, clock.now().mono_ns)
         answer = RedirectResponse("/", status_code=303, headers={"cache-control": "no-store"})
         if cookie is not None:
             answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", path="/")
+            known = self._visits.know(request.cookies.get(KNOWN_COOKIE))
+            if known is not None:
+                answer.set_cookie(
+                    KNOWN_COOKIE, known, max_age=KNOWN_SECONDS, httponly=True, samesite="strict", path="/"
+                )
         return answer
 
     async def _leave(self, request: Request) -> Response:
@@ -68,7 +73,7 @@ class _Pages:
         trader, browser = self._trader, ui.context.client
         cookie = request.cookies.get(COOKIE)
         if not self._visits.knows(cookie, clock.now().mono_ns) or trader.auth.snapshot.client_id is None:
-            return login_page(trader, self._visits, browser)
+            return login_page(trader, self._visits, browser, request.cookies.get(KNOWN_COOKIE))
         screen = Screen()
         self._browsers.add(browser)
 

@@ -2,15 +2,17 @@
 // While somebody points at a row that can be acted on, or has a key's focus in one, rows change where they are and none
 // moves: what is clicked is what was aimed at. Rows are frozen: Vue need not watch them, and draws one again only when it
 // is another.
-const hovers = window.matchMedia("(hover: hover)");
+// Of many rows only the upper ones are in the page, and more when somebody scrolls down: each costs a hundred nodes.
+const PART = 30;
 
 export default {
   emits: ["fold", "act", "pick"],
   props: { columns: Array, actions: Array, label: String, empty: String, test: String, detail: String },
-  data: () => ({ rows: [], waiting: 0 }),
+  data: () => ({ rows: [], waiting: 0, most: PART }),
   created() {
     this.known = new Map();
     this.ids = [];
+    this.pointed = false; // by a mouse: where a finger was, nothing is pointed at any more
   },
   methods: {
     patch(ids, changed) {
@@ -29,27 +31,39 @@ export default {
     },
     held() {
       if (!this.actions.length || !this.rows.length) return false;
-      return (hovers.matches && this.$el.querySelector(".desk-rows:hover")) || this.$el.querySelector(".desk-rows :focus-visible");
+      return (this.pointed && this.$el.querySelector(".desk-rows:hover")) || this.$el.querySelector(".desk-rows :focus-visible");
+    },
+    scrolled() {
+      if (this.$el.scrollTop === 0) this.most = PART;
+      else if (this.$el.scrollTop + this.$el.clientHeight > this.$el.scrollHeight - 200) this.more();
+    },
+    more() {
+      if (this.most < this.rows.length) this.most += PART;
+    },
+    point(event) {
+      this.pointed = event.pointerType === "mouse";
     },
     release() {
       if (this.waiting) this.$nextTick(() => this.lay());
     },
     shape(row, column) {
-      return { "--wide": column.wide, "--part": (row.bars?.[column.name] ?? 0) + "%" };
+      const part = row.bars?.[column.name];
+      return part === undefined ? column.style : column.style + ";--part:" + part + "%";
     },
   },
   template: `
-    <div class="desk-sheet" role="table" tabindex="0" :aria-label="label" @mouseleave="release" @focusout="release">
+    <div class="desk-sheet" role="table" tabindex="0" :aria-label="label" :aria-rowcount="rows.length + 1"
+      @pointerenter="point" @mouseleave="release" @focusout="release" @scroll.passive="scrolled">
       <div role="rowgroup" class="desk-heads"><div role="row" class="desk-row">
         <div v-if="detail" role="columnheader" class="desk-narrow" aria-label="Details"></div>
         <div v-for="column in columns" :key="column.name" role="columnheader" :class="column.classes"
-          :style="{ '--wide': column.wide }">{{ column.label }}</div>
+          :style="column.style">{{ column.label }}</div>
         <div v-if="actions.length" role="columnheader" class="desk-narrow" aria-label="Actions">
           <span v-if="waiting" class="desk-warn" role="status">{{ waiting }} more</span>
         </div>
       </div></div>
       <div v-if="!rows.length" class="desk-empty">{{ empty }}</div>
-      <div v-for="row in rows" :key="row.id" v-memo="[row]" role="rowgroup" class="desk-rows" :data-test="test + '-' + row.id">
+      <div v-for="row in rows.slice(0, most)" :key="row.id" v-memo="[row]" role="rowgroup" class="desk-rows" :data-test="test + '-' + row.id">
         <div role="row" class="desk-row">
           <div v-if="detail" role="cell" class="desk-narrow">
             <button v-if="row.folds" type="button" class="desk-act" data-test="fold" :aria-expanded="!!row.details"
@@ -76,6 +90,9 @@ export default {
           </div>
         </div></div>
       </div>
+      <button v-if="rows.length > most" type="button" class="desk-act desk-more" @click="more">
+        {{ rows.length - most }} more below
+      </button>
     </div>
   `,
 };

@@ -33,7 +33,16 @@ def columns(
         css = [f"desk-{kind}" for kind, some in kinds if name in some.split()]
         label = name.replace("_", " ").capitalize()
         picks = to if name in pick.split() else ""
-        made.append({"name": name, "label": label, "wide": int(wide), "classes": css, "pick": picks})
+        made.append(
+            {
+                "name": name,
+                "label": label,
+                "wide": int(wide),
+                "style": f"flex:{wide} 1 {wide}ch",
+                "classes": css,
+                "pick": picks,
+            }
+        )
     return made
 
 

@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.service.programs import Program, family
 
-__all__ = ["PASSWORD", "Browser", "browser", "desk"]
+__all__ = ["PASSWORD", "Browser", "Desk", "browser", "desk"]
 
 PATIENCE = 30.0
 PASSWORD = "canary-4711-horse"
@@ -34,17 +34,32 @@ def _there() -> tuple[str, str]:
     return found[0], found[1]
 
 
-@contextmanager
-def desk(path: Path, version: str = "FIX.4.2") -> Iterator[str]:
-    """Have a `fixfast desk --demo`, with its state in a folder; in the end nothing is left of it but files.
+class Desk(NamedTuple):
+    """A running `fixfast desk --demo`. Attributes: folder: of its state; program: what it says; url: its address."""
 
-    Yields: its address.
-    """
+    folder: Path
+    program: Program
+    url: str
+
+    def parts(self, word: str) -> list[int]:
+        """Return the process numbers of a part of the demo: "exchange", "launcher", "backend"."""
+        lines = {pid: line.partition("\n")[0] for pid, line in family(self.folder).items()}
+        return [pid for pid, line in lines.items() if f" fixfast {word} " in line]
+
+    def part(self, word: str) -> int:
+        """Return the process number of the only one."""
+        (pid,) = self.parts(word)
+        return pid
+
+
+@contextmanager
+def desk(path: Path, version: str = "FIX.4.2") -> Iterator[Desk]:
+    """Have a `fixfast desk --demo`, with its state in a folder; in the end nothing is left of it but files."""
     _there()
     program = Program(path, "desk", "--demo", "--port", "0", "--version", version, "--state", "s")
     try:
         (url,) = program.wait_for(r"desk at (http\S+)")
-        yield url
+        yield Desk(path, program, url)
     finally:
         status = program.stop()
     assert status == 0, program.output()

@@ -65,7 +65,8 @@ def at(page: Browser) -> str:
 def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    with desk(path, "FIX.4.4") as url, browser(tmp_path / "one") as page:
+    with desk(path, "FIX.4.4") as running, browser(tmp_path / "one") as page:
+        url = running.url
         client_id = register(page, url)
         log_in(page, url, client_id)
         page.until(lambda: len(page.text("ladder").split()) > 20, "the ladder is filled")

@@ -141,9 +141,36 @@ def test_a_cookie_ends_with_the_visit() -> None:
 
 def test_passwords_cannot_be_tried_without_end() -> None:
     visits = Visits()
-    assert [visits.may_try(SECOND) for _ in range(5)] == [0.0] * 5
-    assert visits.may_try(SECOND) == pytest.approx(6)
-    assert visits.may_try(4 * SECOND) == pytest.approx(3)
-    assert visits.may_try(7 * SECOND) == 0.0
-    assert visits.may_try(7 * SECOND) > 0
-    assert [visits.may_try(1000 * SECOND) for _ in range(6)][:5] == [0.0] * 5
+    assert [visits.may_try(None, SECOND) for _ in range(5)] == [0.0] * 5
+    assert visits.may_try(None, SECOND) == pytest.approx(6)
+    assert visits.may_try(None, 4 * SECOND) == pytest.approx(3)
+    assert visits.may_try(None, 7 * SECOND) == 0.0
+    assert visits.may_try(None, 7 * SECOND) > 0
+    assert [visits.may_try(None, 1000 * SECOND) for _ in range(6)][:5] == [0.0] * 5
+
+
+def test_strangers_cannot_keep_a_known_browser_out() -> None:
+    visits = Visits()
+    known = visits.know(None)
+    assert known is not None
+    assert visits.know(known) is None, "it has its cookie"
+    for guess in (None, "", "guess"):
+        for _ in range(5):
+            visits.may_try(guess, SECOND)
+        assert visits.may_try(guess, SECOND) > 0, "a cookie that is thrown away, or made up, does not help"
+    assert [visits.may_try(known, SECOND) for _ in range(5)] == [0.0] * 5
+    assert visits.may_try(known, SECOND) == pytest.approx(6), "it has a bound, too"
+    visits.know(known)
+    assert visits.may_try(known, SECOND) > 0, "logging in does not give it more"
+    visits.clear()
+    assert visits.may_try(known, 8 * SECOND) == 0.0, "it is known after logging out, too"
+    assert known not in repr(vars(visits)), "only what tells it again is kept"
+
+
+def test_no_more_browsers_are_known_than_a_person_has() -> None:
+    visits = Visits()
+    cookies = [visits.know(None) for _ in range(21)]
+    for _ in range(5):
+        visits.may_try(None, SECOND)
+    assert visits.may_try(cookies[0], SECOND) > 0, "the oldest is a stranger again"
+    assert [visits.may_try(cookie, SECOND) for cookie in cookies[1:]] == [0.0] * 20
