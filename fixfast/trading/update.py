@@ -61,7 +61,7 @@ class UpdateKind(StrEnum):
     NEW_DAY = "new day"
     #: a Replica was told of an order as it stands, not of how it came to that
     RESTORED = "restored"
-    #: ... and of this order no more: it has ended, nobody here knows how (Doubt.FORGOTTEN)
+    #: ... and of this order no more: it has ended, nobody here knows how; or its log was lost (Doubt.FORGOTTEN)
     FORGOTTEN = "forgotten"
 
 
@@ -94,7 +94,7 @@ class Doubt(StrEnum):
     LOST = "lost"
     #: the order log could not be made shorter
     LOG = "log"
-    #: it ended on a day that is over, while nobody here was told: what became of it is not known
+    #: it ended on a day that is over, while nobody here was told, or its log was lost: what became of it is not known
     FORGOTTEN = "forgotten"
     #: a listener raised an exception
     LISTENER = "listener"

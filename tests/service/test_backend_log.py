@@ -185,6 +185,29 @@ def test_a_log_is_not_made_longer() -> None:
     assert (log.records, house.log.first, house.log.since) == (before, 1, 1)
 
 
+def test_a_full_disk_leaves_the_log_and_its_numbers_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "orders.log.new").mkdir()
+    with ff.FileOrderLog(tmp_path / "orders.log") as file:
+        house = House(file, ff.OrderOptions())
+        house.fills(9)
+        house.manager.new_day(NOW)
+        house.fills(1)
+        assert [question.doubt for question in house.manager.questions] == [ff.Doubt.LOG]
+        assert (house.log.first, house.log.since) == (1, 1)
+        assert len(house.log.asked) == 10
+        records = list(house.log.records(1))
+    with ff.FileOrderLog(tmp_path / "orders.log") as file:
+        assert list(NumberedLog(file).records(1)) == records
+
+
+def test_a_log_that_begins_with_nonsense_is_refused() -> None:
+    for kind, data in (("N", b"{}"), ("N", b"no json"), ("A", b"x {}"), ("A", b"1 {}")):
+        file = ff.MemoryOrderLog()
+        file.append(kind, 1, data)
+        with pytest.raises(ff.StoreCorrupt, match="order log"):
+            NumberedLog(file)
+
+
 def test_requests_of_the_latest_day_are_known_and_older_ones_of_orders_that_live() -> None:
     house = House(file := ff.MemoryOrderLog())
     later = ff.Now(0, NOW.wall_ns + DAY_NS)

@@ -164,7 +164,7 @@ class BlockingClient:
 
     @property
     def positions(self) -> Positions:
-        """Positions of all trades in the Backend's log. Look at several of them under `lock`."""
+        """Positions of all that was ever traded in the session. Look at several of them under `lock`."""
         return self.client.positions
 
     @property

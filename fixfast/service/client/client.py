@@ -142,7 +142,7 @@ class Client:
 
     @property
     def positions(self) -> Positions:
-        """Positions of all trades in the Backend's log, valued by the books that are subscribed to."""
+        """Positions of all that was ever traded in the session, valued by the books that are subscribed to."""
         return self.mirror.positions
 
     @property
