@@ -17,6 +17,11 @@ from decimal import Decimal
 
 from fixfast.codec.digits cimport MAX_INT, MAX_TIME, c_write_scaled, c_write_time, civil_from_days, ff_ten_to
 
+cdef extern from "put.h":
+    ctypedef struct ff_decimal:
+        pass
+    object ff_new_decimal(object model, int negative, int64_t mantissa, Py_ssize_t exponent)
+
 __all__ = [
     "format_decimal",
     "format_scaled",
@@ -268,12 +273,31 @@ cdef object to_float(const uint8_t* p, Py_ssize_t n):
     return value
 
 
+cdef object _model_decimal():
+    """Return a Decimal to make others of; None: they are not laid out as ff_decimal in put.h, or come out wrong."""
+    cdef object model = Decimal(1)      # nobody has asked for its hash
+    if not isinstance(Decimal, type) or Decimal.__basicsize__ != sizeof(ff_decimal) or Decimal.__itemsize__:
+        return None
+    for mantissa, exponent in ((0, 0), (0, -2), (150, -2), (-7, -18), (INT64_MAX, 0), (-INT64_MAX - 1, -9), (10, 0)):
+        made = ff_new_decimal(model, mantissa < 0, mantissa, exponent)
+        known = Decimal((int(mantissa < 0), tuple([int(digit) for digit in str(abs(mantissa))]), exponent))
+        if type(made) is not Decimal or (hash(made), repr(made), made * 3) != (hash(known), repr(known), known * 3):
+            return None
+    return model
+
+
+cdef object MODEL = _model_decimal()    # never written again
+
+
 cdef object to_decimal(const uint8_t* p, Py_ssize_t n):
     cdef int64_t mantissa = 0
     cdef int32_t exponent = 0
+    cdef int rc = c_parse_mantissa(p, n, &mantissa, &exponent)
     # Decimal() alone would let exponents, NaN, underscores and spaces through
-    if c_parse_mantissa(p, n, &mantissa, &exponent) == -1:
+    if rc == -1:
         raise ValueError("digits with at most one point expected")
+    if rc == 0 and MODEL is not None:
+        return ff_new_decimal(MODEL, p[0] == c'-', mantissa, exponent)
     return Decimal(PyUnicode_DecodeASCII(<const char*>p, n, NULL))
 
 

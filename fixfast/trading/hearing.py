@@ -46,9 +46,11 @@ class Hearing(Snapshots):
         msg_type = message.msg_type
         if msg_type != "8" and not self.concerns(message):
             return []
-        self._at(now)
+        self._wall_ns = wall_ns = now.wall_ns
+        if wall_ns > self._day_ends:  # PERF: _at() without its call
+            self._look_at_day(now)
         if self._log is not None:
-            self._write(LogKind.RECEIVED, now.wall_ns, message.raw)
+            self._write(LogKind.RECEIVED, wall_ns, message.raw)
         if msg_type == "8":
             updates = self._on_report(message, now)
         elif msg_type == "9":
@@ -65,15 +67,15 @@ class Hearing(Snapshots):
         report = read_report(message)
         if report.malformed:
             self._ask(Doubt.MALFORMED, report.malformed, None, report, message)
-        order = self._order_of(report)
+        named = order = self.orders.get(report.cl_ord_id or "")
         if order is None:
-            order = self._adopted(report, message) if self.options.adopt else None
+            order = self._order_of(report) or (self._adopted(report, message) if self.options.adopt else None)
             if order is None:
                 return self._orphan(report, message, now)
         effect = report.effect
         if effect is not _STATUS and not self._is_new(order, report, message):
             return [OrderUpdate(UpdateKind.DUPLICATE, order, order.status, order.status, report, message)]
-        if effect is _TRADE and not order.uncertain and self._mass is None and report.cl_ord_id in self.orders:
+        if effect is _TRADE and named is not None and not order.uncertain and self._mass is None:
             update = self._applying.fill(order, report, message)
             if update is not None:
                 return [update]
@@ -109,9 +111,8 @@ class Hearing(Snapshots):
         return updates
 
     def _order_of(self, report: Report) -> Order | None:
-        """Find the order that a report is about: by its id, the one before it, the broker's."""
-        orders = self.orders
-        order = orders.get(report.cl_ord_id or "") or orders.get(report.orig_cl_ord_id or "")
+        """Find the order that a report is about whose ClOrdID nobody knows: by the id before it, the broker's."""
+        order = self.orders.get(report.orig_cl_ord_id or "")
         return order if order is not None else self._by_order_id.get(report.order_id or "")
 
     def _is_new(self, order: Order, report: Report, message: Message) -> bool:

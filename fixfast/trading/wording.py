@@ -37,7 +37,7 @@ class Wording:
 
     def new(self, cl_ord_id: str, order: OrderRequest, wall_ns: int, *, again: bool = False) -> Fields:
         """NewOrderSingle(D); `again`: with PossResend(97)."""
-        # PERF: what is always there is not looked at: 17,400 instructions with given(), 10,000 now
+        # PERF: what is always there is not looked at; given() took 17,400 instructions
         fields: Fields = [(97, "Y"), (11, cl_ord_id)] if again else [(11, cl_ord_id)]
         if order.account:
             fields.append((1, order.account))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -256,9 +257,19 @@ def test_decimal_reads_back_what_it_wrote(codec: Codec, value: Decimal) -> None:
     assert codec.convert.parse_decimal(raw) == value
 
 
-def test_decimal_does_not_depend_on_the_context(codec: Codec) -> None:
-    from decimal import localcontext
+@given(numbers)
+def test_a_decimal_that_was_read_is_as_good_as_any(codec: Codec, text: str) -> None:
+    read, known = codec.convert.parse_decimal(text.encode()), Decimal(text)
+    assert (hash(read), repr(read), read.as_integer_ratio()) == (hash(known), repr(known), known.as_integer_ratio())
+    assert (read * 3 + 1).as_tuple() == (known * 3 + 1).as_tuple()
+    assert read.copy_negate().as_tuple() == known.copy_negate().as_tuple()
+    assert pickle.loads(pickle.dumps(read)).as_tuple() == known.as_tuple()
+    with localcontext() as context:
+        context.prec = 60
+        assert (read.next_plus(), read.shift(20)) == (known.next_plus(), known.shift(20))
 
+
+def test_decimal_does_not_depend_on_the_context(codec: Codec) -> None:
     with localcontext() as context:
         context.prec = 3
         assert str(codec.convert.parse_decimal(b"123456.789")) == "123456.789"
