@@ -84,6 +84,7 @@ def test_register_log_in_trade_crash_and_log_out(path: Path, tmp_path: Path, ver
         page.click("cancel")
         page.says("blotter", "Canceled")
         page.click("dark")
+        page.until(lambda: page.driver.find_elements("css selector", ".body--dark"), "it is dark")
         page.shot("dark")
         assert foreign(page, running.url) == set()
         assert PASSWORD not in page.driver.page_source
