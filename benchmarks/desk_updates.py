@@ -231,10 +231,15 @@ class Watch:
         )  # fmt: skip
 
     def click(self, quantity: str) -> float | None:
-        """Send an order by the ticket; return the ms until its row is to be seen."""
+        """Send an order by the ticket; return the ms until its row is to be seen.
+
+        Among the open ones: of all orders, those of the bot come by the hundred a second, and push it down at once.
+        """
+        self._page.click("which", "button:nth-of-type(2)")
         self._page.put("qty", quantity)
         time.sleep(0.3)  # what was typed is with the desk
         found: float | None = self._page.driver.execute_async_script(_CLICK, quantity)
+        self._page.click("which", "button:nth-of-type(1)")
         return found
 
 

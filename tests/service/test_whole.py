@@ -157,6 +157,7 @@ def trade_and_come_back(page: Browser, house: House) -> None:
     page.click("cancel")
     page.says("blotter", "Canceled")
     page.click("dark")
+    page.until(lambda: page.driver.find_elements("css selector", ".body--dark"), "it is dark")
     page.shot("dark")
 
 

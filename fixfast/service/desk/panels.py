@@ -38,7 +38,7 @@ _CANDLE = {"color": "transparent", "borderColor": "#3d9150", "color0": "#cf4a45"
 @lru_cache(maxsize=8)
 def _names(version: str) -> tuple[dict[int, str], dict[str, str]]:
     """Return tag -> name and MsgType -> name, of a version."""
-    dictionary = load_dictionary(version)
+    dictionary = load_dictionary("FIX.4.2+auth" if version == "FIX.4.2" else version)  # which lacks UserRequests
     fields = {field.tag: field.name for field in dictionary.fields.values()}
     return fields, {message.msg_type: message.name for message in dictionary.messages.values()}
 
@@ -252,6 +252,7 @@ class Panels:
 
     def _draw_faults(self) -> None:
         self._faults.clear()
+        self._faults.set_visibility(bool(self._client.mirror.faults))
         with self._faults:
             for fault in list(self._client.mirror.faults)[-5:]:
                 ui.label(f"{fault.what}: {fault.text}").classes("text-warning")

@@ -132,7 +132,9 @@ class BackendPort:
                 why = status.reason if client.connected and status is not None else "the Backend is gone"
                 attempt.connection_lost(AuthFailure(AuthReason.CONNECTION_LOST, why), clock.now())
             if client.connected and status is not None and not status.wanted and status.reason and not self._opening:
-                attempt.logon_refused(AuthFailure(AuthReason.LOGON_REFUSED, status.reason), clock.now())
+                # "gave up after ...: logon failed: ...; WHAT THE VENUE SAID": a person wants the end of it
+                said = status.reason.rpartition("; ")[2]
+                attempt.logon_refused(AuthFailure(AuthReason.LOGON_REFUSED, said), clock.now())
 
     def _forget(self) -> None:
         for secret in self._secrets or ():

@@ -16,6 +16,7 @@ Row = dict[str, Any]
 
 #: seconds after which a page that has not drawn a frame is told the next one all the same
 _PATIENCE = 5.0
+_LABELS = {"avg_px": "Average", "tif": "In force", "cl_ord_id": "ClOrdID"}
 
 
 def columns(
@@ -31,7 +32,7 @@ def columns(
     for name, wide in (one.split() for one in widths.split(",")):
         kinds = ("num", right), ("less", less), ("least", least)
         css = [f"desk-{kind}" for kind, some in kinds if name in some.split()]
-        label = name.replace("_", " ").capitalize()
+        label = _LABELS.get(name) or name.replace("_", " ").capitalize()
         picks = to if name in pick.split() else ""
         made.append(
             {

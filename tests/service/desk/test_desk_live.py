@@ -242,6 +242,7 @@ def test_everything_can_be_read_and_named_and_fits(trading: tuple[Desk, Browser]
     page.until(lambda: {"Rejected", "New"} <= set(cells(page, "blotter")), "there is one of each")
     page.click("messages-fold", ".q-item")
     page.says("messages", "NewOrderSingle")
+    page.says("messages", "UserResponse")
     assert page.driver.execute_script(_NAMELESS) == []
     driver = page.driver
 

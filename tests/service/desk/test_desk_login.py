@@ -86,7 +86,7 @@ def test_a_spinner_turns_while_it_takes_time_and_a_sentence_says_why_it_failed(p
         with stopped(running.part("exchange")):
             try_login(page, client_id, "not the password")
             busy(page, "connecting")
-        refused(page, "Invalid username or password")
+        refused(page, "The venue refused the logon. (Invalid username or password)")
         page.shot("refused")
 
         # the Backend dies in the middle of it: another one goes on with the login
