@@ -162,6 +162,7 @@ class _Line:
         self._log_off: Secret | None = None
         self._entering = False
         self._ids = request_ids()
+        self._hidden = [password]
 
     # --- called by the port --------------------------------------------------------------------------------
 
@@ -176,6 +177,7 @@ class _Line:
     def ask(self, attempt: Attempt, request: UserRequest) -> None:
         """Send a UserRequest."""
         self._stop_asking()
+        self._hidden[1:] = [one for one in (request.password, request.new_password) if one is not None]
         self._asking = self._tasks.start(self._ask(attempt, request))
 
     async def run(self, before: asyncio.Task[None] | None) -> None:
@@ -229,7 +231,7 @@ class _Line:
         self._entering = True
         try:
             application = Watching(self._options.application, self)
-            initiator = connect(**self._options.connecting(self._client_id, self._password, application))
+            initiator = connect(**self._options.connecting(self._client_id, self._password, application, self._hidden))
             session = await initiator.__aenter__()
         except Exception as error:  # on_create and `store` are the program's code
             return failure_of(error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
@@ -12,14 +13,15 @@ from fixfast.auth.secret import Secret
 from fixfast.auth.state import LOGGED_OFF, AuthFailure
 from fixfast.engine.application import Hooks
 from fixfast.engine.connection import ConnectionConfig
-from fixfast.engine.observing.wirelog import WireLog
+from fixfast.engine.observing.wirelog import WireLog, WireTap
 from fixfast.engine.throttle import Throttle
-from fixfast.errors import ConfigError
+from fixfast.errors import ConfigError, LocalProtocolError
 from fixfast.session.config import SessionConfig
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
+from fixfast.types import SessionID
 
-__all__ = ["LOG_OFF_SECONDS", "SessionOptions", "StoreMaker", "Told", "Watching", "request_ids"]
+__all__ = ["LOG_OFF_SECONDS", "SessionOptions", "StoreMaker", "Told", "VeiledLog", "Watching", "request_ids"]
 
 #: Makes the store of a client's session, by its client_id.
 StoreMaker = Callable[[str], Store]
@@ -74,17 +76,52 @@ class SessionOptions:
         first = replace(self.connection.reconnect, retry_first=False)
         object.__setattr__(self, "connection", replace(self.connection, reconnect=first))
 
-    def connecting(self, client_id: Secret, password: Secret, application: object) -> dict[str, Any]:
-        """Return the arguments of connect(). Raises: ConfigError, and what `store` raises."""
+    def connecting(
+        self, client_id: Secret, password: Secret, application: object, hidden: Collection[Secret]
+    ) -> dict[str, Any]:
+        """Return the arguments of connect(). Raises: ConfigError, and what `store` raises.
+
+        Args: hidden: what the wire log masks, whichever field a peer repeats it in, as long as it is not wiped.
+        """
         return {
             "config": client_config(self.config, client_id, password if self.logon_credentials else None),
             "connection": self.connection,
             "application": application,
             "store": self.store(client_id.reveal()) if self.store is not None else None,
-            "wire_log": self.wire_log,
+            "wire_log": VeiledLog(self.wire_log, hidden) if self.wire_log is not None else None,
             "throttle": self.throttle,
             "latency": self.latency,
         }
+
+
+class VeiledLog(WireLog):
+    """What connect() takes for a wire log: passwords that a peer repeats, in whatever field, are masked in it.
+
+    Args: log: the real one. hidden: what is masked; may change.
+    """
+
+    def __init__(self, log: WireLog, hidden: Collection[Secret]) -> None:
+        self._log = log
+        self._masked = hidden
+
+    def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
+        """Return the tap of one new connection."""
+        tap = self._log.tap(session_id, max_message_size)
+        tap.hidden = self._texts
+        return tap
+
+    def note(self, session_id: SessionID, text: str) -> None:
+        """Write a note into the log."""
+        for secret in self._masked:
+            text = secret.hidden_in(text)
+        self._log.note(session_id, text)
+
+    def _texts(self) -> tuple[bytes, ...]:
+        texts = []
+        for secret in tuple(self._masked):
+            with suppress(LocalProtocolError):  # it was wiped
+                texts.append(secret.reveal().encode())
+        return tuple(texts)
 
 
 class Told(Protocol):

@@ -135,6 +135,7 @@ class _Line:
         self._log_off: Secret | None = None
         self._entering = False
         self._ids = request_ids()
+        self._hidden = [password]
 
     # --- called by the port --------------------------------------------------------------------------------
 
@@ -154,6 +155,7 @@ class _Line:
         with self._lock:
             self._asked += 1
             asked = self._asked
+            self._hidden[1:] = [one for one in (request.password, request.new_password) if one is not None]
         self._threads.start("request", self._ask, attempt, request, asked)
 
     def run(self, before: _Line | None) -> None:
@@ -213,7 +215,7 @@ class _Line:
         self._entering = True
         try:
             application = Watching(self._options.application, self, plain=True)
-            initiator = connect(**self._options.connecting(self._client_id, self._password, application))
+            initiator = connect(**self._options.connecting(self._client_id, self._password, application, self._hidden))
             session = initiator.__enter__()
         except Exception as error:  # on_create and `store` are the program's code
             return failure_of(error)
