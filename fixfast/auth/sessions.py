@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
+from fixfast import clock
 from fixfast.auth.messages import client_config, judged_answer, overlaid
+from fixfast.auth.ports import Attempt
 from fixfast.auth.secret import Secret
-from fixfast.auth.state import LOGGED_OFF, AuthFailure
+from fixfast.auth.state import LOGGED_OFF, AuthFailure, UserRequestType, UserStatus
 from fixfast.engine.application import Hooks
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.observing.wirelog import WireLog, WireTap
@@ -21,7 +23,17 @@ from fixfast.session.wire import Message
 from fixfast.store.base import Store
 from fixfast.types import SessionID
 
-__all__ = ["LOG_OFF_SECONDS", "SessionOptions", "StoreMaker", "Told", "VeiledLog", "Watching", "request_ids"]
+__all__ = [
+    "LOG_OFF_SECONDS",
+    "SessionOptions",
+    "StoreMaker",
+    "Told",
+    "VeiledLog",
+    "Watching",
+    "request_ids",
+    "tell_answer",
+    "tell_registration",
+]
 
 #: Makes the store of a client's session, by its client_id.
 StoreMaker = Callable[[str], Store]
@@ -178,6 +190,26 @@ class Watching:
         answer = judged_answer(message)
         if not isinstance(answer, AuthFailure) and answer[0] in LOGGED_OFF and message.get(43) != "Y":
             self._told.logged_off(*answer)
+
+
+def tell_registration(attempt: Attempt, result: Secret | AuthFailure) -> None:
+    """Tell what came of a registration: the client_id, or why there is none."""
+    if isinstance(result, AuthFailure):
+        attempt.registration_failed(result, clock.now())
+    else:
+        attempt.registered(result.reveal(), clock.now())
+
+
+def tell_answer(
+    attempt: Attempt, request: UserRequestType, answer: tuple[int, str] | AuthFailure, *, sent: bool
+) -> None:
+    """Tell what came of a UserRequest. Args: answer: see judged_answer(). sent: the peer has the request."""
+    if not isinstance(answer, AuthFailure):
+        attempt.user_response(request, *answer, clock.now())
+    elif request is UserRequestType.CHANGE_PASSWORD and sent:
+        attempt.user_response(request, UserStatus.OTHER, answer.text, clock.now())
+    else:
+        attempt.disconnected(answer, clock.now())
 
 
 def request_ids() -> Iterator[str]:

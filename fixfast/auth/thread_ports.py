@@ -13,8 +13,15 @@ from fixfast.auth.messages import Veil, failure_of, judged_answer, user_request
 from fixfast.auth.ports import Attempt, UserRequest
 from fixfast.auth.registration import SyncRegistrationClient
 from fixfast.auth.secret import Secret
-from fixfast.auth.sessions import LOG_OFF_SECONDS, SessionOptions, Watching, request_ids
-from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType, UserStatus
+from fixfast.auth.sessions import (
+    LOG_OFF_SECONDS,
+    SessionOptions,
+    Watching,
+    request_ids,
+    tell_answer,
+    tell_registration,
+)
+from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType
 from fixfast.engine.sync.initiator import connect
 from fixfast.engine.sync.live import LiveSession
 from fixfast.errors import FixfastError, NotActive
@@ -73,10 +80,7 @@ class ThreadAccounts:
             result = self.client.ask_for_account(username, password)
         except Exception as error:  # a file of TLS; the password was forgotten: nobody waits
             result = failure_of(error)[0]
-        if isinstance(result, AuthFailure):
-            attempt.registration_failed(result, clock.now())
-        else:
-            attempt.registered(result.reveal(), clock.now())
+        tell_registration(attempt, result)
 
 
 class ThreadSession:
@@ -248,9 +252,4 @@ class _Line:
         with self._lock:
             if asked != self._asked:
                 return
-        if not isinstance(answer, AuthFailure):
-            attempt.user_response(request.type, *answer, clock.now())
-        elif request.type is UserRequestType.CHANGE_PASSWORD and sent:
-            attempt.user_response(request.type, UserStatus.OTHER, answer.text, clock.now())
-        else:
-            attempt.disconnected(answer, clock.now())
+        tell_answer(attempt, request.type, answer, sent=sent)
