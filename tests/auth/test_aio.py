@@ -294,6 +294,28 @@ def test_a_user_whom_the_venue_logs_off_unasked_is_out_and_the_program_sees_the_
     run(main())
 
 
+def test_answers_to_other_requests_log_nobody_in_or_out() -> None:
+    async def main() -> None:
+        venue = Venue()
+        venue.strays = [1, 4, 2, 7, 6]
+        async with venue_and_client(venue) as (_, auth):
+            updates: list[AuthUpdate] = []
+            auth.observe(updates.append)
+            await auth.login(CLIENT, PASSWORD)
+            ignored = [update.input.name for update in updates if update.ignored]
+            assert ignored == [
+                "USER_RESPONSE",
+                "USER_RESPONSE",
+            ]  # 2 and 7, while the login waits: neither is its answer
+            assert [update.snapshot.state for update in updates if not update.ignored][-1] is AuthState.ACTIVE
+            venue.users = {}
+            await auth.logout()
+            with pytest.raises(ff.AuthFailed):
+                await auth.login(CLIENT, PASSWORD)
+
+    run(main())
+
+
 def test_without_after_loss_a_lost_connection_is_the_end() -> None:
     async def main() -> None:
         venue = Venue()
