@@ -33,6 +33,8 @@ _log = logging.getLogger("fixfast.auth")
 _SECOND = 1_000_000_000
 #: Seconds that a thread waits for a UserResponse; the coordinator has given up long before.
 _ASK_SECONDS = 60.0
+#: Seconds that an answer which came before a message has to be told before that.
+_ANSWER_SECONDS = 1.0
 
 
 class Threads:
@@ -134,6 +136,7 @@ class _Line:
         self.thread: threading.Thread | None = None
         self.session: LiveSession | None = None
         self._telling: threading.Thread | None = None
+        self._asking: threading.Thread | None = None
         self._asked = 0  # which UserRequest an answer is waited for; a loss of the line counts on
         self._leave = threading.Event()
         self._log_off: Secret | None = None
@@ -160,7 +163,7 @@ class _Line:
             self._asked += 1
             asked = self._asked
             self._hidden[1:] = [one for one in (request.password, request.new_password) if one is not None]
-        self._threads.start("request", self._ask, attempt, request, asked)
+        self._asking = self._threads.start("request", self._ask, attempt, request, asked)
 
     def run(self, before: _Line | None) -> None:
         """Connect, and see it through."""
@@ -209,8 +212,7 @@ class _Line:
     def logged_off(self, status: int, text: str) -> None:
         """The venue says so, and nobody asked. Told by a thread that has no lock of the session: one at a time."""
         if self._telling is None or not self._telling.is_alive():
-            told = self._attempt.user_response, None, status, text, clock.now()
-            self._telling = self._threads.start("user response", *told)
+            self._telling = self._threads.start("user response", self._tell_off, status, text)
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -235,6 +237,11 @@ class _Line:
         except FixfastError as error:  # the store
             _log.error("%s: it did not end well: %s", session.id, error)
         return None
+
+    def _tell_off(self, status: int, text: str) -> None:
+        if self._asking is not None:
+            self._asking.join(_ANSWER_SECONDS)
+        self._attempt.user_response(None, status, text, clock.now())
 
     def _ask(self, attempt: Attempt, request: UserRequest, asked: int) -> None:
         session = self.session
