@@ -13,8 +13,15 @@ from fixfast.auth.messages import Veil, failure_of, judged_answer, user_request
 from fixfast.auth.ports import Attempt, UserRequest
 from fixfast.auth.registration import RegistrationClient
 from fixfast.auth.secret import Secret
-from fixfast.auth.sessions import LOG_OFF_SECONDS, SessionOptions, Watching, request_ids
-from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType, UserStatus
+from fixfast.auth.sessions import (
+    LOG_OFF_SECONDS,
+    SessionOptions,
+    Watching,
+    request_ids,
+    tell_answer,
+    tell_registration,
+)
+from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.errors import FixfastError, NotActive
@@ -102,10 +109,7 @@ class AioAccounts:
             result = await self.client.ask_for_account(username, password)
         except (FixfastError, OSError) as error:  # a file of TLS; the password was forgotten: nobody waits
             result = failure_of(error)[0]
-        if isinstance(result, AuthFailure):
-            attempt.registration_failed(result, clock.now())
-        else:
-            attempt.registered(result.reveal(), clock.now())
+        tell_registration(attempt, result)
 
 
 class AioSession:
@@ -162,6 +166,7 @@ class _Line:
         self._log_off: Secret | None = None
         self._entering = False
         self._ids = request_ids()
+        self._hidden = [password]
 
     # --- called by the port --------------------------------------------------------------------------------
 
@@ -176,6 +181,7 @@ class _Line:
     def ask(self, attempt: Attempt, request: UserRequest) -> None:
         """Send a UserRequest."""
         self._stop_asking()
+        self._hidden[1:] = [one for one in (request.password, request.new_password) if one is not None]
         self._asking = self._tasks.start(self._ask(attempt, request))
 
     async def run(self, before: asyncio.Task[None] | None) -> None:
@@ -229,7 +235,7 @@ class _Line:
         self._entering = True
         try:
             application = Watching(self._options.application, self)
-            initiator = connect(**self._options.connecting(self._client_id, self._password, application))
+            initiator = connect(**self._options.connecting(self._client_id, self._password, application, self._hidden))
             session = await initiator.__aenter__()
         except Exception as error:  # on_create and `store` are the program's code
             return failure_of(error)
@@ -271,9 +277,4 @@ class _Line:
             return  # the line was lost, which is told
         except FixfastError as error:  # among them: the password was forgotten, and nobody waits
             answer = failure_of(error)[0]
-        if not isinstance(answer, AuthFailure):
-            attempt.user_response(request.type, *answer, clock.now())
-        elif request.type is UserRequestType.CHANGE_PASSWORD and sent:
-            attempt.user_response(request.type, UserStatus.OTHER, answer.text, clock.now())
-        else:
-            attempt.disconnected(answer, clock.now())
+        tell_answer(attempt, request.type, answer, sent=sent)

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
+from fixfast import clock
 from fixfast.auth.messages import client_config, judged_answer, overlaid
+from fixfast.auth.ports import Attempt
 from fixfast.auth.secret import Secret
-from fixfast.auth.state import LOGGED_OFF, AuthFailure
+from fixfast.auth.state import LOGGED_OFF, AuthFailure, UserRequestType, UserStatus
 from fixfast.engine.application import Hooks
 from fixfast.engine.connection import ConnectionConfig
-from fixfast.engine.observing.wirelog import WireLog
+from fixfast.engine.observing.wirelog import WireLog, WireTap
 from fixfast.engine.throttle import Throttle
-from fixfast.errors import ConfigError
+from fixfast.errors import ConfigError, LocalProtocolError
 from fixfast.session.config import SessionConfig
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
+from fixfast.types import SessionID
 
-__all__ = ["LOG_OFF_SECONDS", "SessionOptions", "StoreMaker", "Told", "Watching", "request_ids"]
+__all__ = [
+    "LOG_OFF_SECONDS",
+    "SessionOptions",
+    "StoreMaker",
+    "Told",
+    "VeiledLog",
+    "Watching",
+    "request_ids",
+    "tell_answer",
+    "tell_registration",
+]
 
 #: Makes the store of a client's session, by its client_id.
 StoreMaker = Callable[[str], Store]
@@ -74,17 +88,52 @@ class SessionOptions:
         first = replace(self.connection.reconnect, retry_first=False)
         object.__setattr__(self, "connection", replace(self.connection, reconnect=first))
 
-    def connecting(self, client_id: Secret, password: Secret, application: object) -> dict[str, Any]:
-        """Return the arguments of connect(). Raises: ConfigError, and what `store` raises."""
+    def connecting(
+        self, client_id: Secret, password: Secret, application: object, hidden: Collection[Secret]
+    ) -> dict[str, Any]:
+        """Return the arguments of connect(). Raises: ConfigError, and what `store` raises.
+
+        Args: hidden: what the wire log masks, whichever field a peer repeats it in, as long as it is not wiped.
+        """
         return {
             "config": client_config(self.config, client_id, password if self.logon_credentials else None),
             "connection": self.connection,
             "application": application,
             "store": self.store(client_id.reveal()) if self.store is not None else None,
-            "wire_log": self.wire_log,
+            "wire_log": VeiledLog(self.wire_log, hidden) if self.wire_log is not None else None,
             "throttle": self.throttle,
             "latency": self.latency,
         }
+
+
+class VeiledLog(WireLog):
+    """What connect() takes for a wire log: passwords that a peer repeats, in whatever field, are masked in it.
+
+    Args: log: the real one. hidden: what is masked; may change.
+    """
+
+    def __init__(self, log: WireLog, hidden: Collection[Secret]) -> None:
+        self._log = log
+        self._masked = hidden
+
+    def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
+        """Return the tap of one new connection."""
+        tap = self._log.tap(session_id, max_message_size)
+        tap.hidden = self._texts
+        return tap
+
+    def note(self, session_id: SessionID, text: str) -> None:
+        """Write a note into the log."""
+        for secret in self._masked:
+            text = secret.hidden_in(text)
+        self._log.note(session_id, text)
+
+    def _texts(self) -> tuple[bytes, ...]:
+        texts = []
+        for secret in tuple(self._masked):
+            with suppress(LocalProtocolError):  # it was wiped
+                texts.append(secret.reveal().encode())
+        return tuple(texts)
 
 
 class Told(Protocol):
@@ -141,6 +190,26 @@ class Watching:
         answer = judged_answer(message)
         if not isinstance(answer, AuthFailure) and answer[0] in LOGGED_OFF and message.get(43) != "Y":
             self._told.logged_off(*answer)
+
+
+def tell_registration(attempt: Attempt, result: Secret | AuthFailure) -> None:
+    """Tell what came of a registration: the client_id, or why there is none."""
+    if isinstance(result, AuthFailure):
+        attempt.registration_failed(result, clock.now())
+    else:
+        attempt.registered(result.reveal(), clock.now())
+
+
+def tell_answer(
+    attempt: Attempt, request: UserRequestType, answer: tuple[int, str] | AuthFailure, *, sent: bool
+) -> None:
+    """Tell what came of a UserRequest. Args: answer: see judged_answer(). sent: the peer has the request."""
+    if not isinstance(answer, AuthFailure):
+        attempt.user_response(request, *answer, clock.now())
+    elif request is UserRequestType.CHANGE_PASSWORD and sent:
+        attempt.user_response(request, UserStatus.OTHER, answer.text, clock.now())
+    else:
+        attempt.disconnected(answer, clock.now())
 
 
 def request_ids() -> Iterator[str]:

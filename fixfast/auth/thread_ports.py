@@ -13,8 +13,15 @@ from fixfast.auth.messages import Veil, failure_of, judged_answer, user_request
 from fixfast.auth.ports import Attempt, UserRequest
 from fixfast.auth.registration import SyncRegistrationClient
 from fixfast.auth.secret import Secret
-from fixfast.auth.sessions import LOG_OFF_SECONDS, SessionOptions, Watching, request_ids
-from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType, UserStatus
+from fixfast.auth.sessions import (
+    LOG_OFF_SECONDS,
+    SessionOptions,
+    Watching,
+    request_ids,
+    tell_answer,
+    tell_registration,
+)
+from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType
 from fixfast.engine.sync.initiator import connect
 from fixfast.engine.sync.live import LiveSession
 from fixfast.errors import FixfastError, NotActive
@@ -26,6 +33,8 @@ _log = logging.getLogger("fixfast.auth")
 _SECOND = 1_000_000_000
 #: Seconds that a thread waits for a UserResponse; the coordinator has given up long before.
 _ASK_SECONDS = 60.0
+#: Seconds that an answer which came before a message has to be told before that.
+_ANSWER_SECONDS = 1.0
 
 
 class Threads:
@@ -73,10 +82,7 @@ class ThreadAccounts:
             result = self.client.ask_for_account(username, password)
         except Exception as error:  # a file of TLS; the password was forgotten: nobody waits
             result = failure_of(error)[0]
-        if isinstance(result, AuthFailure):
-            attempt.registration_failed(result, clock.now())
-        else:
-            attempt.registered(result.reveal(), clock.now())
+        tell_registration(attempt, result)
 
 
 class ThreadSession:
@@ -130,11 +136,13 @@ class _Line:
         self.thread: threading.Thread | None = None
         self.session: LiveSession | None = None
         self._telling: threading.Thread | None = None
+        self._asking: threading.Thread | None = None
         self._asked = 0  # which UserRequest an answer is waited for; a loss of the line counts on
         self._leave = threading.Event()
         self._log_off: Secret | None = None
         self._entering = False
         self._ids = request_ids()
+        self._hidden = [password]
 
     # --- called by the port --------------------------------------------------------------------------------
 
@@ -154,7 +162,8 @@ class _Line:
         with self._lock:
             self._asked += 1
             asked = self._asked
-        self._threads.start("request", self._ask, attempt, request, asked)
+            self._hidden[1:] = [one for one in (request.password, request.new_password) if one is not None]
+        self._asking = self._threads.start("request", self._ask, attempt, request, asked)
 
     def run(self, before: _Line | None) -> None:
         """Connect, and see it through."""
@@ -203,8 +212,7 @@ class _Line:
     def logged_off(self, status: int, text: str) -> None:
         """The venue says so, and nobody asked. Told by a thread that has no lock of the session: one at a time."""
         if self._telling is None or not self._telling.is_alive():
-            told = self._attempt.user_response, None, status, text, clock.now()
-            self._telling = self._threads.start("user response", *told)
+            self._telling = self._threads.start("user response", self._tell_off, status, text)
 
     # --- inside --------------------------------------------------------------------------------------------
 
@@ -213,7 +221,7 @@ class _Line:
         self._entering = True
         try:
             application = Watching(self._options.application, self, plain=True)
-            initiator = connect(**self._options.connecting(self._client_id, self._password, application))
+            initiator = connect(**self._options.connecting(self._client_id, self._password, application, self._hidden))
             session = initiator.__enter__()
         except Exception as error:  # on_create and `store` are the program's code
             return failure_of(error)
@@ -229,6 +237,11 @@ class _Line:
         except FixfastError as error:  # the store
             _log.error("%s: it did not end well: %s", session.id, error)
         return None
+
+    def _tell_off(self, status: int, text: str) -> None:
+        if self._asking is not None:
+            self._asking.join(_ANSWER_SECONDS)
+        self._attempt.user_response(None, status, text, clock.now())
 
     def _ask(self, attempt: Attempt, request: UserRequest, asked: int) -> None:
         session = self.session
@@ -246,9 +259,4 @@ class _Line:
         with self._lock:
             if asked != self._asked:
                 return
-        if not isinstance(answer, AuthFailure):
-            attempt.user_response(request.type, *answer, clock.now())
-        elif request.type is UserRequestType.CHANGE_PASSWORD and sent:
-            attempt.user_response(request.type, UserStatus.OTHER, answer.text, clock.now())
-        else:
-            attempt.disconnected(answer, clock.now())
+        tell_answer(attempt, request.type, answer, sent=sent)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fixfast.codec._data_pairs import DATA_PAIRS
 from fixfast.codec.secret import has_secrets
 from fixfast.types import PASSWORD_TAGS, Buffer
 
-__all__ = ["BLANK", "blank_secrets", "has_secrets", "without_secrets"]
+__all__ = ["BLANK", "blank_secrets", "blank_texts", "has_secrets", "without_secrets"]
 
 #: What a secret's value is replaced by; the same for every secret, so that its length is kept out too.
 BLANK = b"***"
@@ -35,6 +37,23 @@ def blank_secrets(buf: Buffer) -> bytes:
     return _without(buf)[0]
 
 
+def blank_texts(message: bytes, texts: Iterable[bytes]) -> bytes:
+    """Return one message with these texts as `***` wherever a value has them, lengths and checksum made right again.
+
+    The very same where it has none of them.
+    """
+    texts = [text for text in texts if text and text in message]
+    if not texts:
+        return message
+    fields, _, _ = _fields(message, 0)
+    for text in texts:
+        fields = [(tag, value.replace(text, BLANK)) for tag, value in fields]
+    for i, (tag, _) in enumerate(fields[:-1]):
+        if _LENGTHS.get(tag) == fields[i + 1][0]:
+            fields[i] = tag, b"%d" % len(fields[i + 1][1])
+    return _join(fields)
+
+
 def _without(buf: Buffer) -> tuple[bytes, bool]:
     """Return the messages without their secrets, and whether there were any, be it that they are blanked already."""
     data = bytes(buf)
@@ -49,6 +68,13 @@ def _without(buf: Buffer) -> tuple[bytes, bool]:
 
 def _blank_one(data: bytes, pos: int) -> tuple[bytes, int, bool]:
     """Blank the message that begins at pos; return it, where the next one begins, and whether it had a secret."""
+    fields, pos, cut = _fields(data, pos)
+    secret = _ON_LOGON if (b"35", b"A") in fields else _ALWAYS
+    return _join(_blank(fields, secret)), pos, cut or any(tag in secret for tag, _ in fields)
+
+
+def _fields(data: bytes, pos: int) -> tuple[list[tuple[bytes, bytes]], int, bool]:
+    """Return the fields of the message that begins at pos, where the next one begins, and whether it was cut off."""
     cut = False
     fields: list[tuple[bytes, bytes]] = []
     length_of: tuple[bytes, int] | None = None  # (data tag, its length), when the last field announced one
@@ -71,8 +97,7 @@ def _blank_one(data: bytes, pos: int) -> tuple[bytes, int, bool]:
         pos = end + 1
         if tag == b"10":
             break
-    secret = _ON_LOGON if (b"35", b"A") in fields else _ALWAYS
-    return _join(_blank(fields, secret)), pos, cut or any(tag in secret for tag, _ in fields)
+    return fields, pos, cut
 
 
 def _blank(fields: list[tuple[bytes, bytes]], secret: frozenset[bytes]) -> list[tuple[bytes, bytes]]:

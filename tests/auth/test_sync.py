@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast import clock
 from fixfast.auth import AuthFailure, AuthReason, AuthState, AuthTimeouts, RetryRules, SyncAuthClient
 from tests.auth.desk import CLIENT as TORN
 from tests.auth.http_server import serving
@@ -95,12 +96,15 @@ def test_a_venue_that_is_silent_hangs_up_or_knows_no_user_requests() -> None:
     ):
         venue = Venue()
         setattr(venue, trouble, True)
-        with venue_and_client(venue, timeouts=AuthTimeouts(authenticating=0.2)) as (_, auth):
+        # A venue that answers has all the time it needs: the machine may be busy.
+        timeouts = AuthTimeouts(authenticating=0.2) if venue.mute else None
+        with venue_and_client(venue, timeouts=timeouts) as (_, auth):
             with pytest.raises(ff.AuthFailed) as raised:
                 auth.login(CLIENT, PASSWORD, timeout=LIMIT)
             assert raised.value.reason is reason
-            venue.mute = venue.hang_up = venue.reject = False
-            auth.login(CLIENT, PASSWORD, timeout=LIMIT)
+            if not venue.mute:
+                venue.hang_up = venue.reject = False
+                auth.login(CLIENT, PASSWORD, timeout=LIMIT)
 
 
 def test_a_venue_that_is_away_is_tried_again_and_given_up() -> None:
@@ -196,6 +200,15 @@ def test_a_user_whom_the_venue_logs_off_unasked_is_out_and_the_program_sees_the_
             assert message.get(926) == str(status)
         snapshot = auth.wait(AuthState.FAILED, timeout=LIMIT)
         assert snapshot.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day, ***")
+
+
+def test_a_user_who_is_let_in_and_logged_off_at_once_is_out() -> None:
+    venue = Venue()
+    venue.and_out = True
+    with venue_and_client(venue) as (_, auth):
+        auth.coordinator.login(CLIENT, PASSWORD, clock.now())
+        snapshot = auth.wait(AuthState.FAILED, timeout=LIMIT)
+        assert snapshot.failure == AuthFailure(AuthReason.LOGGED_OFF, "and out")
 
 
 def test_callbacks_may_not_be_async() -> None:

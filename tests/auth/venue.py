@@ -18,6 +18,8 @@ class Venue:
         asked: (924, 553, 554, 925) of each UserRequest.
         logons: (49, 553, 554) of each Logon.
         status: what is answered to 924=4.
+        and_out: who is in is logged off at once.
+        strays: a UserStatus(926) each of an answer to another request, sent before ours.
         echo: repeat a wrong password. mute: answer no UserRequest. hang_up: end the connection instead. reject: answer
             by 35=j.
     """
@@ -31,6 +33,8 @@ class Venue:
         self.logouts: list[str] = []
         self.mute = self.hang_up = self.reject = self.echo = False
         self.status = 1
+        self.strays: list[int] = []
+        self.and_out = False
         self.at_logon: ff.Refuse | None = None
         self.sessions: list[Any] = []
 
@@ -62,8 +66,12 @@ class Venue:
             return
         if self.mute:
             return
+        for stray in self.strays:
+            session.send_nowait("BF", [(923, "another"), (553, username), (926, stray), (927, "of somebody else")])
         status, text = self._judge(session, kind, username or "", password, new)
         session.send_nowait("BF", [(923, message[923]), (553, username), (926, status), (927, text)])
+        if self.and_out:
+            session.send_nowait("BF", [(923, "another"), (553, username), (926, 2), (927, "and out")])
 
     def _judge(self, session: Any, kind: str | None, username: str, password: str | None, new: str | None) -> Any:
         if kind == "2":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -116,6 +117,60 @@ def test_what_is_no_json_is_400() -> None:
     run(main())
 
 
+NUMBERS = [b"9" * 4000, b"-1e999999", b"1" + b"0" * 3000 + b".5", b"NaN", b"-Infinity", b"0." + b"1" * 3000]
+
+
+def test_no_number_is_a_name_however_large() -> None:
+    async def main() -> None:
+        async with api() as web:
+            for number in NUMBERS:
+                for body in (number, b'{"username": %s, "password": "correct horse"}' % number[:4000]):
+                    said = await web.ask("POST", "/accounts", body[:4096])
+                    is_whole(said)
+                    assert (said.status, said.code) in ((422, "invalid"), (400, "bad_json"))
+
+    run(main())
+
+
+def test_of_many_who_register_one_name_at_one_time_one_gets_it() -> None:
+    async def main() -> None:
+        async with api() as web:
+            said = await asyncio.gather(*(web.register("Bob" if n % 2 else "bob") for n in range(24)))
+            assert sorted(one.status for one in said) == [201, *[409] * 23]
+            (made,) = [one.json["client_id"] for one in said if one.status == 201]
+            assert (await web.me(made)).status == (await web.me("bob")).status == 200
+
+    run(main())
+
+
+#: letters that look like those of "kate", fold to them, or are made of parts
+LOOK_ALIKES = [
+    "\u212aate",
+    "k\u0430te",
+    "\uff4bate",
+    "ka\u0301te",
+    "kate\u200d",
+    "k\u0251te",
+    "\u0130ate",
+    "\ufb01ate",
+    "\ud800ate",
+]
+
+
+def test_a_name_that_looks_like_anothers_is_neither_registered_nor_known() -> None:
+    async def main() -> None:
+        async with api() as web:
+            assert (await web.register("kate")).status == 201
+            for name in LOOK_ALIKES:
+                said = await web.register(name)
+                is_whole(said)
+                assert (said.status, set(said.json["error"]["fields"])) == (422, {"username"})
+                if name.isprintable():
+                    assert (await web.me(name)).status == 401
+
+    run(main())
+
+
 def test_only_json_is_taken() -> None:
     async def main() -> None:
         async with api() as web:
@@ -171,12 +226,30 @@ def test_any_other_path_is_404() -> None:
 def test_any_other_method_is_405() -> None:
     async def main() -> None:
         async with api() as web:
-            for request in ("GET /accounts", "DELETE /accounts/me", "PUT /accounts", "BREW /accounts/me"):
+            for request in (
+                "GET /accounts", "DELETE /accounts/me", "PUT /accounts", "BREW /accounts/me", "OPTIONS /accounts",
+                "OPTIONS /accounts/me", "TRACE /accounts/me", "PATCH /accounts", "HEAD /accounts",
+            ):  # fmt: skip
                 method, path = request.split()
                 said = await web.ask(method, path)
-                is_whole(said)
-                assert (said.status, said.code) == (405, "method_not_allowed")
+                assert said.status == 405
                 assert said.headers["allow"]
+                if method != "HEAD":
+                    is_whole(said)
+                    assert said.code == "method_not_allowed"
+            assert (await web.ask("OPTIONS", "*")).status in (400, 404)
+
+    run(main())
+
+
+def test_head_is_a_get_without_the_body_and_counts_as_an_attempt() -> None:
+    async def main() -> None:
+        async with api(attempts_per_minute=2) as web:
+            client_id = (await web.register("bob")).json["client_id"]
+            for password, status in ((PASSWORD, 200), ("wrong", 401), (PASSWORD, 429)):
+                said = await web.ask("HEAD", "/accounts/me", headers=basic(client_id, password))
+                assert said.status == status
+                assert said.raw.endswith(b"\r\n\r\n")
 
     run(main())
 

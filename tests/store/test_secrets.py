@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixfast.codec.reference import secret as reference
-from fixfast.store.secrets import blank_secrets, has_secrets, without_secrets
+from fixfast.store.secrets import blank_secrets, blank_texts, has_secrets, without_secrets
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -89,3 +89,11 @@ def _hidden_in_data(raw: bytes) -> bool:
     from fixfast.codec._data_pairs import DATA_PAIRS
 
     return any(re.search(rb"(?:^|\x01)%d=\d+\x01%d=" % pair, raw) for pair in DATA_PAIRS.items())
+
+
+def test_C8_texts_are_masked_wherever_they_stand_and_the_message_stays_valid() -> None:
+    said = [(b"35", b"5"), (b"58", b"canary, canary!"), (b"354", b"8"), (b"355", b"x\x01canary"), (b"927", b"no")]
+    masked = [(b"35", b"5"), (b"58", b"***, ***!"), (b"354", b"5"), (b"355", b"x\x01***"), (b"927", b"no")]
+    message = build(said)
+    assert blank_texts(message, [b"canary", b"", b"no such text"]) == build(masked)
+    assert blank_texts(message, [b"no such text"]) is message

@@ -21,7 +21,7 @@ from fixfast.engine.observing.wirefile import Archive, LogFile, Rotation
 from fixfast.errors import ConfigError
 from fixfast.session.wire import Message, StreamDecoder, format_time
 from fixfast.store.files import file_stem
-from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.secrets import blank_secrets, blank_texts, has_secrets
 from fixfast.types import Buffer, SessionID
 
 __all__ = ["WireLog", "WireTap"]
@@ -51,6 +51,7 @@ class _Chunk(NamedTuple):
     mark: bytes
     wall_ns: int
     data: bytes
+    hidden: tuple[bytes, ...] = ()  # texts to be masked, as they were known when the bytes passed
 
 
 class WireLog:
@@ -265,7 +266,8 @@ class WireLog:
             _log.exception("%s: a line is lost", self.path)
 
     def _add(self, chunk: _Chunk) -> None:
-        lines = chunk.tap.lines(chunk.mark, chunk.data) if chunk.tap is not None else [(chunk.mark, chunk.data)]
+        tap = chunk.tap
+        lines = [(chunk.mark, chunk.data)] if tap is None else tap.lines(chunk.mark, chunk.data, chunk.hidden)
         stem, _, name = chunk.name.rpartition("\0")
         file = self._file(stem)
         prefix = format_time(chunk.wall_ns, 9) + b" " + name.encode("utf-8", "replace") + b" "
@@ -303,7 +305,12 @@ class WireLog:
 
 
 class WireTap:
-    """Cuts the two byte streams of one connection into messages for a WireLog."""
+    """Cuts the two byte streams of one connection into messages for a WireLog.
+
+    Attributes: hidden: asked, when bytes pass, for texts that are masked wherever they stand; None: there are none.
+    """
+
+    hidden: Callable[[], tuple[bytes, ...]] | None = None
 
     def __init__(self, log: WireLog, session_id: SessionID, max_message_size: int) -> None:
         self._log = log
@@ -323,10 +330,11 @@ class WireTap:
         self._put(b">", bytes(data))
 
     def _put(self, mark: bytes, data: bytes) -> None:
-        if not self._log.put(_Chunk(self, self._name, mark, clock.now().wall_ns, data)):
+        hidden = self.hidden() if self.hidden is not None else ()
+        if not self._log.put(_Chunk(self, self._name, mark, clock.now().wall_ns, data, hidden)):
             self._cut = True
 
-    def lines(self, mark: bytes, data: bytes) -> list[tuple[bytes, bytes]]:
+    def lines(self, mark: bytes, data: bytes, hidden: tuple[bytes, ...] = ()) -> list[tuple[bytes, bytes]]:
         """Return a (mark, bytes) pair for each message that these bytes complete. Called by the writer's thread."""
         if self._cut:
             self._cut = False
@@ -337,7 +345,7 @@ class WireTap:
         for item in decoder:
             if isinstance(item, Message):
                 raw = item.raw
-                raw = blank_secrets(raw) if has_secrets(raw) else raw
+                raw = blank_texts(blank_secrets(raw) if has_secrets(raw) else raw, hidden)
                 lines.append((mark, hide_comp_ids(raw, self._hide) if self._hide else raw))
             else:
                 # Not the bytes themselves: parse failures may hold half a password (C8).
