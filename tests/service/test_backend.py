@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.exchange import ParticipantConfig
 from fixfast.service.ipc import name_of
 from fixfast.service.link import LinkLost, LinkRefused
 from fixfast.service.messages import (
@@ -80,6 +81,7 @@ def test_the_same_request_again_is_answered_and_not_sent(tmp_path: Path) -> None
                     await desk.logged_on()
                     first = await desk.submit("1", price="90")
                     assert (await desk.submit("1", price="90")).record <= first.record
+                    assert (await desk.submit("1", qty="1E1", price="9E1")).record <= first.record
                     again = await desk.failed(Submit, cl_ord_id="A1", symbol="AAPL", side="1", qty="11", price="90")
                     assert (again.code, again.field) == ("duplicate", "cl_ord_id")
                     again = await desk.failed(Cancel, cl_ord_id="A1", order="A1")
@@ -292,6 +294,30 @@ def test_the_session_is_logged_on_and_off_by_command(tmp_path: Path) -> None:
             assert (refused.field, "whose orders these are" in refused.text) == ("user_id", True)
             await desk.logged_on(user_id="OTHER", first_seq_num=50)
             assert desk.all(StatusNow)[-1].next_out > 50
+
+    run(main())
+
+
+def test_a_name_that_was_refused_or_left_no_order_stands_in_nobodys_way(tmp_path: Path) -> None:
+    async def main() -> None:
+        known = tuple(ParticipantConfig(name) for name in ("BOT", "OTHER"))
+        async with (
+            exchange(open=False, participants=known) as venue,
+            backend(start_of(tmp_path, venue.port)) as house,
+            front_end(house.address) as desk,
+        ):
+            await desk.resumed()
+            await desk.do(LogOn, user_id="MISTYPED")
+            await desk.until(lambda one: isinstance(one, StatusNow) and one.reason)
+            await desk.do(LogOff)
+            await desk.logged_on(user_id="OTHER")
+            await desk.do(LogOff)
+            await desk.logged_on(user_id="BOT")
+            await desk.submit("1", price="90")
+            await desk.order("1", "0")
+            await desk.do(LogOff)
+            refused = await desk.failed(LogOn, user_id="OTHER")
+            assert "BOT" not in refused.text  # who tries names is not told whose they are
 
     run(main())
 

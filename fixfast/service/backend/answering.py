@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from fixfast import clock
@@ -43,7 +44,7 @@ from fixfast.service.messages import (
     UserRequest,
     WatchMessages,
 )
-from fixfast.trading.log import unpack
+from fixfast.trading.log import plain, unpack
 from fixfast.trading.order import Order
 from fixfast.trading.request import OrderRequest, exact
 
@@ -351,4 +352,5 @@ def vars_of(request: OrderRequest) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    """Return a term as the log has it."""
+    return plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)

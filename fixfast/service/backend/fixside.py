@@ -152,7 +152,6 @@ class FixSide:
                     return
                 raise LocalProtocolError("the session is up with other terms: LogOff first")
             await self._off()
-            self._remember(config)
             self._config = config
             self._first_seq = command.first_seq_num
             self._leave = asyncio.Event()
@@ -202,6 +201,7 @@ class FixSide:
             self._told = now
             self._tell(self.status())
             if self.active:
+                self._remember(self._config)  # whose orders will be here; a name that was refused has none
                 for call in self.on_active:
                     call()
         if self._timer is not None:
@@ -226,8 +226,8 @@ class FixSide:
             changes["password"] = command.password
         config = replace(self._chosen.config, **changes)
         known = self._remembered()
-        if known and known != config.sender_comp_id and self._log.next > 1:
-            raise ConfigError("user_id", config.sender_comp_id, f"{known}: whose orders these are")
+        if known and known != config.sender_comp_id and (self.manager.all_orders or any(self.positions)):
+            raise ConfigError("user_id", config.sender_comp_id, "the one whose orders these are")
         return config
 
     def _remembered(self) -> str:
