@@ -81,8 +81,11 @@ class Dialer(Route):
         if is_path(host):
             if not hasattr(socket, "AF_UNIX"):
                 raise OSError("this platform has no Unix sockets")
-            sock = await _at_path(host)
-            transport, _ = await loop.create_unix_connection(connected, sock=sock, **options)
+            open_at = loop.create_unix_connection
+            if getattr(open_at, "__self__", loop) is loop:  # and not that of a network in memory
+                transport, _ = await open_at(connected, sock=await _at_path(host), **options)
+            else:
+                transport, _ = await open_at(connected, host, **options)
         elif self.proxy is not None:
             sock = await self._through(self.proxy, host, port)
             transport = await _upon(sock, connected, options)
