@@ -35,7 +35,7 @@ from typing import Any
 from fixfast.service.client import connect
 from fixfast.service.messages import BookNow, Printed, WireMessage
 from fixfast.trading.update import OrderUpdate
-from tests.service.desk.browser import PASSWORD, Browser, browser
+from tests.service.desk.browser import Browser, browser
 from tests.service.programs import Program
 
 __all__ = ["HEAD", "Outcome", "main", "run"]
@@ -243,20 +243,6 @@ class Watch:
         return found
 
 
-def log_in(page: Browser, url: str) -> None:
-    """Register, and come to the trading page."""
-    page.driver.get(url)
-    page.click("tab-register")
-    page.put("username", "bench")
-    page.put("new-password", PASSWORD)
-    page.put("new-password-again", PASSWORD)
-    page.click("register")
-    page.says("good", "client id is")
-    page.put("password", PASSWORD)
-    page.click("login")
-    page.says("session", "active")
-
-
 def new_key(state: Path) -> str:
     """Make a second API key for the demo's account, as a person would."""
     made = subprocess.run(
@@ -293,7 +279,8 @@ def run(rates: Sequence[float], seconds: float, clicks: int, shots: Path | None 
             page.driver.execute_cdp_cmd("Performance.enable", {})
             page.driver.set_script_timeout(60)
             (url,) = desk.wait_for(r"desk at (http\S+)")
-            log_in(page, url)
+            page.open(url)
+            page.log_in(page.signed_up("bench"))
             with loaded(folder / "s") as load:
                 page.put("price", "1")  # what the ticket sends rests
                 watch = Watch(desk, page, load)

@@ -78,13 +78,17 @@ Counts = dict[str, dict[str, float]]
 @contextmanager
 def entries() -> Iterator[dict[str, Entry]]:
     """Give what is run for each case: the workloads of the table, with few messages."""
+    with backend_entries() as more:
+        yield _in_memory() | more
+
+
+def _in_memory() -> dict[str, Entry]:
     corpus, ours = Corpus(count=160), [Fixfast()]
     made = [*codec_workloads(corpus, ours, log_size=1 << 15), *dictionary_workloads(corpus, ours)]
     made += session_workloads(corpus, ours)
     made += matching_workloads(ours)
     made += report_workloads(ours)
-    with backend_entries() as more:
-        yield {work.name: work.entries[0] for work in made if work.name in CASES} | more
+    return {work.name: work.entries[0] for work in made if work.name in CASES}
 
 
 def _repeat() -> None:
@@ -93,14 +97,21 @@ def _repeat() -> None:
     Then say how many messages each was.
     """
     gc.disable()
-    with entries() as found:
-        for name in CASES:
-            entry = found[name]
-            deque(map(entry.one, entry.inputs), maxlen=0)
-            os.getppid()
-            deque(map(entry.one, entry.inputs), maxlen=0)
-            os.getppid()
-        print(json.dumps({name: len(found[name].inputs) * found[name].items for name in CASES}))
+    found = _in_memory()
+    for name in CASES[: len(found)]:
+        _run(found[name])
+    # Last: sockets, ports and names of files differ from run to run, and with them where the next objects lie.
+    with backend_entries() as more:
+        for name in CASES[len(found) :]:
+            _run(more[name])
+        found |= more
+    print(json.dumps({name: len(entry.inputs) * entry.items for name, entry in found.items()}))
+
+
+def _run(entry: Entry) -> None:
+    for _ in range(2):
+        deque(map(entry.one, entry.inputs), maxlen=0)
+        os.getppid()
 
 
 def count(kernel: str) -> dict[str, float]:

@@ -118,19 +118,12 @@ def foreign(page: Browser, ours: str) -> set[str]:
 
 
 def register_and_log_in(page: Browser) -> None:
-    page.click("tab-register")
-    page.put("username", "alice")
-    page.put("new-password", PASSWORD)
-    page.put("new-password-again", PASSWORD)
-    page.click("register")
-    page.says("good", "client id is")
-    page.put("password", "wrong password")
+    client_id = page.signed_up("alice")
+    page.put("password", "wrong password")  # the client id stands there already
     page.click("login")
     page.says("error", "Invalid username or password")
     page.shot("login")
-    page.put("password", PASSWORD)
-    page.click("login")
-    page.says("session", "active")
+    page.log_in(client_id)
 
 
 def trade_and_come_back(page: Browser, house: House) -> None:

@@ -113,6 +113,32 @@ class Browser:
         self[name].send_keys(Keys.CONTROL, "a")
         self[name].send_keys(text)
 
+    def sign_up(self, name: str, password: str = PASSWORD) -> None:
+        """Ask for an account, on the first page."""
+        self.click("tab-register")
+        self.put("username", name)
+        self.put("new-password", password)
+        self.put("new-password-again", password)
+        self.click("register")
+
+    def signed_up(self, name: str) -> str:
+        """Have an account; return its client id, which stands in the form to log in then."""
+        self.sign_up(name)
+        self.says("good", "client id is")
+        return self.text("good").split("client id is ")[1].split(":")[0]
+
+    def try_login(self, client_id: str, password: str = PASSWORD) -> None:
+        """Ask to be let in, on the first page."""
+        self.click("tab-login")
+        self.put("client-id", client_id)
+        self.put("password", password)
+        self.click("login")
+
+    def log_in(self, client_id: str) -> None:
+        """Come to the trading page."""
+        self.try_login(client_id)
+        self.says("session", "active")
+
     def until(self, so: Callable[[], object], what: str) -> None:
         """Wait until something is so; what a page draws anew meanwhile is looked for again."""
         from selenium.common.exceptions import StaleElementReferenceException, TimeoutException

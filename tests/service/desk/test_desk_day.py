@@ -24,25 +24,6 @@ def path() -> Iterator[Path]:
         yield path
 
 
-def log_in(page: Browser, url: str, client_id: str) -> None:
-    page.open(url)
-    page.put("client-id", client_id)
-    page.put("password", PASSWORD)
-    page.click("login")
-    page.says("session", "active")
-
-
-def register(page: Browser, url: str) -> str:
-    page.open(url)
-    page.click("tab-register")
-    page.put("username", "bob")
-    page.put("new-password", PASSWORD)
-    page.put("new-password-again", PASSWORD)
-    page.click("register")
-    page.says("good", "client id is")
-    return page.text("good").split("client id is ")[1].split(":")[0]
-
-
 def choose(page: Browser, name: str, text: str) -> None:
     """Take an option of a menu."""
     page.click(name)
@@ -67,8 +48,9 @@ def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
 
     with desk(path, "FIX.4.4") as running, browser(tmp_path / "one") as page:
         url = running.url
-        client_id = register(page, url)
-        log_in(page, url, client_id)
+        page.open(url)
+        client_id = page.signed_up("bob")
+        page.log_in(client_id)
         page.until(lambda: len(page.text("ladder").split()) > 20, "the ladder is filled")
 
         # an order by keys alone: to the quantity, to the price, Enter
@@ -131,7 +113,8 @@ def test_a_day_at_the_desk(path: Path, tmp_path: Path) -> None:
             second.put("password", "not the password")
             second.click("login")
             second.until(lambda: second.text("error"), "it is refused")
-            log_in(second, url, client_id)
+            second.open(url)
+            second.log_in(client_id)
             second.says("blotter", "Filled")
             page.click("logout")
             assert page["login"]

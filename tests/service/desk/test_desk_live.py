@@ -15,7 +15,6 @@ import fixfast as ff
 from fixfast import clock
 from tests.service.desk.browser import PASSWORD, Browser, Desk, browser, desk
 from tests.service.desk.test_desk_day import at
-from tests.service.desk.test_desk_login import sign_up
 from tests.service.launching import folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
@@ -75,12 +74,8 @@ def path() -> Iterator[Path]:
 def trading(path: Path, tmp_path: Path) -> Iterator[tuple[Desk, Browser]]:
     """Have somebody logged in at a desk."""
     with desk(path) as running, browser(tmp_path) as page:
-        page.driver.get(running.url)
-        sign_up(page, "carol", PASSWORD)
-        page.says("good", "client id is")
-        page.put("password", PASSWORD)
-        page.click("login")
-        page.says("session", "active")
+        page.open(running.url)
+        page.log_in(page.signed_up("carol"))
         page.until(lambda: len(page.text("ladder").split()) > 20, "the ladder is filled")
         yield running, page
 

@@ -15,25 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.desk.browser import PASSWORD, Browser, browser, desk
+from tests.service.desk.browser import Browser, browser, desk
 from tests.service.launching import folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")]
-
-
-def sign_up(page: Browser, name: str, password: str) -> None:
-    page.click("tab-register")
-    page.put("username", name)
-    page.put("new-password", password)
-    page.put("new-password-again", password)
-    page.click("register")
-
-
-def try_login(page: Browser, client_id: str, password: str) -> None:
-    page.click("tab-login")
-    page.put("client-id", client_id)
-    page.put("password", password)
-    page.click("login")
 
 
 def busy(page: Browser, doing: str) -> None:
@@ -66,32 +51,32 @@ def path() -> Iterator[Path]:
 
 def test_a_spinner_turns_while_it_takes_time_and_a_sentence_says_why_it_failed(path: Path, tmp_path: Path) -> None:
     with desk(path) as running, browser(tmp_path) as page:
-        page.driver.get(running.url)
+        page.open(running.url)
         page["login"]
         assert not page.all("spinner")
         with stopped(running.part("exchange")):
-            sign_up(page, "carol", PASSWORD)
+            page.sign_up("carol")
             busy(page, "registering")
             page.shot("registering")
         page.says("good", "client id is")
         page.until(lambda: not page.all("spinner"), "the spinner is gone")
         client_id = page.text("good").split("client id is ")[1].split(":")[0]
 
-        sign_up(page, "carol", PASSWORD)
+        page.sign_up("carol")
         refused(page, "This user name is taken")
-        sign_up(page, "dave", "short")
+        page.sign_up("dave", "short")
         refused(page, "password: 10 to 128 characters")
         assert page.text("error").count("10 to 128") == 1, "once is enough"
 
         with stopped(running.part("exchange")):
-            try_login(page, client_id, "not the password")
+            page.try_login(client_id, "not the password")
             busy(page, "connecting")
         refused(page, "The venue refused the logon. (Invalid username or password)")
         page.shot("refused")
 
         # the Backend dies in the middle of it: another one goes on with the login
         with stopped(running.part("exchange")):
-            try_login(page, client_id, PASSWORD)
+            page.try_login(client_id)
             busy(page, "connecting")
             before = running.part("backend")
             os.kill(before, signal.SIGKILL)
@@ -103,14 +88,12 @@ def test_a_spinner_turns_while_it_takes_time_and_a_sentence_says_why_it_failed(p
 
 def test_what_is_down_is_said(path: Path, tmp_path: Path) -> None:
     with desk(path) as running, browser(tmp_path) as page:
-        page.driver.get(running.url)
-        sign_up(page, "carol", PASSWORD)
-        page.says("good", "client id is")
-        client_id = page.text("good").split("client id is ")[1].split(":")[0]
+        page.open(running.url)
+        client_id = page.signed_up("carol")
         os.kill(running.part("exchange"), signal.SIGKILL)
-        sign_up(page, "dave", PASSWORD)
+        page.sign_up("dave")
         refused(page, "The registration server cannot be reached.")
-        try_login(page, client_id, PASSWORD)
+        page.try_login(client_id)
         busy(page, "connecting")
         page.says("error", "The venue cannot be reached.")
         busy(page, "trying again")
@@ -131,6 +114,6 @@ def test_what_is_down_is_said(path: Path, tmp_path: Path) -> None:
 def lost(page: Browser, client_id: str) -> bool:
     """Try to log in; return whether the page says that there is no Backend."""
     if not page.all("spinner"):
-        try_login(page, client_id, PASSWORD)
+        page.try_login(client_id)
         page.until(lambda: page.text("error"), "something is said")
     return "lost its Backend" in page.text("error")
