@@ -21,6 +21,7 @@ from fixfast.engine.sync.live import LiveSession
 from fixfast.engine.throttle import Throttle
 from fixfast.errors import NotActive
 from fixfast.session.config import SessionConfig
+from fixfast.transport.blocking import wait_on
 from fixfast.types import Now
 
 __all__ = ["SyncAuthClient"]
@@ -193,7 +194,7 @@ class SyncAuthClient(Front):
         left = None if until is None else (until - clock.mono_ns()) / _SECOND
         if left is not None and left <= 0:
             raise TimeoutError(f"nothing came of it in {timeout} s")
-        self._changed.wait(left)
+        wait_on(self._changed, left)
 
     def _moved(self, update: AuthUpdate) -> None:
         with self._changed:

@@ -9,8 +9,9 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Condition
 
-__all__ = ["Interrupted", "Waker", "dial", "shake_hands", "wait_for", "wait_until"]
+__all__ = ["Interrupted", "Waker", "dial", "shake_hands", "wait_for", "wait_on", "wait_until"]
 
 _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS))
 
@@ -92,6 +93,19 @@ def _poll(sock: socket.socket | None, waker: Waker | None, read: bool, write: bo
     return fd in found
 
 
+def wait_on(condition: Condition, seconds: float | None) -> None:
+    """Wait for a condition, with its lock held, once; it is held after that, too, whatever ended the waiting.
+
+    Condition.wait() by itself may come back without it where Ctrl-C interrupts it.
+    """
+    try:
+        condition.wait(seconds)
+    except BaseException:
+        if not condition._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 (it is what Condition itself asks)
+            condition.acquire()
+        raise
+
+
 def dial(
     host: str,
     port: int,
@@ -171,14 +185,11 @@ def shake_hands(
     """
     end = time.monotonic() + seconds
     sock.setblocking(False)
+    to_close = sock
     try:
-        tls = context.wrap_socket(
+        to_close = tls = context.wrap_socket(
             sock, server_hostname=server_hostname, server_side=server_side, do_handshake_on_connect=False
         )
-    except BaseException:
-        sock.close()
-        raise
-    try:
         while True:
             try:
                 tls.do_handshake()
@@ -189,7 +200,7 @@ def shake_hands(
             else:
                 return tls
     except BaseException:
-        tls.close()
+        to_close.close()
         raise
 
 

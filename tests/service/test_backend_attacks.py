@@ -259,7 +259,7 @@ def test_C19_who_changed_the_session_for_everybody_is_written_down(tmp_path: Pat
     audit = [line for line in map(json.loads, text.splitlines()) if line.get("event") == "audit"]
     done = [(line["command"].split()[0], line.get("outcome", "")) for line in audit]
     assert [one for one in done if one[0] != "grant"] == [
-        ("LogOn", "begun"), ("LogOn", "done"), ("LogOn", "begun"), ("LogOn", "failed: ConfigError"),
+        ("LogOn", "begun"), ("LogOn", "done"), ("LogOn", "begun"), ("LogOn", "failed: LocalProtocolError"),
         ("UserRequest", "begun"), ("UserRequest", "failed: _Refused"), ("LogOff", "begun"), ("LogOff", "done"),
         ("revoke", ""), ("stop", ""),
     ]  # fmt: skip

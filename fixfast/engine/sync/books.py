@@ -57,9 +57,9 @@ class LiveBook(Book):
     def changes(self, timeout: float | None = None) -> Iterator[BookChange]:
         """Iterate as iter() does; TimeoutError: the next one did not come in so many seconds."""
         watch = Watch()
-        with self._books.lock:
-            self._watches += (watch,)
         try:
+            with self._books.lock:
+                self._watches += (watch,)
             while True:
                 self._books.wait(lambda: watch.change is not None or self.status in _OVER, timeout)
                 with self._books.lock:

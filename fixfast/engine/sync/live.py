@@ -374,8 +374,8 @@ class LiveSession(Ordered):
         if self._turning and self._turning == get_ident():
             raise ConcurrencyError("a hook that the session calls cannot wait for that session")
         delivery = self._delivery
-        tried = False
         try:
+            tried = False  # in here: Ctrl-C at the loop's end comes, in CPython 3.11, to the line before it
             while True:
                 with self._lock:
                     if self._taking and not tried:

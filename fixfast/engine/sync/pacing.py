@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import Event
 from typing import Any, Protocol
 
@@ -84,17 +84,17 @@ class Pacing:
                     self._soon()
                     self._waker.wake()  # what is queued has a deadline
         try:
-            while True:
+            seq: int | None = None  # in here: Ctrl-C at the loop's end comes, in CPython 3.11, to the line before it
+            while seq is None:
                 self._waker.wake()
                 self._wait(turn, session, until)
                 if errors:
                     raise errors[0]
                 turn.clear()
-                try:
-                    with self._lock, session.turn(place, clock.now()):
-                        return send(msg_type, fields)
-                except Throttled:
-                    continue  # the limits were used up by something that does not wait
+                # Throttled: the limits were used up by something that does not wait.
+                with suppress(Throttled), self._lock, session.turn(place, clock.now()):
+                    seq = send(msg_type, fields)
+            return seq
         finally:
             with self._lock:
                 session.leave_line(place, clock.now())

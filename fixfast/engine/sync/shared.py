@@ -30,7 +30,7 @@ from fixfast.session.reject import REJECTS
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
 from fixfast.store.memory import MemoryStore
-from fixfast.transport.blocking import Waker, wait_for
+from fixfast.transport.blocking import Waker, wait_for, wait_on
 from fixfast.types import Role
 
 __all__ = ["Shared"]
@@ -259,9 +259,9 @@ class Shared(Telling):
 
         Raises: ConcurrencyError: called by a hook of the session itself.
         """
-        if self._turning == get_ident():
-            raise ConcurrencyError("a hook that the session calls cannot wait for that session")
         try:
+            if self._turning == get_ident():
+                raise ConcurrencyError("a hook that the session calls cannot wait for that session")
             while True:
                 with self._lock:
                     if ready():
@@ -316,12 +316,12 @@ class Shared(Telling):
         """Wait until the leader, or the keeper, says that something happened. With the lock held, once."""
         seconds = _LOOK_AGAIN if until is None else min(_LOOK_AGAIN, max(0, until - clock.now().mono_ns) / _SECOND)
         if on is not None:
-            on.wait(seconds)
+            wait_on(on, seconds)
             return
         me = get_ident()
         self._followers.add(me)
         try:
-            self._changed.wait(seconds)
+            wait_on(self._changed, seconds)
         finally:
             self._followers.discard(me)
 

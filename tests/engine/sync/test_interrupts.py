@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import logging
 import os
 import random
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 
 import fixfast as ff
+from fixfast.transport.blocking import wait_on
 from tests.engine.harness import Notes, news, them, us
 from tests.engine.sync.test_connect import Echo, connect, until
 from tests.engine.sync.venue import LIMIT, Venue
@@ -30,23 +33,31 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs 
 
 @pytest.fixture
 def ctrl_c() -> Iterator[Callable[[float], object]]:
-    """Return what makes a KeyboardInterrupt come up in the main thread after so many seconds."""
+    """Return what makes a KeyboardInterrupt come up in the main thread after so many seconds; 0: none any more."""
+    wanted = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal wanted
         # In logging it would leave a handler locked for good (logging takes the lock before its `try`), and with it
-        # every thread that has something to say.
+        # every thread that has something to say. And the test's own code would not stand it.
         while frame is not None and not frame.f_code.co_filename.startswith((PACKAGE, logging.__file__)):
             frame = frame.f_back
-        if (
-            frame is None or frame.f_code.co_filename == logging.__file__
-        ):  # or the test's own code: it would not stand it
+        if not wanted:  # called off when the signal was there already
+            return
+        if frame is None or frame.f_code.co_filename == logging.__file__:
             signal.setitimer(signal.ITIMER_REAL, 0.0001)
-        else:
-            raise KeyboardInterrupt
+            return
+        wanted = False
+        raise KeyboardInterrupt
+
+    def ask(seconds: float) -> None:
+        nonlocal wanted
+        wanted = seconds > 0
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    yield ask
+    ask(0)
     signal.signal(signal.SIGALRM, before)
 
 
@@ -113,6 +124,65 @@ def test_anywhere_nothing_is_lost_and_no_number_used_twice(ctrl_c: Callable[[flo
         assert texts == [*map(str, range(sent)), *([str(sent)] if texts[-2] == str(sent) else []), "last"]
         numbers = [message.msg_seq_num for message in echo.messages]
         assert numbers == sorted(set(numbers))
+
+
+def test_no_endless_loop_is_the_first_thing_in_a_try_that_cleans_up() -> None:
+    """CPython 3.11 looks for Ctrl-C when it has jumped to a loop's beginning: then it comes to the line before it."""
+
+    def cleans_up(node: ast.Try) -> bool:
+        return bool(node.finalbody) or any(
+            one.type is None or (isinstance(one.type, ast.Name) and one.type.id == "BaseException")
+            for one in node.handlers
+        )
+
+    def endless(node: ast.stmt) -> bool:
+        return isinstance(node, ast.While) and isinstance(node.test, ast.Constant)
+
+    tries, wrong = 0, []
+    for path in sorted(Path(PACKAGE).rglob("*.py")):
+        if path.parent.name == "reference":  # what it could not tell the store, it tells it the next time
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        tasks = {id(one) for a in ast.walk(tree) if isinstance(a, ast.AsyncFunctionDef) for one in ast.walk(a)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Try) and id(node) not in tasks and cleans_up(node):  # no Ctrl-C comes to a task
+                tries += 1
+                if endless(node.body[0]):
+                    wrong.append(f"{path.name}:{node.lineno}")
+    assert tries > 50
+    assert not wrong
+
+
+def test_the_lock_of_a_condition_is_held_wherever_its_wait_is_interrupted() -> None:
+    before = sys.gettrace()
+    for step in itertools.count(1):
+        steps = itertools.count(1)
+
+        def trace(frame: FrameType, event: str, arg: object, step: int = step, steps: Iterator[int] = steps) -> Any:
+            if frame.f_code is not threading.Condition.wait.__code__:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode" and next(steps) == step:
+                raise KeyboardInterrupt
+            return trace
+
+        condition = threading.Condition(threading.RLock())
+        interrupted = False
+        with condition:
+            sys.settrace(trace)
+            try:
+                wait_on(condition, 0)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                sys.settrace(before)
+        other = threading.Thread(target=lambda lock=condition: lock.acquire() and lock.release())
+        other.start()
+        other.join(LIMIT)  # the lock is free, for others too
+        assert not other.is_alive()
+        if not interrupted:
+            assert step > 30
+            return
 
 
 def test_a_hook_that_fails_in_the_middle_of_things_drops_the_connection_only() -> None:
