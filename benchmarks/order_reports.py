@@ -19,15 +19,15 @@ __all__ = ["order_report_workloads", "report_workloads"]
 _ORDERS, _FILLS = 10, 200
 _QTY = 100
 _COUNTED = 160
+_WALL_NS = 1_767_571_200 * 10**9
 
 
 def order_report_workloads(rivals: Sequence[Rival]) -> list[Workload]:
     """Return the workloads. Only fixfast takes part."""
-    ours = next((rival for rival in rivals if isinstance(rival, Fixfast)), None)
-    if ours is None:
+    ff = next((rival.module for rival in rivals if isinstance(rival, Fixfast)), None)
+    if ff is None:
         return []
-    ff = ours.module
-    now = ff.Now(0, 1_767_571_200 * 10**9)
+    now = ff.Now(0, _WALL_NS)
     inputs = [(n, message) for n, message in enumerate(_reports(ff, now))]
     calls = {
         "ER to its order: OrderManager": _manager(ff, now),
@@ -39,11 +39,10 @@ def order_report_workloads(rivals: Sequence[Rival]) -> list[Workload]:
 
 def report_workloads(rivals: Sequence[Rival]) -> list[Workload]:
     """Return what is counted: a report from its bytes to the update. Each is of use once: some 2,000 are there."""
-    ours = next((rival for rival in rivals if isinstance(rival, Fixfast)), None)
-    if ours is None:
+    ff = next((rival.module for rival in rivals if isinstance(rival, Fixfast)), None)
+    if ff is None:
         return []
-    ff = ours.module
-    now = ff.Now(0, 1_767_571_200 * 10**9)
+    now = ff.Now(0, _WALL_NS)
     fills = [message.raw for message in _reports(ff, now)]
     news = [_report(ff, now, n, n, 0) for n in range(len(fills))]
     made = {"ER to its order, plain fill": _applier(ff, now, fills), "ER to its order, New": _applier(ff, now, news)}

@@ -33,6 +33,7 @@ __all__ = [
     "identity_hash",
     "is_too_open",
     "lock_fd",
+    "open_locked",
     "open_private",
     "sync_fd",
     "write_note",
@@ -241,14 +242,13 @@ class OsFiles:
             raise StoreError(f"{path} may be written by other users: a journal's directory must be private (chmod 700)")
 
     def lock(self, path: str) -> Lock:
-        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        fd = open_locked(path)
+        if fd is None:
+            raise StoreLocked(path)
         try:
-            lock_fd(fd)
             return _OsLock(fd, os.read(fd, 256))
-        except OSError as exc:
+        except OSError:
             os.close(fd)
-            if exc.errno in HELD:
-                raise StoreLocked(path) from None
             raise
 
     def open(self, path: str, *, create: bool = False) -> JournalFile:
@@ -293,6 +293,19 @@ class ReadOnlyFiles:
 
     def open(self, path: str) -> JournalFile:
         return _OsFile(os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)))
+
+
+def open_locked(path: str) -> int | None:
+    """Open a file as open_private(), made where there is none, and lock it; None: another process has it locked."""
+    fd = open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        lock_fd(fd)
+    except OSError as error:
+        os.close(fd)
+        if error.errno not in HELD:
+            raise
+        return None
+    return fd
 
 
 def open_private(path: str, flags: int) -> int:

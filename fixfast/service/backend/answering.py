@@ -47,6 +47,7 @@ from fixfast.service.messages import (
 from fixfast.trading.log import plain, unpack
 from fixfast.trading.order import Order
 from fixfast.trading.request import OrderRequest, exact
+from fixfast.trading.values import placed_values
 
 __all__ = ["Answering", "Parts"]
 
@@ -159,7 +160,7 @@ class Answering:
             command.account, numbers.stop_px, command.extra,
         )  # fmt: skip
         if known is not None:
-            return self._again(known, "D", command.cl_ord_id, vars_of(request))
+            return self._again(known, "D", command.cl_ord_id, placed_values(request))
         self._may_send(command.cl_ord_id)
         self._side.manager.submit(request, clock.now(), cl_ord_id=command.cl_ord_id)
         return self._last()
@@ -340,15 +341,6 @@ class Answering:
                 return Failed(number, "internal", "the Backend cannot write down what it does")
         _log.error("a command failed", exc_info=error, extra=about("command_failed", None))
         return Failed(number, "internal", "an error in the Backend: see its log")
-
-
-def vars_of(request: OrderRequest) -> dict[str, Any]:
-    """Return the terms of an order by their names."""
-    return {
-        "symbol": request.symbol, "side": request.side, "qty": request.qty, "price": request.price,
-        "ord_type": request.ord_type, "time_in_force": request.time_in_force, "account": request.account,
-        "stop_px": request.stop_px, "extra": request.extra,
-    }  # fmt: skip
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from fixfast.errors import ConfigError, StoreError
 from fixfast.service.launcher.child import StepFailed, private_folder
-from fixfast.store.files import HELD, lock_fd, open_private
+from fixfast.store.files import open_locked
 
 __all__ = ["Place", "write_private"]
 
@@ -116,7 +116,7 @@ class Place:
 
     def _lock(self, folder: Path, name: str) -> int:
         """Hold a lock. Raises: ConfigError: another demo does."""
-        fd = _locked(folder / name)
+        fd = open_locked(os.fspath(folder / name))
         if fd is None:
             raise ConfigError("state", str(folder), "a folder of this demo alone: another one runs there")
         self._locks.append(fd)
@@ -125,7 +125,7 @@ class Place:
     async def _wait_for(self, name: str) -> int:
         """Hold the children's lock, when those of an earlier demo have ended. Raises: ConfigError."""
         for _ in range(round(_PATIENCE * 10)):
-            if (fd := _locked(self.folder / name)) is not None:
+            if (fd := open_locked(os.fspath(self.folder / name))) is not None:
                 self._locks.append(fd)
                 return fd
             await asyncio.sleep(0.1)
@@ -147,7 +147,7 @@ def _clean_up() -> None:
         try:
             if path.is_symlink() or not (path / _OURS).exists():  # one that is being made
                 continue
-            held = [_locked(path / name) for name in (_OURS, _CHILDREN)]
+            held = [open_locked(os.fspath(path / name)) for name in (_OURS, _CHILDREN)]
             if None not in held:
                 shutil.rmtree(path, ignore_errors=True)
         except (OSError, StoreError):
@@ -156,19 +156,6 @@ def _clean_up() -> None:
             for fd in held:
                 if fd is not None:
                     os.close(fd)
-
-
-def _locked(path: Path) -> int | None:
-    """Lock a file, which is made where there is none; None: somebody has it. Raises: OSError, StoreError."""
-    fd = open_private(os.fspath(path), os.O_RDWR | os.O_CREAT)
-    try:
-        lock_fd(fd)
-    except OSError as error:
-        os.close(fd)
-        if error.errno not in HELD:
-            raise
-        return None
-    return fd
 
 
 def write_private(path: Path, text: str) -> None:

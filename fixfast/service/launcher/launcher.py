@@ -38,7 +38,7 @@ from fixfast.service.messages import (
     StopSession,
 )
 from fixfast.service.wire import Listener, listen
-from fixfast.store.files import HELD, lock_fd, open_private
+from fixfast.store.files import open_locked
 
 __all__ = ["Launcher"]
 
@@ -151,14 +151,9 @@ class Launcher:
             private_folder(self._config.socket_folder)
         except StepFailed as error:
             raise ConfigError("state", str(state), str(error)) from None
-        fd = open_private(os.fspath(state / "launcher.lock"), os.O_RDWR | os.O_CREAT)
-        try:
-            lock_fd(fd)
-        except OSError as error:
-            os.close(fd)
-            if error.errno not in HELD:
-                raise
-            raise ConfigError("state", str(state), "a folder of this Launcher alone: another one has it") from None
+        fd = open_locked(os.fspath(state / "launcher.lock"))
+        if fd is None:
+            raise ConfigError("state", str(state), "a folder of this Launcher alone: another one has it")
         self._lock = fd
 
     def _clear(self) -> None:
