@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from fixfast.auth.ports import UserRequest
 from fixfast.auth.secret import Secret, without
-from fixfast.auth.state import AuthFailure, AuthReason
+from fixfast.auth.state import LOGGED_OFF, AuthFailure, AuthReason
 from fixfast.engine.observing.label import hashed
 from fixfast.errors import ConfigError, FixfastError, GaveUp, LogonFailed, NotActive
 from fixfast.session.config import LogonContext, SessionConfig
 from fixfast.session.wire import Message
 from fixfast.types import SessionID
 
-__all__ = ["Veil", "client_config", "failure_of", "judged_answer", "overlaid", "user_request"]
+__all__ = [
+    "Veil", "client_config", "credentials", "failure_of", "judged_answer", "logged_off", "overlaid", "user_request",
+]  # fmt: skip
 
 #: Versions without UserRequest, or without 553 and 554 on Logon: the overlay `auth` adds what is missing.
 _WITHOUT = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3")
@@ -36,7 +38,7 @@ _REASONS = {
     **dict.fromkeys(("peer_closed", "connection_lost"), AuthReason.HUNG_UP),
 }
 #: The loggers that tell of sessions.
-_LOGGERS = ("fixfast.engine", "fixfast.application", "fixfast.transport")
+_LOGGERS = ("fixfast.engine", "fixfast.application", "fixfast.transport", "fixfast.service")
 
 
 def user_request(request: UserRequest, request_id: str) -> list[tuple[int, Any]]:
@@ -58,6 +60,17 @@ def judged_answer(message: Message) -> tuple[int, str] | AuthFailure:
         status = message.get(926) or ""
         return int(status) if status.isascii() and status.isdigit() else 0, message.get(927) or ""
     return AuthFailure(AuthReason.NOT_SUPPORTED, message.get(58) or "")
+
+
+def logged_off(message: Message) -> tuple[int, str] | None:
+    """Return UserStatus and UserStatusText of an unasked UserResponse that logs the user off; None: it does not.
+
+    Nor does an old one (43=Y): the user has logged in again since.
+    """
+    answer = judged_answer(message)
+    if isinstance(answer, AuthFailure) or answer[0] not in LOGGED_OFF or message.get(43) == "Y":
+        return None
+    return answer
 
 
 def failure_of(error: BaseException) -> tuple[AuthFailure, bool]:
@@ -96,17 +109,26 @@ def client_config(config: SessionConfig, client_id: Secret, password: Secret | N
     options = {name: getattr(config, name) for name in SessionConfig.__dataclass_fields__ if name != "_"}
     options["sender_comp_id"] = client_id.reveal()
     if password is not None:
-        given = config.logon
-
-        def logon(context: LogonContext) -> Iterable[tuple[int, Any]]:
-            ours = [(553, client_id.reveal()), (554, password.reveal())]
-            return ours if given is None else [*ours, *given(context)]
-
-        options["logon"] = logon
+        options["logon"] = credentials(config.logon, lambda: (client_id.reveal(), password.reveal()))
     try:
         return _ClientConfig(**options)
     except ConfigError as error:
         raise ConfigError(error.name, "***", error.allowed) from None
+
+
+def credentials(
+    given: Callable[[LogonContext], Iterable[tuple[int, Any]]] | None, read: Callable[[], tuple[str, str]]
+) -> Callable[[LogonContext], Iterable[tuple[int, Any]]]:
+    """Return a SessionConfig.logon that adds Username(553) and Password(554), as they are when a Logon is made.
+
+    Args: given: what adds more; None: nothing. read: returns both.
+    """
+
+    def logon(context: LogonContext) -> Iterable[tuple[int, Any]]:
+        ours = list(zip((553, 554), read(), strict=True))
+        return ours if given is None else [*ours, *given(context)]
+
+    return logon
 
 
 class _ClientID(SessionID):
@@ -137,12 +159,12 @@ class _ClientConfig(SessionConfig):
 class Veil(logging.Filter):
     """Masks the secrets of a session in what fixfast logs of it: a peer may repeat them in its texts.
 
-    Args: secrets: looked for as long as they are not wiped.
+    Args: secrets: looked for as long as they are not wiped; may change.
     """
 
     def __init__(self, secrets: Sequence[Secret]) -> None:
         super().__init__()
-        self._secrets = tuple(secrets)
+        self._secrets = secrets
 
     def drop(self) -> None:
         """Begin."""

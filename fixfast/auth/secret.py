@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from fixfast.engine.observing.label import printable
 from fixfast.errors import ConfigError, LocalProtocolError
 
-__all__ = ["MASK", "Secret", "without"]
+__all__ = ["MASK", "Secret", "revealed", "without"]
 
 MASK = "***"
 #: Characters that a name or a password may have at most, and that are kept of what a peer says.
@@ -129,6 +130,15 @@ def _fits(held: bytearray | None) -> bool:
     except UnicodeDecodeError:  # surrogates
         return False
     return 0 < len(text) <= _LONGEST and not any(char < " " or "\x7f" <= char < "\xa0" for char in text)
+
+
+def revealed(secrets: Iterable[Secret]) -> tuple[bytes, ...]:
+    """Return the texts of those that were not wiped, for what masks them."""
+    texts = []
+    for secret in tuple(secrets):
+        with suppress(LocalProtocolError):
+            texts.append(secret.reveal().encode())
+    return tuple(texts)
 
 
 def without(text: str, secrets: Iterable[Secret | None]) -> str:

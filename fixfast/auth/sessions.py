@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Protocol
 
 from fixfast import clock
-from fixfast.auth.messages import client_config, judged_answer, overlaid
+from fixfast.auth.messages import client_config, logged_off, overlaid
 from fixfast.auth.ports import Attempt
-from fixfast.auth.secret import Secret
-from fixfast.auth.state import LOGGED_OFF, AuthFailure, UserRequestType, UserStatus
+from fixfast.auth.secret import Secret, revealed
+from fixfast.auth.state import AuthFailure, UserRequestType, UserStatus
 from fixfast.engine.application import Hooks
 from fixfast.engine.connection import ConnectionConfig
 from fixfast.engine.observing.wirelog import WireLog, WireTap
 from fixfast.engine.throttle import Throttle
-from fixfast.errors import ConfigError, LocalProtocolError
+from fixfast.errors import ConfigError
 from fixfast.session.config import SessionConfig
 from fixfast.session.wire import Message
 from fixfast.store.base import Store
@@ -119,7 +118,7 @@ class VeiledLog(WireLog):
     def tap(self, session_id: SessionID, max_message_size: int = 1 << 20) -> WireTap:
         """Return the tap of one new connection."""
         tap = self._log.tap(session_id, max_message_size)
-        tap.hidden = self._texts
+        tap.hidden = lambda: revealed(self._masked)
         return tap
 
     def note(self, session_id: SessionID, text: str) -> None:
@@ -127,13 +126,6 @@ class VeiledLog(WireLog):
         for secret in self._masked:
             text = secret.hidden_in(text)
         self._log.note(session_id, text)
-
-    def _texts(self) -> tuple[bytes, ...]:
-        texts = []
-        for secret in tuple(self._masked):
-            with suppress(LocalProtocolError):  # it was wiped
-                texts.append(secret.reveal().encode())
-        return tuple(texts)
 
 
 class Told(Protocol):
@@ -186,10 +178,10 @@ class Watching:
         return self._hooks.on_give_up(session, error) if self._hooks.on_give_up is not None else None
 
     def _unasked(self, message: Message) -> None:
-        """Hear that the user was logged off, unless it is an old message: the user has logged in again since."""
-        answer = judged_answer(message)
-        if not isinstance(answer, AuthFailure) and answer[0] in LOGGED_OFF and message.get(43) != "Y":
-            self._told.logged_off(*answer)
+        """Hear that the user was logged off."""
+        off = logged_off(message)
+        if off is not None:
+            self._told.logged_off(*off)
 
 
 def tell_registration(attempt: Attempt, result: Secret | AuthFailure) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 import fixfast as ff
-from fixfast.engine.settings.session import SessionSettings
+from fixfast.engine.settings.session import LogConfig, SessionSettings
 from fixfast.engine.settings.store_choice import JournalChoice
 from fixfast.exchange import Exchange, ExchangeConfig, InstrumentConfig
 from fixfast.service.backend import Backend
@@ -54,7 +54,15 @@ async def exchange(**options: Any) -> AsyncIterator[Exchange]:
         yield made
 
 
-def start_of(folder: Path, port: int, version: str = "FIX.4.2", *, launcher: str = "", **options: Any) -> Start:
+def start_of(
+    folder: Path,
+    port: int,
+    version: str = "FIX.4.2",
+    *,
+    launcher: str = "",
+    log: LogConfig | None = None,
+    **options: Any,
+) -> Start:
     """A Backend of the client BOT at an exchange."""
     again = ff.Reconnect(initial=0.01, maximum=0.05)
     session = SessionSettings(
@@ -63,6 +71,7 @@ def start_of(folder: Path, port: int, version: str = "FIX.4.2", *, launcher: str
         config=ff.SessionConfig(version, "BOT", "EXCHANGE", default_appl_ver_id=VERSIONS[version]),
         connection=ff.ConnectionConfig("127.0.0.1", port, reconnect=again),
         stored=JournalChoice(path=str(folder / "state" / "journals")),
+        log=log,
     )
     return Start(
         session="s1",

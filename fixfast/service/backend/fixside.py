@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fixfast import clock
-from fixfast.auth.messages import judged_answer
-from fixfast.auth.state import AuthFailure
+from fixfast.auth.messages import Veil, credentials, judged_answer, logged_off
+from fixfast.auth.secret import Secret, without
+from fixfast.auth.state import AuthFailure, UserStatus
 from fixfast.engine.initiator import connect
 from fixfast.engine.live import LiveSession
 from fixfast.engine.observing.records import about
@@ -102,7 +103,8 @@ class FixSide:
         self.session: LiveSession | None = None
         self.wanted = False
         self.market = Market(options.symbols, options.depth, lambda text: tell(Fault("market data", text)))
-        self.watched = Watched(self._wire_log)
+        self._hidden: list[Secret] = []  # passwords that are held now: what a venue says is told without them
+        self.watched = Watched(self._wire_log, self._hidden)
         self.positions = self._of_all(log)
         log.beside = lambda: map(pack, self.positions.state())
         self.on_active: list[Callable[[], object]] = []
@@ -152,7 +154,9 @@ class FixSide:
                     return
                 raise LocalProtocolError("the session is up with other terms: LogOff first")
             await self._off()
+            self._forget()
             self._config = config
+            self._hidden += _secrets(config.password)
             self._first_seq = command.first_seq_num
             self._leave = asyncio.Event()
             self._goodbye = self._reason = ""
@@ -166,6 +170,7 @@ class FixSide:
             self._goodbye = text
             self.wanted = False
             await self._off()
+            self._forget()
             self.look()
 
     async def user_request(self, command: UserRequest) -> UserAnswer | None:
@@ -179,8 +184,20 @@ class FixSide:
         fields: list[tuple[int, Any]] = [(923, f"user-{next(self._user_requests)}"), (924, command.kind)]
         given = (553, command.username), (554, command.password), (925, command.new_password)
         fields += [(tag, value) for tag, value in given if value]
-        answer = judged_answer(await live.request("BE", fields, timeout=_ANSWER))
-        return None if isinstance(answer, AuthFailure) else UserAnswer(command.id, *answer)
+        secrets = _secrets(command.password, command.new_password)
+        self._hidden += secrets
+        try:
+            answer = judged_answer(await live.request("BE", fields, timeout=_ANSWER))
+            if isinstance(answer, AuthFailure):
+                return None
+            status, text = answer
+            config = self._config
+            if status == UserStatus.PASSWORD_CHANGED and command.username == config.username and config.password:
+                self._config = replace(config, password=command.new_password)  # of the next Logon
+                self._hidden += _secrets(command.new_password)
+            return UserAnswer(command.id, status, self._clean(text))
+        finally:
+            self._hidden[:] = [held for held in self._hidden if not any(held is one for one in secrets)]
 
     async def close(self) -> None:
         """End for good. Front ends are not told that the session is not wanted: another process may go on with it."""
@@ -240,6 +257,18 @@ class FixSide:
         self._identity.write_text(json.dumps({"sender_comp_id": config.sender_comp_id}))
         self._identity.chmod(0o600)
 
+    def _forget(self) -> None:
+        """Hold the password of the last logon no more."""
+        self._config = replace(self._config, password=self._chosen.config.password)
+        self._hidden.clear()
+
+    def _with_password(self, config: SessionConfig) -> SessionConfig:
+        """Return the options of a session that logs on with the password as it is by then: it may be changed."""
+        if not config.password:
+            return config
+        logon = credentials(config.logon, lambda: (self._config.username, self._config.password))
+        return replace(config, username="", password="", logon=logon)
+
     async def _off(self) -> None:
         task, self._task = self._task, None
         if task is None:
@@ -256,10 +285,12 @@ class FixSide:
         assert connection is not None
         eager = replace(connection, reconnect=replace(connection.reconnect, retry_first=True))
         program = _Program(self)
+        veil = Veil(self._hidden)
+        veil.drop()
         try:
             store = await opened(chosen, config.session_id)
             initiator = connect(
-                config, eager, program, store,
+                self._with_password(config), eager, program, store,
                 wire_log=self.watched, throttle=chosen.throttle, latency=chosen.latency,
             )  # fmt: skip
             async with initiator as live:
@@ -275,28 +306,33 @@ class FixSide:
                     raise live.error
         except (LogonFailed, GaveUp) as error:
             cause = error.__cause__
-            self._reason = f"{error}: {cause}" if isinstance(cause, LogonFailed) else str(error)
+            self._reason = self._clean(f"{error}: {cause}" if isinstance(cause, LogonFailed) else str(error))
         except FixfastError as error:
-            self._reason = str(error)
-            _log.error("%s: %s", config.session_id, error, extra=about("session_failed", config.session_id))
-            self._tell(Fault("session", str(error)))
+            self._reason = self._clean(str(error))
+            _log.error("%s: %s", config.session_id, self._reason, extra=about("session_failed", config.session_id))
+            self._tell(Fault("session", self._reason))
         except Exception as error:  # a bug of ours must not take the process, and what it knows, with it
             self._reason = f"internal error: {type(error).__name__}"
             _log.exception("%s: failed", config.session_id, extra=about("session_failed", config.session_id))
             self._tell(Fault("session", self._reason))
         finally:
+            veil.lift()
             self.session = None
             self.market.detach()
             if not leave.is_set():
                 self.wanted = False
             self.look()
 
+    def _clean(self, text: str) -> str:
+        """Return what a venue said, for people."""
+        return without(text, self._hidden)
+
     def _why(self) -> str:
         live = self.session
         if live is None or live.active:
             return self._reason if live is None else ""
         if live.logon_error is not None:
-            return str(live.logon_error)
+            return self._clean(str(live.logon_error))
         return self._reason
 
     def _of_all(self, log: NumberedLog) -> Positions:
@@ -316,6 +352,7 @@ class FixSide:
             raise ConfigError("first_seq_num", self._first_seq, f"1, or from {live.next_out}")
         self._first_seq = 0
         self.session = live
+        live.overhear("BF", self._unasked)
         limits, risk = self._options.risk, None
         if limits is not None:
             risk = RiskCheck(limits, positions=self.positions, reference=self.market.marks.get, clock=clock.now)
@@ -330,16 +367,24 @@ class FixSide:
     def heard(self, event: object) -> None:
         """Know that something happened to the session."""
         if isinstance(event, LoggedOut):
-            self._reason = f"Logout: {event.text}" if event.text else "Logout"
+            self._reason = self._clean(f"Logout: {event.text}" if event.text else "Logout")
         elif isinstance(event, Disconnected):
-            self._reason = self._reason if self._reason.startswith("Logout") else event.detail or event.reason.value
+            why = self._reason if self._reason.startswith("Logout") else event.detail or event.reason.value
+            self._reason = self._clean(why)
         self.look()
         self.questions()
 
     def rejected(self, message: FixMessage) -> None:
         """Know that the venue refused a message that is not about an order."""
         about_what = message.get(45) or "?"
-        self._tell(Fault("reject", f"the venue refused message {about_what}: {message.get(58) or message.get(373)}"))
+        why = self._clean(message.get(58) or message.get(373) or "")
+        self._tell(Fault("reject", f"the venue refused message {about_what}: {why}"))
+
+    def _unasked(self, message: FixMessage) -> None:
+        """Know that the venue says something of the user that nobody asked for."""
+        off = logged_off(message)
+        if off is not None:
+            self._tell(UserAnswer(0, off[0], self._clean(off[1])))
 
     def _written(self, record: Record) -> None:
         """Look for questions when a message was written down, and has been dealt with."""
@@ -379,6 +424,10 @@ class _Program:
 
     def on_reject(self, session: LiveSession, message: FixMessage) -> None:
         self._side.rejected(message)
+
+
+def _secrets(*texts: str) -> list[Secret]:
+    return [Secret.of(text) for text in texts if text]
 
 
 def _nowhere(msg_type: str, fields: list[tuple[Any, Any]]) -> int:

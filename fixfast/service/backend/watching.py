@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fixfast import clock
+from fixfast.auth.secret import Secret, revealed
+from fixfast.auth.sessions import VeiledLog
 from fixfast.engine.observing.wirelog import WireLog, WireTap
 from fixfast.service.link import Link
 from fixfast.service.messages import WireMessage
 from fixfast.session.wire import Message, StreamDecoder
-from fixfast.store.secrets import blank_secrets, has_secrets
+from fixfast.store.secrets import blank_secrets, blank_texts, has_secrets
 from fixfast.types import Buffer, SessionID
 
 __all__ = ["Watched"]
@@ -18,11 +22,14 @@ _CONTROL = bytes.maketrans(bytes([*range(32), 127]), b"?" * 33)
 class Watched(WireLog):
     """What connect() takes for a wire log: front ends look on, and what is to be logged is.
 
-    Args: log: the wire log of the session; None: there is none.
+    Args:
+        log: the wire log of the session; None: there is none.
+        hidden: passwords that are masked in both wherever a peer repeats them; may change.
     """
 
-    def __init__(self, log: WireLog | None) -> None:
-        self._log = log
+    def __init__(self, log: WireLog | None, hidden: Collection[Secret] = ()) -> None:
+        self._log = VeiledLog(log, hidden) if log is not None else None
+        self._hidden = hidden
         self._links: dict[Link, int] = {}  # -> how many it missed
 
     def watch(self, link: Link, on: bool) -> None:
@@ -39,7 +46,7 @@ class Watched(WireLog):
 
     def show(self, direction: str, raw: bytes) -> None:
         """Show a message."""
-        clean = blank_secrets(raw) if has_secrets(raw) else raw
+        clean = blank_texts(blank_secrets(raw) if has_secrets(raw) else raw, revealed(self._hidden))
         text = clean.replace(b"\x01", b"|").translate(_CONTROL).decode("utf-8", "replace")
         wall_ns = clock.now().wall_ns
         for link, missed in self._links.items():

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from fixfast.auth.state import UserStatus
 from fixfast.errors import ConfigError, FixfastError, NotActive
 from fixfast.service import wire
 from fixfast.service.client.mirror import Mirror, RemoteBook
@@ -210,7 +211,10 @@ class Client:
         Raises: CommandFailed: it could not be sent, or no answer came; NotActive.
         """
         done = await self.command(lambda n: UserRequest(n, kind, username, password, new_password))
-        return self._user_answers.pop(done.id)
+        answer, logon = self._user_answers.pop(done.id), self._logging_on
+        if answer.status == UserStatus.PASSWORD_CHANGED and logon is not None and logon.username == username:
+            self._logging_on = replace(logon, password=new_password if logon.password else "")
+        return answer
 
     async def log_off(self, text: str = "") -> None:
         """Have it log out, and stay so until log_on()."""
@@ -391,7 +395,7 @@ class Client:
                 self.mirror.take(Fault("again", f"{message.text} ({message.code})"))
         elif isinstance(message, Refused):
             raise FrameError(message.text)
-        elif isinstance(message, UserAnswer):
+        elif isinstance(message, UserAnswer) and message.id:
             self._user_answers[message.id] = message
         else:
             if isinstance(message, StatusNow):

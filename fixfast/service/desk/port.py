@@ -12,7 +12,7 @@ from fixfast.auth.secret import Secret, without
 from fixfast.auth.state import AuthFailure, AuthReason, UserRequestType
 from fixfast.errors import FixfastError, NotActive
 from fixfast.service.client.client import Client, CommandFailed, Connected
-from fixfast.service.messages import StatusNow
+from fixfast.service.messages import StatusNow, UserAnswer
 
 __all__ = ["BackendPort"]
 
@@ -114,6 +114,9 @@ class BackendPort:
     def _told(self, event: object) -> None:
         if isinstance(event, (StatusNow, Connected)):
             self._look()
+        elif isinstance(event, UserAnswer) and self._attempt is not None:  # the venue has logged the user off
+            text = without(event.text, self._secrets or ())
+            self._attempt.user_response(None, event.status, text, clock.now())
 
     def _look(self) -> None:
         """Tell the coordinator how the session is. After a crash of the Backend the client has it log on again."""

@@ -43,11 +43,11 @@ class Failed(Message, frozen=True, tag="failed"):
 
 
 class UserAnswer(Message, frozen=True, tag="user_answer"):
-    """What the venue answered to a UserRequest.
+    """What the venue answered to a UserRequest; or that it has logged the user off, and nobody asked.
 
     Attributes:
-        id: of the command.
-        status: UserStatus(926): 1 is logged in; 0: it was not told.
+        id: of the command; 0: there was none.
+        status: UserStatus(926): 1 is logged in; 2 and 7 that nobody asked for: logged off; 0: it was not told.
         text: UserStatusText(927).
     """
 
