@@ -28,8 +28,11 @@ _BUSY = {
 _LOST = "The desk has lost its Backend, and is looking for it."
 
 
-def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | None) -> None:
-    """Register and log in, bound to the AuthState: a spinner while something is under way, and why it failed."""
+def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | None, ended: str) -> None:
+    """Register and log in, bound to the AuthState: a spinner while something is under way, and why it failed.
+
+    Args: ended: why the last login is over; "" where somebody logged out.
+    """
     look(trader.options.title)
     auth = trader.auth
     screen = Screen()
@@ -63,7 +66,7 @@ def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | No
             ui.spinner(size="sm").props("data-test=spinner")
             doing = ui.label().props("data-test=doing aria-live=polite")
             ui.button("Stop", on_click=trader.logout).props("flat dense data-test=stop")
-        trouble = ui.label().classes("text-negative").props("data-test=error role=alert")
+        trouble = ui.label(ended).classes("text-negative").props("data-test=error role=alert")
         good = ui.label().classes("text-positive").props("data-test=good aria-live=polite")
 
     def shown() -> None:

@@ -15,6 +15,8 @@ from nicegui import Client as Browser
 from nicegui import ui
 
 from fixfast import clock
+from fixfast.auth.coordinator import AuthUpdate
+from fixfast.auth.state import AuthState
 from fixfast.service.desk.door import COOKIE, KNOWN_COOKIE, KNOWN_SECONDS, Door, Visits
 from fixfast.service.desk.options import DeskOptions
 from fixfast.service.desk.page import login_page, trading_page
@@ -42,6 +44,8 @@ class _Pages:
         self._trader = trader
         self._visits = Visits()
         self._browsers: set[Browser] = set()
+        self._ended = ""  # why nobody is logged in any more, though nobody logged out
+        trader.auth.observe(self._moved)
 
     def add(self, app: FastAPI) -> None:
         """Have an application answer with them."""
@@ -73,7 +77,7 @@ class _Pages:
         trader, browser = self._trader, ui.context.client
         cookie = request.cookies.get(COOKIE)
         if not self._visits.knows(cookie, clock.now().mono_ns) or trader.auth.snapshot.client_id is None:
-            return login_page(trader, self._visits, browser, request.cookies.get(KNOWN_COOKIE))
+            return login_page(trader, self._visits, browser, request.cookies.get(KNOWN_COOKIE), self._ended)
         screen = Screen()
         self._browsers.add(browser)
 
@@ -88,8 +92,20 @@ class _Pages:
 
     def _log_out(self) -> None:
         """Log the user off, and have every page of the desk know."""
-        self._visits.clear()
+        self._show_out()
         self._trader.logout()
+
+    def _moved(self, update: AuthUpdate) -> None:
+        """Show the login to who trades, when nobody is logged in any more: the venue has ended it."""
+        snapshot = update.snapshot
+        if snapshot.state is AuthState.ACTIVE:
+            self._ended = ""
+        elif snapshot.state is AuthState.FAILED and self._browsers:
+            self._ended = str(snapshot.failure)
+            self._show_out()
+
+    def _show_out(self) -> None:
+        self._visits.clear()
         for browser in list(self._browsers):
             browser.open("/leave")
 
