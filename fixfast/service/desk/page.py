@@ -72,7 +72,10 @@ def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | No
     def shown() -> None:
         snapshot = auth.snapshot
         busy.set_visibility(mine and snapshot.state.waiting)
-        doing.set_text(_BUSY.get(snapshot.state, "") if snapshot.failure is None else "trying again …")
+        busy_with = _BUSY.get(snapshot.state, "") if snapshot.failure is None else "trying again …"
+        if snapshot.state is AuthState.CONNECTING and trader.port.trouble:
+            busy_with += f" ({trader.port.trouble})"
+        doing.set_text(busy_with)
         for button in (go, make):
             button.set_enabled(not snapshot.state.waiting)
         if not mine:
@@ -140,7 +143,7 @@ def login_page(trader: Trader, visits: Visits, browser: Browser, known: str | No
         field.on("keydown.enter", sign_up)
 
     def frame() -> None:
-        if screen.take().status:
+        if screen.take().status or auth.state.waiting:  # what the wait is for may change
             shown()
 
     ui.timer(1 / trader.options.frames, frame)

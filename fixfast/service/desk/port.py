@@ -53,6 +53,12 @@ class BackendPort:
         self._attempt = None
         self._start(self._log_off(held))
 
+    @property
+    def trouble(self) -> str:
+        """Why the session that is wanted is not up yet; "" where nothing is known."""
+        status = self._client.status
+        return _said(status) if status is not None and status.wanted and not self._client.is_active else ""
+
     async def idle(self) -> None:
         """Wait until nothing is under way."""
         while self._tasks:
@@ -135,9 +141,7 @@ class BackendPort:
                 why = status.reason if client.connected and status is not None else "the Backend is gone"
                 attempt.connection_lost(AuthFailure(AuthReason.CONNECTION_LOST, why), clock.now())
             if client.connected and status is not None and not status.wanted and status.reason and not self._opening:
-                # "gave up after ...: logon failed: ...; WHAT THE VENUE SAID": a person wants the end of it
-                said = status.reason.rpartition("; ")[2]
-                attempt.logon_refused(AuthFailure(AuthReason.LOGON_REFUSED, said), clock.now())
+                attempt.logon_refused(AuthFailure(AuthReason.LOGON_REFUSED, _said(status)), clock.now())
 
     def _forget(self) -> None:
         for secret in self._secrets or ():
@@ -148,3 +152,8 @@ class BackendPort:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _said(status: StatusNow) -> str:
+    """Return what a person wants of "gave up after ...: logon failed: ...; WHAT THE VENUE SAID": the end of it."""
+    return status.reason.rpartition("; ")[2]

@@ -95,6 +95,8 @@ def test_what_is_down_is_said(path: Path, tmp_path: Path) -> None:
         refused(page, "The registration server cannot be reached.")
         page.try_login(client_id)
         busy(page, "connecting")
+        page.says("doing", "Connect call failed")  # at once, and not when the time for it is over
+        assert not page.text("error")
         page.says("error", "The venue cannot be reached.")
         busy(page, "trying again")
         page.shot("exchange-down")
