@@ -268,6 +268,34 @@ async def test_a_front_end_does_not_wait_longer_than_it_should(path: Path) -> No
 # --- ends ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("mode", ["never connects", "never ready", "never reads"])
+@on_loop
+async def test_a_session_that_is_stopped_does_not_wait_for_its_backend_to_come_up(path: Path, mode: str) -> None:
+    config = config_in(path, times=Times(tell=60, connect=60, ready=60, wait=60))
+    async with launcher(config, mode) as running:
+        asking = asyncio.ensure_future(log_in(running, "alice", new_key(config)))
+        await until(lambda: said(config))
+        async with asyncio.timeout(30):
+            (info,) = running.sessions()
+            await running.stop(info.session)
+        with pytest.raises(LinkRefused, match="is being stopped"):
+            await asking
+        assert not children()
+
+
+@on_loop
+async def test_a_session_whose_orders_are_to_be_cancelled_comes_up_first(path: Path) -> None:
+    config = config_in(path)
+    async with launcher(config) as running:
+        asking = asyncio.ensure_future(log_in(running, "alice", new_key(config)))
+        await until(lambda: running.sessions() and running.sessions()[0].pid)
+        (info,) = running.sessions()
+        await running.stop(info.session, "cancel")
+        with pytest.raises(LinkRefused, match="is being stopped"):
+            await asking
+    assert said(config)[-1] == "stop cancel"
+
+
 @pytest.mark.parametrize(("mode", "last"), [("hangs at stop", "SIGTERM"), ("hangs", "SIGTERM")])
 @on_loop
 async def test_a_backend_that_does_not_stop_is_ended(path: Path, mode: str, last: str) -> None:

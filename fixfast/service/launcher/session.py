@@ -85,6 +85,7 @@ class Session:
         self._changed = asyncio.Event()
         self._stop = asyncio.Event()
         self._orders: str = config.stopping
+        self._beginning: asyncio.Task[None] | None = None
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"session of {account}")
 
     # --- for the Launcher ----------------------------------------------------------------------------------
@@ -139,8 +140,7 @@ class Session:
         """End it, and wait for that. Args: orders: "leave" or "cancel"; None: as configured."""
         if not self._stop.is_set():
             self._orders = orders if orders is not None else self._config.stopping
-            self._text = why
-            self._stop.set()
+            self._end(why)
         await self.gone()
 
     async def gone(self) -> None:
@@ -160,10 +160,15 @@ class Session:
             while not self._stop.is_set():
                 self._be("restarting" if self._again else "starting")
                 ran_ns = 0
+                self._beginning = asyncio.ensure_future(self._begin())
                 try:
-                    await self._begin()
+                    await self._beginning
                 except (StepFailed, ConfigError) as error:
                     why = str(error)
+                except asyncio.CancelledError:
+                    if not self._beginning.cancelled() or not self._stop.is_set():
+                        raise
+                    why = "stopped"
                 else:
                     began_ns = clock.mono_ns()
                     why = await self._attend()
@@ -307,8 +312,13 @@ class Session:
 
     def _left(self) -> None:
         if not self._stop.is_set():
-            self._text = f"no front end for {self._config.idle:g} s"
-            self._stop.set()
+            self._end(f"no front end for {self._config.idle:g} s")
+
+    def _end(self, why: str) -> None:
+        self._text = why
+        self._stop.set()
+        if self._beginning is not None and self._orders == "leave":  # to cancel orders it has to be up
+            self._beginning.cancel()
 
     # --- telling -------------------------------------------------------------------------------------------
 
