@@ -19,7 +19,7 @@ from fixfast.codec.scan import kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 #: FIXFAST_KERNEL_DIFF_ROUNDS damaged messages for each kernel: 100,000 take 15 seconds.
-ROUNDS = int(os.environ.get("FIXFAST_KERNEL_DIFF_ROUNDS", "50000" if os.environ.get("CI") else "10000"))
+ROUNDS = int(os.environ.get("FIXFAST_KERNEL_DIFF_ROUNDS", "20000" if os.environ.get("CI") else "10000"))
 SEED = int(os.environ.get("FIXFAST_DIFF_SEED", "20240102"))
 
 #: The tests in which a kernel has a say.

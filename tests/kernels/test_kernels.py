@@ -18,7 +18,7 @@ from tests.fuzz.native import files
 
 HERE = Path(__file__).resolve().parent
 #: 2,000,000 take 10 seconds. FIXFAST_KERNEL_SEED=... tries others than every run tries.
-ROUNDS = int(os.environ.get("FIXFAST_KERNEL_ROUNDS", "2000000" if os.environ.get("CI") else "300000"))
+ROUNDS = int(os.environ.get("FIXFAST_KERNEL_ROUNDS", "1000000" if os.environ.get("CI") else "300000"))
 SEED = int(os.environ.get("FIXFAST_KERNEL_SEED", "7"))
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined")
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 import venv
 import zipfile
+from collections.abc import Callable
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
 
@@ -49,10 +51,38 @@ def copy_tree(target: Path) -> Path:
     return Path(shutil.copytree(ROOT, target, ignore=skip))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Path]) -> Path:
+    """Have a file made by the first worker of a test run that wants it; the others wait for it."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        return make(factory.mktemp(name))
+    folder = factory.getbasetemp().parent / name
+    note = folder / "made"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        end = time.monotonic() + 600
+        while not note.exists():
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert note.read_text(), "it could not be made: a test of another worker says why"
+        return Path(note.read_text())
+    made = ""
+    try:
+        made = str(make(folder))
+    finally:
+        (folder / "made.part").write_text(made)
+        (folder / "made.part").rename(note)
+    return Path(made)
+
+
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An sdist of a tree with everything in it that a build, a test run and a careless developer leave behind."""
-    tree = copy_tree(tmp_path_factory.mktemp("dirty") / "tree")
+    return made_once(tmp_path_factory, "dirty", make_sdist)
+
+
+def make_sdist(folder: Path) -> Path:
+    tree = copy_tree(folder / "tree")
     for name, text in render_all().items():
         (tree / name).parent.mkdir(exist_ok=True)
         (tree / name).write_text(text, encoding="utf-8")
@@ -77,7 +107,10 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    work = tmp_path_factory.mktemp("clean")
+    return made_once(tmp_path_factory, "clean", lambda folder: make_wheel(sdist, folder))
+
+
+def make_wheel(sdist: Path, work: Path) -> Path:
     with tarfile.open(sdist) as tar:
         tar.extractall(work, filter="data")
     (tree,) = work.iterdir()
