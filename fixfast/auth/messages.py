@@ -121,11 +121,11 @@ def credentials(
 ) -> Callable[[LogonContext], Iterable[tuple[int, Any]]]:
     """Return a SessionConfig.logon that adds Username(553) and Password(554), as they are when a Logon is made.
 
-    Args: given: what adds more; None: nothing. read: returns both.
+    Args: given: what adds more; None: nothing. read: returns both; an empty one is left out.
     """
 
     def logon(context: LogonContext) -> Iterable[tuple[int, Any]]:
-        ours = list(zip((553, 554), read(), strict=True))
+        ours = [(tag, value) for tag, value in zip((553, 554), read(), strict=True) if value]
         return ours if given is None else [*ours, *given(context)]
 
     return logon

@@ -96,7 +96,7 @@ def _poll(sock: socket.socket | None, waker: Waker | None, read: bool, write: bo
 def wait_on(condition: Condition, seconds: float | None) -> None:
     """Wait for a condition, with its lock held, once; it is held after that, too, whatever ended the waiting.
 
-    Condition.wait() by itself may come back without it where Ctrl-C interrupts it.
+    Condition.wait() by itself may come back without it where Ctrl-C interrupts it. The lock is an RLock.
     """
     try:
         condition.wait(seconds)

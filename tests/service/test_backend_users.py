@@ -22,6 +22,7 @@ from fixfast.service.messages import (
     Granted,
     Login,
     LogOff,
+    LogOn,
     Message,
     StatusNow,
     UserAnswer,
@@ -157,16 +158,32 @@ async def test_a_password_that_was_changed_is_that_of_the_next_logon(path: Path)
         assert venue.logons == [(CLIENT, CLIENT, PASSWORD), (CLIENT, CLIENT, NEW)]
 
 
+@pytest.mark.parametrize("given", [{"username": CLIENT}, {"password": PASSWORD}, {}])
 @on_loop
-async def test_after_logging_off_the_backend_has_no_password(path: Path) -> None:
+async def test_a_logon_has_what_is_given_and_nothing_empty(path: Path, given: dict[str, str]) -> None:
+    venue = Venue()
+    async with by_client(path, venue) as client:
+        await client.log_on(CLIENT, **given)
+        await client.active()
+        assert venue.logons == [(CLIENT, given.get("username"), given.get("password"))]
+
+
+@on_loop
+async def test_after_logging_off_or_being_refused_the_backend_has_no_password(path: Path) -> None:
+    venue = Venue()
     async with (
-        ff.serve(Venue(), host=HOST, port=0) as server,
+        ff.serve(venue, host=HOST, port=0) as server,
         backend(start_of(path, server.port, "FIX.4.4")) as house,
         front_end(house.address) as desk,
     ):
-        await desk.logged_on(**LOGON)
         side = house._parts.side
+        await desk.logged_on(**LOGON)
         assert side.config.password == PASSWORD
         await desk.do(LogOff)
+        assert side.config.password == ""
+        assert side._hidden == []
+        venue.at_logon = ff.Refuse("not today", silent=False)
+        await desk.do(LogOn, **LOGON)
+        await desk.until(lambda one: isinstance(one, StatusNow) and not one.wanted and "refused" in one.reason)
         assert side.config.password == ""
         assert side._hidden == []

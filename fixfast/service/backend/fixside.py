@@ -321,6 +321,7 @@ class FixSide:
             self.market.detach()
             if not leave.is_set():
                 self.wanted = False
+                self._forget()
             self.look()
 
     def _clean(self, text: str) -> str:
