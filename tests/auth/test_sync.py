@@ -22,6 +22,7 @@ from tests.auth.test_aio import QUICK, VERSIONS, options
 from tests.auth.test_threads import torn
 from tests.auth.venue import CLIENT, NEW, PASSWORD, Venue
 from tests.engine.harness import EAGER, HOST
+from tests.engine.sync.test_connect import until
 
 LIMIT = 15.0
 
@@ -194,10 +195,19 @@ def test_a_user_whom_the_venue_logs_off_unasked_is_out_and_the_program_sees_the_
         session = auth.login(CLIENT, PASSWORD, timeout=LIMIT)
         for status in (1, 2):
             fields = [(923, "none"), (553, CLIENT), (926, status), (927, f"end of day, {PASSWORD}")]
+            seen: list[str | None] = []
+
+            def program(seen: list[str | None] = seen) -> None:
+                message = session.receive(LIMIT)
+                seen.append(message.get(926) if message is not None else "")
+
+            # It waits before: what comes to nobody who waits is forgotten with the session, which ends at once.
+            reader = threading.Thread(target=program)
+            reader.start()
+            until(lambda: session.led == reader.ident)  # noqa: B023
             venue.sessions[0].send("BF", fields)
-            message = session.receive(LIMIT)
-            assert message is not None
-            assert message.get(926) == str(status)
+            reader.join(LIMIT)
+            assert seen == [str(status)]
         snapshot = auth.wait(AuthState.FAILED, timeout=LIMIT)
         assert snapshot.failure == AuthFailure(AuthReason.LOGGED_OFF, "end of day, ***")
 
