@@ -13,15 +13,19 @@ from typing import Any
 import fixfast as ff
 from fixfast.engine.settings.session import SessionSettings
 from fixfast.exchange import Exchange
+from fixfast.service.backend import Backend
 from fixfast.service.client.client import Client, ClientOptions, connect
 from fixfast.service.launcher.config import AccountConfig, LauncherConfig
 from fixfast.service.launcher.launcher import Launcher
+from fixfast.service.link import Link
+from fixfast.service.messages import Granted, Login, Message
 from fixfast.service.start import BackendOptions
+from fixfast.service.wire import listen
 from fixfast.types import Role
-from tests.service.houses import VERSIONS, exchange
+from tests.service.houses import TOKENS, VERSIONS, exchange
 from tests.service.launching import config_in, new_key
 
-__all__ = ["QUICK", "House", "house"]
+__all__ = ["QUICK", "House", "client_of", "house"]
 
 #: a client that is back soon
 QUICK = ClientOptions(first_wait=0.01, longest_wait=0.1)
@@ -72,3 +76,21 @@ async def house(path: Path, version: str = "FIX.4.2", *, port: int = 0, **option
         Path(config.state).mkdir(mode=0o700, exist_ok=True)
         async with Launcher(config) as launcher:
             yield House(venue, launcher, config)
+
+
+@asynccontextmanager
+async def client_of(backend: Backend, path: Path) -> AsyncIterator[Client]:
+    """Have a client of a Backend on this loop, and in the Launcher's place one who lets it in."""
+
+    def let_in(link: Link) -> None:
+        def take(message: Message) -> None:
+            assert isinstance(message, Login)
+            link.admit()
+            link.send(Granted("s1", backend.address, TOKENS["A"]))
+
+        link.on_message = take
+
+    door = await listen(f"unix:{path / 'run' / 'l.sock'}", lambda role, name: None, let_in, roles=("login",))
+    async with connect(door.address, account="alice", api_key="any", options=QUICK) as client:
+        yield client
+    await door.close()

@@ -14,27 +14,22 @@ import fixfast as ff
 from fixfast import clock
 from fixfast.auth import AuthCoordinator, AuthFailure, AuthReason, AuthState
 from fixfast.engine.settings.session import LogConfig
-from fixfast.service.client.client import Client, connect
+from fixfast.service.client.client import Client
 from fixfast.service.desk.port import BackendPort
-from fixfast.service.link import Link
 from fixfast.service.messages import (
     Fault,
-    Granted,
-    Login,
     LogOff,
     LogOn,
-    Message,
     StatusNow,
     UserAnswer,
     UserRequest,
     WatchMessages,
     WireMessage,
 )
-from fixfast.service.wire import listen
 from tests.auth.venue import CLIENT, NEW, PASSWORD, Venue
 from tests.engine.harness import HOST, until
-from tests.service.fronts import QUICK
-from tests.service.houses import TOKENS, FrontEnd, backend, front_end, start_of
+from tests.service.fronts import client_of
+from tests.service.houses import FrontEnd, backend, front_end, start_of
 from tests.service.launching import folder, on_loop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets here")
@@ -64,24 +59,13 @@ async def by_hand(path: Path, venue: Venue) -> AsyncIterator[FrontEnd]:
 
 @asynccontextmanager
 async def by_client(path: Path, venue: Venue) -> AsyncIterator[Client]:
-    """A venue, a Backend, who lets in, and a client."""
-
-    def let_in(link: Link) -> None:
-        def take(message: Message) -> None:
-            assert isinstance(message, Login)
-            link.admit()
-            link.send(Granted("s1", house.address, TOKENS["A"]))
-
-        link.on_message = take
-
+    """A venue, a Backend, and a client."""
     async with (
         ff.serve(venue, host=HOST, port=0) as server,
         backend(start_of(path, server.port, "FIX.4.4")) as house,
+        client_of(house, path) as client,
     ):
-        door = await listen(f"unix:{path / 'run' / 'l.sock'}", lambda role, name: None, let_in, roles=("login",))
-        async with connect(door.address, account="alice", api_key="any", options=QUICK) as client:
-            yield client
-        await door.close()
+        yield client
 
 
 def off(status: int, text: str) -> list[tuple[int, object]]:

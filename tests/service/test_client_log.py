@@ -14,13 +14,11 @@ import pytest
 import fixfast as ff
 from fixfast import clock
 from fixfast.service.backend import Backend
-from fixfast.service.client.client import Client, CommandFailed, connect
-from fixfast.service.link import Link
-from fixfast.service.messages import Granted, Login, Message, Reset
-from fixfast.service.wire import listen
+from fixfast.service.client.client import Client, CommandFailed
+from fixfast.service.messages import Reset
 from fixfast.trading.update import OrderUpdate, UpdateKind
-from tests.service.fronts import QUICK
-from tests.service.houses import TOKENS, backend, exchange, front_end, start_of
+from tests.service.fronts import client_of
+from tests.service.houses import backend, exchange, front_end, start_of
 from tests.service.launching import folder, on_loop
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets here")
@@ -36,23 +34,11 @@ def path() -> Iterator[Path]:
 
 @asynccontextmanager
 async def place(path: Path) -> AsyncIterator[tuple[Backend, Client]]:
-    """A Backend on this loop, so that its day can be ended, and a client that is logged on; one who lets it in."""
-
-    def let_in(link: Link) -> None:
-        def take(message: Message) -> None:
-            assert isinstance(message, Login)
-            link.admit()
-            link.send(Granted("s1", house.address, TOKENS["A"]))
-
-        link.on_message = take
-
-    async with exchange() as venue, backend(start_of(path, venue.port)) as house:
-        door = await listen(f"unix:{path / 'run' / 'l.sock'}", lambda role, name: None, let_in, roles=("login",))
-        async with connect(door.address, account="alice", api_key="any", options=QUICK) as client:
-            await client.log_on()
-            await client.active()
-            yield house, client
-        await door.close()
+    """A Backend on this loop, so that its day can be ended, and a client that is logged on."""
+    async with exchange() as venue, backend(start_of(path, venue.port)) as house, client_of(house, path) as client:
+        await client.log_on()
+        await client.active()
+        yield house, client
 
 
 async def next_day(house: Backend, client: Client, *cancelled: ff.Order) -> None:
