@@ -16,6 +16,7 @@ from types import TracebackType
 
 from fixfast.errors import ConfigError, StoreCorrupt, StoreError, StoreLocked
 from fixfast.store.files import HELD, OsFiles, lock_fd, open_private, sync_fd
+from fixfast.store.journal_records import order_record
 
 __all__ = ["FileOrderLog"]
 
@@ -64,8 +65,7 @@ class FileOrderLog:
         """Add one record. See OrderLog."""
         if self._failure or self._fd < 0:
             raise StoreError(self._failure or f"{self.path} is closed")
-        body = _BODY.pack(kind.encode("ascii"), wall_ns) + data
-        record = _head(body) + body
+        record = order_record(kind, wall_ns, data)
         try:
             written = os.write(self._fd, record)
             if written != len(record):
@@ -94,8 +94,7 @@ class FileOrderLog:
             lock_fd(fd)
             _write(fd, _MAGIC)
             for kind, wall_ns, data in records:
-                body = _BODY.pack(kind.encode("ascii"), wall_ns) + data
-                _write(fd, _head(body) + body)
+                _write(fd, order_record(kind, wall_ns, data))
             sync_fd(fd)
             if os.name == "nt":  # an open file has its name for good: for a moment nobody has this one
                 os.close(fd)

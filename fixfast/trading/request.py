@@ -30,7 +30,9 @@ def exact(name: str, value: Any, *, positive: bool = False) -> Decimal:
 
     Raises: ConfigError: it is no exact, finite number, or not above 0 where it must be.
     """
-    if isinstance(value, (float, bool)) or not isinstance(value, (int, str, Decimal)):
+    kind = type(value)  # PERF: nearly always one of these two: 0.2 us
+    odd = kind is not str and kind is not Decimal
+    if odd and (isinstance(value, (float, bool)) or not isinstance(value, (int, str, Decimal))):
         raise ConfigError(name, value, f"an exact number: Decimal, int or str, not {type(value).__name__}")
     try:
         number = Decimal(value)

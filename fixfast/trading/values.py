@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring_ascii as _text
 from typing import Any
 
 from fixfast.trading.lifecycle import Effect, OrdStatus
-from fixfast.trading.log import as_json, plain, written
+from fixfast.trading.log import as_json, pack, plain, written
 from fixfast.trading.order import Order
 from fixfast.trading.report import Report
 from fixfast.trading.request import OrderRequest, Rejection, Request
@@ -56,15 +57,19 @@ def placed_values(request: OrderRequest) -> dict[str, Any]:
 def packed_order(cl_ord_id: str, request: OrderRequest) -> bytes:
     """Return what the log has of an order about to be sent: pack() of "type", "id" and placed_values().
 
-    PERF: the keys are written out: 15,000 instructions, 51,000 by a dict and its encoder
+    PERF: the keys are written out, and texts go straight to what the encoder calls: 12,000 instructions, 51,000 by a
+    dict and its encoder
     """
     price, stop_px, extra = request.price, request.stop_px, request.extra
-    return (
-        f'{{"type":"D","id":{as_json(cl_ord_id)},"symbol":{as_json(request.symbol)},"side":{as_json(request.side)},'
-        f'"qty":"{plain(request.qty)}","price":{_quoted(price)},"ord_type":{as_json(request.ord_type)},'
-        f'"time_in_force":{as_json(request.time_in_force)},"account":{as_json(request.account)},'
-        f'"stop_px":{_quoted(stop_px)},"extra":{as_json(written(extra)) if extra else "[]"}}}'
-    ).encode()
+    try:
+        return (
+            f'{{"type":"D","id":{_text(cl_ord_id)},"symbol":{_text(request.symbol)},"side":{_text(request.side)},'
+            f'"qty":"{plain(request.qty)}","price":{_quoted(price)},"ord_type":{_text(request.ord_type)},'
+            f'"time_in_force":{_text(request.time_in_force)},"account":{_text(request.account)},'
+            f'"stop_px":{_quoted(stop_px)},"extra":{as_json(written(extra)) if extra else "[]"}}}'
+        ).encode()
+    except TypeError:  # a number where a text should be
+        return pack({"type": "D", "id": cl_ord_id, **placed_values(request)})
 
 
 def _quoted(number: Decimal | None) -> str:

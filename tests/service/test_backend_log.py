@@ -94,6 +94,10 @@ class House:
         return [list(self.manager._snapshot()), list(self.positions.state())]
 
 
+def _nothing() -> None:
+    pass
+
+
 def latest(said: list[Message]) -> dict[object, Message]:
     """The latest word about each order and position, without its number and what happened."""
     found: dict[object, Message] = {}
@@ -105,12 +109,66 @@ def latest(said: list[Message]) -> dict[object, Message]:
     return found
 
 
+# --- the number of a request waits -------------------------------------------------------------------------
+
+
+def test_the_number_of_a_request_is_written_in_front_of_the_next_record_or_when_it_is_asked_for() -> None:
+    house, told = House(file := ff.MemoryOrderLog()), []
+    house.log.on_late = lambda: told.append(house.log.next)
+    house.manager.submit(LIMIT, NOW)
+    assert ([record.kind for record in file.records], house.log.next, told) == ([">"], 2, [2])
+    house.manager.submit(LIMIT, NOW)
+    assert ([record.kind for record in file.records], house.log.next, told) == ([">", "#", ">"], 4, [2, 4])
+    house.log.settle()
+    house.log.settle()
+    assert [record.kind for record in file.records] == [">", "#", ">", "#"]
+    house.manager.submit(LIMIT, NOW)
+    assert [kind for kind, _, _ in house.log.read()] == [">", "#"] * 3
+    house.manager.new_day(NOW)
+    assert [record.kind for record in file.records] == [">", "#"] * 3 + ["!"]
+
+
+def test_nothing_waits_where_nobody_sees_to_it() -> None:
+    house = House(file := ff.MemoryOrderLog())
+    house.manager.submit(LIMIT, NOW)
+    assert [record.kind for record in file.records] == [">", "#"]
+
+
+def test_a_number_that_was_not_written_any_more_makes_its_order_uncertain() -> None:
+    """As with a process that is killed between the bytes for the venue and the record."""
+    house = House(file := ff.MemoryOrderLog())
+    house.log.on_late = _nothing
+    order = house.manager.submit(LIMIT, NOW)
+    (again,) = House(file).manager.open_orders
+    assert (again.cl_ord_id, again.uncertain) == (order.cl_ord_id, True)
+
+
+def test_a_number_that_cannot_be_written_fails_the_next_command_not_the_one_that_was_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        with ff.FileOrderLog(tmp_path / "orders.log") as file:
+            house = House(file)
+            stream = Stream(house.log, lambda: Values(OPTIONS, {}))
+            house.manager.submit(LIMIT, NOW)
+            os.close(file._fd)
+            file._fd = os.open(tmp_path / "orders.log", os.O_RDONLY)  # a disk that takes no more
+            stream.flush()
+            assert "cannot be written" in caplog.text
+            sent = len(house.manager.all_orders)
+            with pytest.raises(ff.StoreError, match="cannot be written"):
+                house.manager.submit(LIMIT, NOW)
+            assert len(house.manager.all_orders) == sent == 1
+
+    run(main())
+
+
 # --- with compaction is as without -------------------------------------------------------------------------
 
 
-@given(steps=st.lists(STEPS, max_size=30), more=st.lists(STEPS, max_size=10), day=st.booleans())
+@given(steps=st.lists(STEPS, max_size=30), more=st.lists(STEPS, max_size=10), day=st.booleans(), late=st.booleans())
 def test_who_follows_does_not_notice_and_who_begins_later_sees_the_same(
-    steps: list[tuple[str, Any]], more: list[tuple[str, Any]], day: bool
+    steps: list[tuple[str, Any]], more: list[tuple[str, Any]], day: bool, late: bool
 ) -> None:
     """Of two Backends that hear the same, one makes its log shorter; the files are both gone through in the end."""
     seen = []
@@ -120,6 +178,8 @@ def test_who_follows_does_not_notice_and_who_begins_later_sees_the_same(
         live, replica = Values(OPTIONS, {}), Replica(OPTIONS)
         records: list[Record] = []
         house.log.on_append.append(records.append)
+        if late:
+            house.log.on_late = _nothing
         house.fills(8)
         for name, side in (("A", "1"), ("B", "2")):
             house.manager.submit(replace(LIMIT, side=side), NOW, cl_ord_id=name)
@@ -133,6 +193,7 @@ def test_who_follows_does_not_notice_and_who_begins_later_sees_the_same(
         for n, (kind, what) in enumerate(more, len(steps)):
             take(house.manager, n + 1, kind, what)
         house.manager.on_event(GONE, NOW)
+        house.log.settle()
         assert [record.n for record in records] == list(range(1, house.log.next))
         told = [live.apply(record) for record in records]
         for record in records:

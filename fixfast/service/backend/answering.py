@@ -272,7 +272,8 @@ class Answering:
         _log.info("%s: %s: %s", self._prefix, what, outcome, extra=who)
 
     def _up(self) -> None:
-        if not self._side.active:
+        live = self._side.session
+        if live is None or not live.active:
             raise NotActive(self._side.status().state)
 
     def _may_send(self, cl_ord_id: str) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fixfast import clock
 from fixfast.engine.observing.records import about
-from fixfast.errors import FixfastError
+from fixfast.errors import FixfastError, StoreError
 from fixfast.service.backend.numbered import NumberedLog
 from fixfast.service.backend.values import Values
 from fixfast.service.link import Link, LinkLost
@@ -44,6 +44,7 @@ class Stream:
         self._values: Values | None = None  # of those who are caught up
         self._soon = False
         log.on_append.append(self._append)
+        log.on_late = self._flush_soon
 
     def follow(self, link: Link, n: int, as_values: bool) -> None:
         """Send records from `n` on, and then all that come. A second time it begins anew.
@@ -68,8 +69,12 @@ class Stream:
         self._flush_soon()
 
     def flush(self) -> None:
-        """Send what was written since; it is done by itself before the loop sleeps."""
+        """Send what was written since, and write what waits; it is done by itself before the loop sleeps."""
         self._soon = False
+        try:
+            self._log.settle()
+        except StoreError as error:  # the next command is told
+            _log.error("the order log: %s", error, extra=about("store_failed", None))
         fresh, self._fresh = self._fresh, []
         for one in fresh:
             if isinstance(one, tuple):

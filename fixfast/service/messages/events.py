@@ -17,7 +17,7 @@ class Done(Message, frozen=True, tag="done"):
 
     Attributes:
         id: of the command.
-        record: the number of the last record it made; 0: none.
+        record: the number of the last record that says what was asked of the venue; 0: none.
     """
 
     id: int
