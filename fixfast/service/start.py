@@ -62,7 +62,8 @@ class BackendOptions:
         cancel_wait: seconds that cancels may take to be answered when the Backend ends.
         symbols: whose market data is asked for from the beginning, so that positions can be valued.
         depth: levels of a book to ask the venue for; 0: all. Each front end gets as many of them as it wants.
-        orders: what the venue is like, and what is done without being asked; its `version` is the session's.
+        orders: what the venue is like, and what is done without being asked; its `version` is the session's. Without
+            `days` they are those of the session's schedule; without that they begin at midnight UTC.
         risk: what is looked at before an order leaves; None: nothing.
         sync: "none": a loss of power may lose the latest orders; "always": each is on the disk before it is sent.
         max_front_ends: how many may be connected. As many as a Launcher lets in (its `tokens`): one that has a token

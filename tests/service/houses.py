@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,9 +39,24 @@ from fixfast.service.start import BackendOptions, Start, pack, settings_text
 from fixfast.service.wire import OPTIONS, Listener, connect, listen
 from fixfast.types import Role
 
-__all__ = ["TOKENS", "VERSIONS", "FrontEnd", "Process", "backend", "exchange", "front_end", "start_of", "trading"]
+__all__ = [
+    "DAYS",
+    "TOKENS",
+    "VERSIONS",
+    "FrontEnd",
+    "Process",
+    "backend",
+    "exchange",
+    "front_end",
+    "start_of",
+    "trading",
+]
 
 T = TypeVar("T", bound=Message)
+
+#: in the middle of such a day all tests run, whenever that is
+_NOON = (datetime.now(UTC) + timedelta(hours=12)).strftime("%H:%M")
+DAYS = ff.Schedule.daily(_NOON, _NOON, tz="UTC")
 
 VERSIONS = {"FIX.4.2": "", "FIX.4.4": "", "FIXT.1.1": "9"}
 #: tokens of three front ends, by their prefixes
@@ -65,6 +81,7 @@ def start_of(
 ) -> Start:
     """A Backend of the client BOT at an exchange."""
     again = ff.Reconnect(initial=0.01, maximum=0.05)
+    options.setdefault("orders", ff.OrderOptions(days=DAYS))
     session = SessionSettings(
         name="alice",
         role=Role.INITIATOR,

@@ -26,6 +26,7 @@ from fixfast.service.frames import framed
 from fixfast.service.messages import (
     Cancel,
     CaughtUp,
+    Done,
     Message,
     OrderNow,
     PositionNow,
@@ -143,6 +144,27 @@ def test_a_number_that_was_not_written_any_more_makes_its_order_uncertain() -> N
     assert (again.cl_ord_id, again.uncertain) == (order.cl_ord_id, True)
 
 
+@pytest.mark.parametrize("as_values", [True, False])
+def test_an_answer_comes_behind_the_records_of_its_command_though_one_was_written_later(as_values: bool) -> None:
+    async def main() -> None:
+        house = House(ff.MemoryOrderLog())
+        stream = Stream(house.log, lambda: Values(OPTIONS, {}))
+        slow = Slow()
+        slow.reads.set()
+        link: Any = slow
+        stream.follow(link, 1, as_values)
+        await until(lambda: bool(slow.said))
+        for n in (1, 2):  # two commands of one read
+            house.manager.submit(LIMIT, NOW, cl_ord_id=f"A{n}")
+            stream.answer(link, Done(n))
+        await until(lambda: slow.said[-1] == Done(2))
+        said = [one.n if isinstance(one, (Record, OrderNow)) else one for one in slow.said[1:]]
+        assert said == ([2, Done(1), 4, Done(2)] if as_values else [1, 2, Done(1), 3, 4, Done(2)])
+        stream.leave(link)
+
+    run(main())
+
+
 def test_a_number_that_cannot_be_written_fails_the_next_command_not_the_one_that_was_sent(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,15 +172,24 @@ def test_a_number_that_cannot_be_written_fails_the_next_command_not_the_one_that
         with ff.FileOrderLog(tmp_path / "orders.log") as file:
             house = House(file)
             stream = Stream(house.log, lambda: Values(OPTIONS, {}))
+            slow = Slow()
+            slow.reads.set()
+            link: Any = slow
+            stream.follow(link, 1, False)
+            await until(lambda: bool(slow.said))
             house.manager.submit(LIMIT, NOW)
+            stream.answer(link, Done(1))
             os.close(file._fd)
             file._fd = os.open(tmp_path / "orders.log", os.O_RDONLY)  # a disk that takes no more
-            stream.flush()
+            await until(lambda: slow.said[-1] == Done(1))
             assert "cannot be written" in caplog.text
+            told = [one for one in slow.said if isinstance(one, Record)]
+            assert [one.kind for one in told] == [">"]  # what is not in the file is told to nobody
             sent = len(house.manager.all_orders)
             with pytest.raises(ff.StoreError, match="cannot be written"):
                 house.manager.submit(LIMIT, NOW)
             assert len(house.manager.all_orders) == sent == 1
+            stream.leave(link)
 
     run(main())
 
@@ -469,6 +500,33 @@ def test_over_a_new_day_front_ends_go_on_and_a_request_of_the_day_before_is_not_
         assert (await desk.failed(Cancel, cl_ord_id="As1", order="Agtc")).code == "duplicate"
         assert (await desk.do(Replace, cl_ord_id="Ag2", order="Agtc", qty="20")).record > 0
         assert (await desk.failed(Replace, cl_ord_id="Ag2", order="Agtc", qty="21")).code == "duplicate"
+
+    run(main())
+
+
+@pytest.mark.parametrize("compact", ["day", "none"])
+def test_a_session_without_a_schedule_has_a_new_day_at_midnight_utc(tmp_path: Path, compact: str) -> None:
+    """What was written yesterday is made shorter by the first order of today, and what is open stays."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    yesterday = ff.Now(0, clock.now().wall_ns // DAY_NS * DAY_NS - 1)
+    with ff.FileOrderLog(tmp_path / "state" / "orders.log") as file:
+        before = House(file)
+        before.fills(20)
+        before.manager.submit(replace(LIMIT, time_in_force="1"), yesterday, cl_ord_id="gtc")
+        count = before.log.next - 1
+
+    async def main() -> None:
+        async with exchange() as venue:
+            start = start_of(tmp_path, venue.port, orders=ff.OrderOptions(compact=compact, reconcile="none"))
+            async with backend(start) as house, front_end(house.address) as desk:
+                await desk.logged_on()
+                await desk.submit("first")
+                side, log = house._parts.side, house._parts.log
+                assert [order.cl_ord_id for order in side.manager.all_orders] == ["gtc", "Afirst"]
+                assert (log.first > 1) is (compact == "day")
+                assert log.next > count
+                (held,) = side.positions
+                assert held.qty == 2000
 
     run(main())
 

@@ -31,6 +31,7 @@ from fixfast.service.start import BackendOptions
 from fixfast.session.checks import MAX_SEQ_NUM
 from fixfast.session.config import SessionConfig
 from fixfast.session.events import Disconnected, LoggedOut
+from fixfast.session.schedule import Schedule
 from fixfast.session.state import State
 from fixfast.session.wire import Message as FixMessage
 from fixfast.trading.log import LogKind, pack
@@ -48,6 +49,8 @@ _log = logging.getLogger("fixfast.service")
 _LOOK = 0.5
 #: seconds for a UserResponse
 _ANSWER = 15.0
+#: where neither the configuration nor the session says what a day is: without days a log grows for ever
+_DAYS = Schedule.daily("00:00", "00:00", tz="UTC")
 #: what ClOrdIDs begin with that no front end asked for: status requests, cancels by policy
 OWN_PREFIX = "BE."
 
@@ -99,7 +102,8 @@ class FixSide:
         self._last_question: Question | None = None
         given = options.orders
         prefix = given.id_prefix or OWN_PREFIX
-        self.order_options = replace(given, version=version_of(chosen.config), id_prefix=prefix)
+        days = given.days or chosen.config.schedule or _DAYS
+        self.order_options = replace(given, version=version_of(chosen.config), id_prefix=prefix, days=days)
         self.session: LiveSession | None = None
         self.wanted = False
         self.market = Market(options.symbols, options.depth, lambda text: tell(Fault("market data", text)))

@@ -45,7 +45,8 @@ class NumberedLog:
         asked: ClOrdID of each request that was written down, and is not forgotten -> its record, which may be older
             than `first`.
         on_append: each is called with each new record, when it is written.
-        on_late: called when a record waits to be written, see append(): who sets it calls settle() soon.
+        on_late: called when a record waits to be written, see append(): who sets it calls settle() soon. on_append is
+            called for it later, and before it is for any that came after it.
         beside: returns what is to be kept of other things than orders when the log is made shorter: contents of more
             LogKind.STATE.
 

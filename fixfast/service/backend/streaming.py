@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
@@ -38,13 +39,14 @@ class Stream:
     def __init__(self, log: NumberedLog, make: Callable[[], Values]) -> None:
         self._log = log
         self._make = make
-        self._fresh: list[Record | tuple[Link, Message]] = []
+        self._fresh: list[Record | list[Record] | tuple[Link, Message]] = []
+        self._places: deque[list[Record]] = deque()  # in `fresh`, of records that wait to be written
         self._live: dict[Link, bool] = {}  # caught up -> whether as values
         self._behind: dict[Link, asyncio.Task[None]] = {}
         self._values: Values | None = None  # of those who are caught up
         self._soon = False
         log.on_append.append(self._append)
-        log.on_late = self._flush_soon
+        log.on_late = self._keep_place
 
     def follow(self, link: Link, n: int, as_values: bool) -> None:
         """Send records from `n` on, and then all that come. A second time it begins anew.
@@ -79,16 +81,30 @@ class Stream:
         for one in fresh:
             if isinstance(one, tuple):
                 one[0].send(one[1])
-                continue
-            said = self._values.apply(one) if self._values is not None else []
-            for link, as_values in list(self._live.items()):
-                for message in said if as_values else pieces(one):
-                    link.send(message)
+            elif self._fresh or not one:  # what is not written is told to nobody, nor what came after it
+                self._fresh.append(one)
+            else:
+                self._tell(one[0] if isinstance(one, list) else one)
 
     # --- inside --------------------------------------------------------------------------------------------
 
+    def _tell(self, record: Record) -> None:
+        said = self._values.apply(record) if self._values is not None else []
+        for link, as_values in list(self._live.items()):
+            for message in said if as_values else pieces(record):
+                link.send(message)
+
+    def _keep_place(self) -> None:
+        """Know that a record is to come here: before the answer to its command."""
+        place: list[Record] = []
+        self._fresh.append(place)
+        self._places.append(place)
+        self._flush_soon()
+
     def _append(self, record: Record) -> None:
-        if self._live:
+        if self._places:  # those that wait are written first
+            self._places.popleft().append(record)
+        elif self._live:
             self._fresh.append(record)
             self._flush_soon()
 
