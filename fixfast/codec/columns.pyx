@@ -90,8 +90,13 @@ cdef int _run(Part part) except -1:
 
 @cython.final
 cdef class Gang:
-    """Threads that go through the blocks of a buffer. Everything here is `changed`'s to guard."""
-    cdef object changed                 # a Condition
+    """Threads that go through the blocks of a buffer. Everything here is `lock`'s to guard.
+
+    A signal may end anything in the main thread that is Python, or waits. So the lock is an RLock: its `with` is never
+    left or entered halfway, as that of a Condition may be.
+    """
+    cdef object lock
+    cdef object changed                 # a Condition of it
     cdef Part whole                     # the result; its walk has got to where the next block should begin
     cdef int64_t size                   # of a block
     cdef int64_t next                   # where the next block begins that nobody has taken
@@ -115,7 +120,7 @@ cdef class Gang:
         """Give a part its next block; return its number, -1: there is none."""
         cdef Walk* w = &self.whole.walk
         cdef int64_t begin, stop
-        with self.changed:
+        with self.lock:
             begin = self.next
             if self.error is not None or begin >= w.n:
                 return -1
@@ -128,14 +133,27 @@ cdef class Gang:
 
     cdef int wait(self) except -1:
         if self.error is None:
-            self.changed.wait(1.0)      # `error` may be set without a word
+            self.pause(1.0)             # `error` may be set without a word
         return 0 if self.error is None else 1
+
+    cdef int pause(self, double seconds) except -1:
+        """Wait for a change, with the lock; whatever ends that, it is held then. (wait() may come back without it.)"""
+        try:
+            self.changed.wait(seconds)
+        except BaseException:
+            while not self.lock._is_owned():
+                try:
+                    self.lock.acquire()
+                except BaseException:
+                    pass                # another signal: the first one is told
+            raise
+        return 0
 
     cdef bint deliver(self, Part part, Py_ssize_t number) except -1:
         """Put what was found in a block where it belongs; False if another thread has failed."""
         cdef Walk* w = &self.whole.walk
         cdef int64_t stop = part.walk.stop
-        with self.changed:
+        with self.lock:
             while self.turn != number:
                 if self.wait():
                     return False
@@ -146,7 +164,7 @@ cdef class Gang:
             part.walk.bad_end, part.walk.bad_frames, part.walk.searching = w.bad_end, w.bad_frames, w.searching
             part.forget()
             _run(part)
-        with self.changed:
+        with self.lock:
             while self.pouring and not self.whole.has_room_for(part):
                 if self.wait():
                     return False
@@ -156,7 +174,7 @@ cdef class Gang:
             self.changed.notify_all()
         with nogil:
             part.pour(self.whole)
-        with self.changed:
+        with self.lock:
             self.pouring -= 1
             self.changed.notify_all()
         return True
@@ -165,7 +183,7 @@ cdef class Gang:
 def _work(Gang gang):
     cdef Part part = None
     try:
-        with gang.changed:
+        with gang.lock:
             if gang.error is None:
                 part = gang.parts.pop()
                 gang.busy += 1
@@ -176,8 +194,8 @@ def _work(Gang gang):
     finally:
         if part is not None:
             part = None                 # first: when nobody is busy, nobody holds the buffer
-            with gang.changed:
-                gang.busy -= 1
+            gang.busy -= 1              # before anything that a signal may end
+            with gang.lock:
                 gang.changed.notify_all()
 
 
@@ -220,28 +238,41 @@ cdef Part _go(list kinds, object buffer, bint indexing, bint fields, dict option
 
 
 cdef int _share(Part whole, list parts) except -1:
-    from threading import Condition, Thread
+    from _thread import start_new_thread
+    from threading import Condition, RLock
 
     cdef Gang gang = Gang.__new__(Gang)
-    gang.changed, gang.whole = Condition(), whole
+    gang.lock, gang.whole = RLock(), whole
+    gang.changed = Condition(gang.lock)
     gang.size = min(max(whole.walk.n // (4 * len(parts)), LEAST_BLOCK), MOST_BLOCK)
     gang.parts = parts
     # A thread has the gang and nothing else: one that begins late, when a signal has ended all this, holds no buffer.
-    threads = [Thread(target=_work, args=(gang,), daemon=True) for _ in parts[1:]]
+    # Thread.start() would wait for it to have begun, and lose its way when a signal ends that.
     try:
-        for thread in threads:
-            thread.start()
+        for _ in parts[1:]:
+            start_new_thread(_work, (gang,))
         _work(gang)                     # here, so that a signal is seen
     except BaseException as error:      # a thread that could not be started
         gang.error = error
-    with gang.changed:
-        gang.changed.notify_all()
-        while gang.busy:
-            gang.changed.wait(1.0)
+    while _wait_for(gang):
+        pass
     gang.parts, gang.whole = [], None
     if gang.error is not None:
         raise gang.error
     return 0
+
+
+cdef bint _wait_for(Gang gang):
+    """Wait until no thread holds the buffer; True if a signal ended that: then it is to be done again."""
+    try:
+        with gang.lock:
+            gang.changed.notify_all()
+            while gang.busy:
+                gang.pause(1.0)
+        return False
+    except BaseException as error:
+        gang.error = error
+        return True
 
 
 cdef object _spans(Part part):

@@ -428,26 +428,30 @@ def test_every_kernel_passes(kernel: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_signal_ends_a_long_call(threads: int) -> None:
-    data = bytearray(log(1000) * 60)
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_a_signal_ends_a_call_and_leaves_nothing_behind(threads: int) -> None:
+    """Wherever it comes: when the last thread is waited for, too."""
+    random = Random(3)
+    data = bytearray(log(1000) * 3)
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt  # as Ctrl-C does: an Exception in Thread.start() would confuse threading
+        raise KeyboardInterrupt
 
-    def again() -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0.005)
+    def again(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
         while True:
             ff.decode_columns(data, KINDS, threads=threads)
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        with pytest.raises(KeyboardInterrupt):
-            again()
+        for _ in range(60):
+            with pytest.raises(KeyboardInterrupt):
+                again(random.uniform(0.001, 0.02))
+            data += data[:1]  # nobody looks at it any more
+            del data[-1:]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    data[:] = b""  # nobody looks at it any more
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs memory that is not there until it is written")
@@ -465,10 +469,10 @@ def test_offsets_beyond_four_gigabytes() -> None:
 def test_threads_fail_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads that cannot be started are an error, not a hang."""
 
-    def start(self: object) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("threading.Thread.start", start)
+    monkeypatch.setattr("_thread.start_new_thread", start)
     with pytest.raises(RuntimeError, match="can't start"):
         ff.index(log(1000), threads=2)
 
