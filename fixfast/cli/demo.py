@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import click
 from fixfast.cli.demo_child import private_directory
 from fixfast.cli.demo_children import Child, DemoError
 from fixfast.cli.demo_report import Outcome, add_up, show
+from fixfast.errors import MissingExtra
 
 __all__ = ["build", "run_demo"]
 
@@ -162,6 +164,8 @@ def build() -> click.Command:
 
         Exit status: 0 when everything agrees, 1 with a reason otherwise, 130 when interrupted.
         """
+        if not as_json and find_spec("rich") is None:  # click alone came with something else
+            raise MissingExtra("cli", "fixfast demo")
         if seed is None:
             seed = secrets.randbelow(1_000_000)
         ctx.exit(_demo(orders, seed, _empty_directory(directory), as_json=as_json, plain=plain))

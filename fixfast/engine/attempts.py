@@ -128,7 +128,7 @@ class Attempts:
             self._not_before = 0
             return  # it closed just now
         if store_error is not None and self._ever:
-            raise _gave_up("the message store failed", self._attempts + 1, store_error)
+            raise _gave_up(f"the message store failed: {store_error}", self._attempts + 1, store_error)
         if logged_on and now.mono_ns - self._began_ns > self._wait * _SECOND:
             self._begin_anew()
         else:

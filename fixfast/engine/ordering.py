@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from fixfast import clock
 from fixfast.dictionary.versions import APPL_VERSIONS
+from fixfast.engine.observing.records import about
 from fixfast.engine.tapping import Tapped, Tapping
 from fixfast.engine.throttled import Released, Unsent
-from fixfast.errors import ConfigError, NotActive
+from fixfast.errors import ConfigError, NotActive, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.state import State
 from fixfast.session.wire import Message
@@ -23,6 +25,8 @@ from fixfast.types import Now
 
 __all__ = ["Ordering", "request_of", "version_of"]
 
+_log = logging.getLogger("fixfast.engine")
+
 #: ApplVerID(1128, 1137) -> what OrderOptions calls it
 _VERSIONS = {**APPL_VERSIONS, "10": "FIX.5.0SP2"}
 
@@ -32,6 +36,7 @@ class _Session(Tapped, Protocol):
 
     @property
     def config(self) -> SessionConfig: ...
+    def cannot_keep(self, error: StoreError) -> None: ...
 
 
 def request_of(request: OrderRequest | None, fields: dict[str, Any]) -> OrderRequest:
@@ -111,6 +116,8 @@ class Ordering(Tapping[_Session]):
         if state.active:
             self.manager.take_up(now, recovering=state is State.RECOVERING)
             self._safely(self.manager.settle, now)
+        if isinstance(self.error, StoreError):
+            raise self.error
 
     # --- inside ---------------------------------------------------------------------------------------------
 
@@ -133,6 +140,16 @@ class Ordering(Tapping[_Session]):
         else:
             self._safely(manager.on_event, event, now)
         return False
+
+    def _failed(self, error: Exception) -> None:
+        """Know that the manager has raised something. A log that takes no more ends the session, see cannot_keep()."""
+        if not isinstance(error, StoreError):
+            super()._failed(error)
+            return
+        extra = about("orders_failed", self._session.id)
+        _log.error("%s: the order log failed: %s", self._session.id, error, extra=extra)
+        self.end(error)
+        self._session.cannot_keep(error)
 
     def _settle(self, now: Now) -> None:
         if self.error is None:

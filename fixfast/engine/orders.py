@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from fixfast import clock
 from fixfast.engine.ordering import Ordering, request_of
 from fixfast.engine.turns import Turns, in_turn
-from fixfast.errors import OrderEnded, OrderRejected, RequestRejected
+from fixfast.errors import OrderEnded, OrderRejected, RequestRejected, StoreError
 from fixfast.session.config import SessionConfig
 from fixfast.session.state import State
 from fixfast.session.wire import Message
@@ -170,6 +170,7 @@ class _Session(Protocol):
     @property
     def state(self) -> State: ...
     def send_nowait(self, msg_type: str, fields: Iterable[Any]) -> int: ...
+    def cannot_keep(self, error: StoreError) -> None: ...
 
 
 class Orders(Ordering):

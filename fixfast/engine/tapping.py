@@ -83,11 +83,15 @@ class Tapping(Generic[_Session]):
         try:
             function(*arguments)
         except Exception as error:
-            what, record = self._what
-            _log.exception("%s: %s failed", self._session.id, what, extra=about(record, self._session.id))
-            self.end(error)
+            self._failed(error)
             return False
         return True
+
+    def _failed(self, error: Exception) -> None:
+        """Know that what keeps it has raised something."""
+        what, record = self._what
+        _log.exception("%s: %s failed", self._session.id, what, extra=about(record, self._session.id))
+        self.end(error)
 
 
 class Overhearing(Tapping[Tapped]):

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Protocol
 
+from fixfast import clock
 from fixfast.engine.application import Hooks
 from fixfast.engine.booking import Booking
 from fixfast.engine.cancelling import Cancelling
@@ -153,6 +154,17 @@ class Telling(Sending):
         if self._owed:
             self._settle()
 
+    def cannot_keep(self, error: StoreError) -> None:
+        """Know that what the orders of this session must write down cannot be written.
+
+        The session ends as if its store had failed (O10). What is not acknowledged by now comes again with the next
+        one: a report that is in no log must not be taken for dealt with.
+        """
+        if self.store_error is None:
+            self.store_error = error
+            self._session.fail(error, clock.now())
+            self._soon()
+
     def take_failure(self) -> Failure | None:
         """Return why the last connection never was logged on; None if it was."""
         failure, self._failure = self._failure, None
@@ -189,7 +201,7 @@ class Telling(Sending):
             self._owed = 0  # of the old epoch
             self._delivery.restart()
         elif isinstance(event, Disconnected) and event.reason is CloseReason.STORE and self.store_error is None:
-            self.store_error = StoreError("the message store failed, see the Alarm event")
+            self.store_error = self._session.failure or StoreError("the message store failed, see the Alarm event")
         self._delivery.event(event)
         if isinstance(event, Disconnected):
             if self._logged_on:

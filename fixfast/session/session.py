@@ -446,13 +446,25 @@ class Session(Deciding):
     def done(self, n: int) -> None:
         """With config.manual_done: everything up to message n is dealt with, and need not be delivered again.
 
+        Once the session has failed nothing is: it comes again with the next one.
+
         Raises: LocalProtocolError: n was not received yet, or manual_done is off. StoreError: the session ends.
         """
+        if self._failure is not None:
+            return
         try:
             self._inbox.done(n)
         except StoreError as error:
             self._store_failed(error)
             raise
+
+    def fail(self, error: StoreError, now: Now) -> None:
+        """End as if the store had failed: what its owner keeps beside it cannot be written (O10).
+
+        The messages that are not done by now come again with the next session on the store.
+        """
+        self._now = now
+        self._store_failed(error)
 
     # --- what it is -----------------------------------------------------------------------------------------
 
@@ -460,6 +472,11 @@ class Session(Deciding):
     def session_id(self) -> SessionID:
         """The identity, as seen from our side."""
         return self.config.session_id
+
+    @property
+    def failure(self) -> StoreError | None:
+        """What the store failed with; None: it did not."""
+        return self._failure
 
     @property
     def next_in(self) -> int:

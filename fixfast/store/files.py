@@ -37,6 +37,7 @@ __all__ = [
     "open_private",
     "sync_fd",
     "write_note",
+    "write_private",
 ]
 
 #: what locking a file says that is locked
@@ -324,6 +325,25 @@ def open_private(path: str, flags: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def write_private(path: str, data: bytes) -> None:
+    """Put a file of mode 0600 in the place of another, whole or not at all. Raises: OSError, StoreError: as it was."""
+    new = path + ".new"
+    try:
+        fd = open_private(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+            sync_fd(fd)
+        finally:
+            os.close(fd)
+        os.replace(new, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
+        raise
 
 
 def is_too_open(path: str, status: os.stat_result) -> bool:

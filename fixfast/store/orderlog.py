@@ -8,6 +8,7 @@ before that is refused. replace() writes a file beside it, `.new`, which takes i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import zlib
@@ -29,13 +30,16 @@ _BODY = struct.Struct("<cq")
 #: bytes read at a time, and the longest record that is not taken for damage
 _CHUNK = 1 << 20
 _LONGEST = 1 << 26
+#: no room: what was there before is as it was
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileOrderLog:
     """An OrderLog in a file: `session.orders(log=ff.FileOrderLog("orders.log"))`. One process has it at a time.
 
     Each record is written with one system call before the manager goes on: a killed process loses nothing. Against a
-    loss of power, too, sync="always".
+    loss of power, too, sync="always". For want of room on the disk a record is refused, and taken when there is room
+    again; after any other error none is.
 
     Args:
         path: the file; made where there is none, readable by its owner only.
@@ -66,16 +70,19 @@ class FileOrderLog:
         if self._failure or self._fd < 0:
             raise StoreError(self._failure or f"{self.path} is closed")
         record = order_record(kind, wall_ns, data)
+        written = 0
         try:
             written = os.write(self._fd, record)
-            if written != len(record):
-                raise OSError(f"{written} of {len(record)} bytes were written")
+            while written < len(record):
+                written += os.write(self._fd, record[written:])
             if self._sync:
                 sync_fd(self._fd)
         except OSError as error:
-            # What is at the end of the file now nobody knows: the next start cuts it.
-            self._failure = f"{self.path} cannot be written: {error}"
-            raise StoreError(self._failure) from error
+            text = f"{self.path} cannot be written: {error}"
+            if written == len(record) or error.errno not in _FULL or not self._take_back(written):
+                # What is at the end of the file now nobody knows: the next start cuts it.
+                self._failure = text
+            raise StoreError(text) from error
 
     def read(self) -> Iterator[tuple[str, int, bytes]]:
         """Yield all records, oldest first. See OrderLog."""
@@ -109,6 +116,8 @@ class FileOrderLog:
                 fd, self._fd = self._fd, fd
             OsFiles().sync_directory(os.path.dirname(self.path) or ".")
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # it takes room, of which there may be none
             raise StoreError(f"{self.path} could not be written anew: {error}") from error
         finally:
             if fd >= 0:
@@ -161,6 +170,15 @@ class FileOrderLog:
             end = at + _HEAD.size + len(body)
         if end < size:
             os.ftruncate(self._fd, end)
+
+    def _take_back(self, written: int) -> bool:
+        """Cut what was written of a record for which there was no room; return whether that is done."""
+        try:
+            if written:
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+        except OSError:
+            return False
+        return True
 
     def _records(self) -> Iterator[tuple[int, bytes]]:
         """Yield (offset, body) of each whole record.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from fixfast.codec.message import Message
 from fixfast.codec.parse import parse
-from fixfast.errors import StoreCorrupt
+from fixfast.errors import StoreCorrupt, StoreError
 from fixfast.trading.applying import Applying
 from fixfast.trading.ids import ClOrdIDs
 from fixfast.trading.lifecycle import EXECUTIONS, GOOD_TILL, OrdStatus
@@ -189,16 +190,19 @@ class Keeping:
         except BaseException:
             if not again:
                 self._remove(request, order)
-                self._write(LogKind.VOID, now.wall_ns, pack({"id": request.cl_ord_id}))
+                with suppress(StoreError):  # why it was not sent is what matters; the next start asks about it
+                    self._write(LogKind.VOID, now.wall_ns, pack({"id": request.cl_ord_id}))
             raise
         if seq:
-            self._number(request, order, seq, now.wall_ns)
+            try:  # noqa: SIM105  PERF: suppress() is three calls more
+                self._number(request, order, seq, now.wall_ns)
+            except StoreError:
+                pass  # it is sent: the next record fails whoever asks for that
         if order is not None and not again:
             self._tell([_new(OrderUpdate, (_SENT, order, order.status, order.status, *_NO_REPORT, request))])
         return request
 
     def _number(self, request: Request, order: Order | None, seq: int, wall_ns: int) -> None:
-        self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode("utf-8", "surrogateescape")))
         request.seq = seq
         if request.msg_type == "H" and order is not None and order.is_open:
             order.uncertain = True  # who asks doubts: what the answer says of the order is taken
@@ -206,6 +210,7 @@ class Keeping:
         by_seq[seq] = request, order
         if len(by_seq) > _NUMBERS and not len(by_seq) % _NUMBERS:
             self._by_seq = {n: pair for n, pair in by_seq.items() if not pair[0].over}
+        self._write(LogKind.NUMBERED, wall_ns, b"%d %s" % (seq, request.cl_ord_id.encode("utf-8", "surrogateescape")))
 
     def _refuse(
         self, request: Request, order: Order | None, rejection: Rejection, message: Message | None

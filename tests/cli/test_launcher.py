@@ -203,11 +203,14 @@ def test_what_cannot_run_is_one_clear_line(path: Path, capsys: pytest.CaptureFix
         ),
         ("uvicorn", "desk --demo --port 0", "fixfast desk needs an extra: pip install 'fixfast[desk]'"),
         ("argon2", "desk --demo --port 0", "fixfast desk needs an extra: pip install 'fixfast[desk]'"),
+        ("rich", "demo --orders 1", "fixfast demo needs an extra: pip install 'fixfast[cli]'"),
+        ("uvloop", "launcher quick.toml", "a Backend with uvloop = true needs an extra: pip install 'fixfast[uvloop]'"),
     ],
 )
 def test_without_an_extra_one_line_says_what_to_install(path: Path, missing: str, command: str, needs: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from fixfast.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    (path / "quick.toml").write_text(CONFIG + "backend = { uvloop = true }\n")
     ran = subprocess.run(
         [sys.executable, "-c", code, *command.split()], capture_output=True, text=True, check=False, cwd=path,
         env=environment,

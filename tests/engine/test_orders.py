@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -279,15 +280,16 @@ def test_what_cannot_be_sent_raises_and_leaves_no_order() -> None:
     run(main())
 
 
+class Broken(ff.MemoryOrderLog):
+    full = False
+
+    def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+        if self.full:
+            raise ff.StoreError("disk full")
+        super().append(kind, wall_ns, data)
+
+
 def test_a_log_that_fails_ends_all_waiting_with_its_error() -> None:
-    class Broken(ff.MemoryOrderLog):
-        full = False
-
-        def append(self, kind: str, wall_ns: int, data: bytes) -> None:
-            if self.full:
-                raise ff.StoreError("disk full")
-            super().append(kind, wall_ns, data)
-
     async def main() -> None:
         log, broker = Broken(), Broker()
         async with ff.serve(broker, [them()]) as server, ff.connect(us(), to(server)) as session:
@@ -302,6 +304,31 @@ def test_a_log_that_fails_ends_all_waiting_with_its_error() -> None:
                 await orders.submit(symbol="X", side="1", qty=1)
             message = await anext(aiter(session))
             assert message.msg_type == "8"  # the program still gets what comes
+
+    run(main())
+
+
+@pytest.mark.parametrize("consume", [False, True])
+def test_a_report_that_the_log_does_not_take_ends_the_session_and_comes_again(tmp_path: Path, consume: bool) -> None:
+    async def main() -> None:
+        log, broker, store = Broken(), Broker(), tmp_path / "one.journal"
+        async with ff.serve(broker, [them()]) as server:
+            with pytest.raises(ff.GaveUp, match="disk full") as gave_up:
+                async with ff.connect(us(), to(server), store=ff.JournalStore(store)) as session:
+                    order = await session.orders(log=log, consume=consume).submit(symbol="X", side="1", qty=2)
+                    await order.acknowledged()
+                    log.full = True
+                    broker.trade(broker.sessions[0], order.cl_ord_id, 1)
+                    broker.trade(broker.sessions[0], order.cl_ord_id, 1)
+                    async for _ in session:
+                        pass
+            assert isinstance(gave_up.value.__cause__, ff.StoreError)
+            log.full = False
+            async with ff.connect(us(), to(server), store=ff.JournalStore(store)) as session:
+                orders = session.orders(ff.OrderOptions(reconcile="none"), log=log, consume=consume)
+                await until(lambda: orders[order.cl_ord_id].status is ff.OrdStatus.FILLED)
+                again = orders[order.cl_ord_id]
+                assert again.cum_qty == 2
 
     run(main())
 

@@ -555,3 +555,32 @@ def test_a_front_end_may_begin_with_the_present(tmp_path: Path) -> None:
             assert (await screen.failed(Resume, from_record=0)).field == "from_record"
 
     run(main())
+
+
+def test_a_request_that_was_not_sent_is_not_known_though_that_waits_for_room(tmp_path: Path) -> None:
+    class Disk(ff.MemoryOrderLog):
+        full = False
+
+        def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+            if self.full:
+                raise ff.StoreError("no room")
+            super().append(kind, wall_ns, data)
+
+    def down(msg_type: str, fields: object) -> int:
+        file.full = True
+        raise ff.NotActive("disconnected")
+
+    house = House(file := Disk())
+    sending, house.manager._send = house.manager._send, down
+    with pytest.raises(ff.NotActive):
+        house.manager.submit(LIMIT, NOW, cl_ord_id="A1")
+    assert "A1" not in house.log.asked
+    with pytest.raises(ff.StoreError):
+        house.manager.submit(LIMIT, NOW, cl_ord_id="A2")
+    file.full, house.manager._send = False, sending
+    house.manager.submit(LIMIT, NOW, cl_ord_id="A1")
+    assert "A1" in house.log.asked
+    assert [(record.kind, b"A1" in record.data) for record in file.records] == [
+        (">", True), ("x", True), (">", True), ("#", True),
+    ]  # fmt: skip
+    assert [order.cl_ord_id for order in House(file).manager.all_orders] == ["A1"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +18,12 @@ import msgspec
 import pytest
 
 import fixfast as ff
+from fixfast.service.backend.backend import private_folder
+from fixfast.service.backend.process import _handler
 from fixfast.service.link import LinkLost
 from fixfast.service.messages import (
     Done,
+    Fault,
     LogOn,
     OrderNow,
     Ready,
@@ -31,6 +38,7 @@ from fixfast.service.wire import connect
 from tests.engine.certificates import Authority
 from tests.engine.harness import run, until
 from tests.service.houses import TOKENS, FrontEnd, Process, backend, exchange, front_end, start_of
+from tests.store.limits import room_for
 
 
 def begun(data: bytes) -> subprocess.CompletedProcess[str]:
@@ -202,3 +210,119 @@ def test_a_launcher_that_comes_back_in_time_finds_its_backend(tmp_path: Path) ->
             assert Done(9) in house.heard
 
     run(main(), limit=40)
+
+
+# --- a full disk -------------------------------------------------------------------------------------------
+
+needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+
+
+@contextmanager
+def full(fd: int) -> Iterator[None]:
+    """Have the file behind a descriptor on a full disk."""
+    kept, instead = os.dup(fd), os.open("/dev/full", os.O_RDWR)
+    os.dup2(instead, fd)
+    try:
+        yield
+    finally:
+        os.dup2(kept, fd)
+        os.close(kept)
+        os.close(instead)
+
+
+@needs_full
+def test_what_cannot_be_written_down_is_refused_and_a_report_comes_again_when_there_is_room(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with (
+            exchange() as venue,
+            backend(start_of(tmp_path, venue.port)) as house,
+            front_end(house.address) as desk,
+            front_end(house.address, "B") as other,
+        ):
+            await desk.resumed()
+            await other.resumed()
+            await desk.logged_on()
+            await desk.submit("1", price="90")
+            await desk.order("1", "0")
+            file: Any = house._parts.log._log
+            with full(file._fd):
+                failed = await desk.failed(Submit, cl_ord_id="A2", symbol="AAPL", side="1", qty="1", price="90")
+                assert failed.text == "the Backend cannot write down what it does: No space left on device"
+                assert len(venue.venue.telling.orders) == 1
+                seen = len(desk.said)
+                venue.cancel(symbol="AAPL")
+                fault = await other.until(lambda one: isinstance(one, Fault))
+                assert "orders.log cannot be written: [Errno 28] No space left on device" in fault.text
+                down = await desk.until(lambda one: isinstance(one, StatusNow) and not one.wanted, seen)
+                assert "No space left on device" in down.reason
+            await desk.logged_on()
+            await desk.order("1", "4")
+            await desk.submit("2", price="90")
+            await desk.order("2", "0")
+
+    run(main())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_log_that_cannot_be_written_is_said_once_and_goes_on_with_room(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "backend.log"
+    handler = _handler(path, "s1")
+
+    def log(text: str) -> None:
+        handler.handle(logging.LogRecord("fixfast", logging.INFO, "", 0, text, (), None))
+
+    log("first" * 500)
+    for n in (1, 2):
+        with room_for(path, 10):
+            for _ in range(3):
+                log("lost")
+        log(f"after {n}")
+        assert path.stat().st_mode & 0o777 == 0o600
+    with room_for(path, 0):
+        log("lost")
+        handler.close()
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)["message"][:7] for line in lines if line.endswith("}")] == [
+        "firstfi",
+        "after 1",
+        "after 2",
+    ]
+    assert [len(line) for line in lines if not line.endswith("}")] == [10, 10]
+    assert capfd.readouterr().err == 3 * f"{path} cannot be written: [Errno 27] File too large\n"
+
+
+@needs_full
+def test_a_backend_begins_and_ends_though_nothing_that_it_says_can_be_written(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue:
+            start = start_of(tmp_path, venue.port, launcher_grace=20)
+            state = private_folder(start.folder)
+            (state / "backend.log").symlink_to("/dev/full")
+            reading, writing = os.pipe()
+            os.write(writing, pack(start))
+            os.close(writing)
+            with open("/dev/full", "w") as nowhere:
+                command = [sys.executable, "-m", "fixfast", "backend", "--pipe", str(reading)]
+                child = subprocess.Popen(command, pass_fds=(reading,), stdout=nowhere, stderr=nowhere)
+            os.close(reading)
+            await until(lambda: Path(start.listen.removeprefix("unix:")).exists() or child.poll() is not None)
+            child.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(child.wait) == 0
+
+    run(main())
+
+
+def test_whose_orders_these_are_is_known_though_it_could_not_be_written_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with exchange() as venue:
+            for name in ("BOT", "OTHER"):
+                async with backend(start_of(tmp_path, venue.port)) as house, front_end(house.address) as desk:
+                    await desk.logged_on(user_id=name)
+                    faults = [one.text for one in desk.all(Fault)]
+                (tmp_path / "state" / "identity.json.new").mkdir(exist_ok=True)  # in the way
+            assert "whose orders these are cannot be written down" in faults[0]
+            assert json.loads((tmp_path / "state" / "identity.json").read_text()) == {"sender_comp_id": "BOT"}
+
+    run(main())

@@ -15,6 +15,7 @@ import pytest
 
 from fixfast.engine.settings.session import SessionSettings
 from fixfast.errors import ConfigError
+from fixfast.service.launcher.child import BackendProcess, StepFailed
 from fixfast.service.launcher.config import LauncherConfig, Times
 from fixfast.service.launcher.launcher import Launcher
 from fixfast.service.launcher.restarts import Restarting
@@ -34,6 +35,7 @@ from tests.service.launching import (
     sessions,
     until,
 )
+from tests.store.limits import room_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no Unix sockets here")
 
@@ -434,3 +436,17 @@ def revoke(config: LauncherConfig, key: str) -> None:
 
     with open_store(config.key_store) as store:
         Keys(store, None).revoke(key, 1)  # type: ignore[arg-type]
+
+
+@on_loop
+async def test_a_backend_for_which_there_is_no_room_is_not_started_and_why_is_said(path: Path) -> None:
+    output = path / "backend.out"
+    output.write_text("what the last one said\n")
+    command = [sys.executable, "-c", "raise SystemExit(7)"]
+    with room_for(output, 1000), pytest.raises(StepFailed, match=r"a Backend cannot be started: .*No space left"):
+        await BackendProcess.begin(command, path)
+    assert output.read_text() == "what the last one said\n"
+    started = await BackendProcess.begin(command, path)
+    assert await started.ended == 7
+    await started.kill()
+    assert output.read_text() == "what the last one said\n"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import fixfast as ff
+from fixfast.store.files import write_private
+from tests.store.limits import room_for
 
 RECORDS = [("<", 5, b"8=FIX.4.4\x01"), (">", 6, b""), ("#", -7, b"\0" * 100), ("!", 2**62, os.urandom(3000))]
 
@@ -244,3 +246,47 @@ def test_a_process_that_is_killed_while_it_makes_its_log_shorter_loses_nothing(t
             assert len(path.read_bytes()) > 0
     assert shorter
     assert 10 < point < 60
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+@pytest.mark.parametrize("sync", ["none", "always"])
+def test_with_room_again_records_are_taken_again_and_nothing_is_left_of_the_one_that_was_cut(
+    tmp_path: Path, sync: str
+) -> None:
+    path = tmp_path / "orders.log"
+    with ff.FileOrderLog(path, sync=sync) as log:
+        log.append(">", 1, b"before")
+        whole = path.read_bytes()
+        for more in (0, 1, 12, 40):
+            with room_for(path, more):
+                for _ in range(2):
+                    with pytest.raises(ff.StoreError, match=r"cannot be written.*too large"):
+                        log.append("<", 2, b"x" * 50)
+            assert path.read_bytes() == whole
+        log.append("<", 3, b"after")
+        assert [data for _, _, data in log.read()] == [b"before", b"after"]
+    with ff.FileOrderLog(path) as log:
+        assert [data for _, _, data in log.read()] == [b"before", b"after"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_what_could_not_be_written_anew_takes_no_room(tmp_path: Path) -> None:
+    path = tmp_path / "orders.log"
+    written(path)
+    with ff.FileOrderLog(path) as log:
+        with room_for(path, 0), pytest.raises(ff.StoreError, match="could not be written anew"):
+            log.replace([("=", 1, b"x" * 10_000)])
+        assert os.listdir(tmp_path) == ["orders.log"]
+        log.append("<", 1, b"goes on")
+        assert list(log.read()) == [*RECORDS, ("<", 1, b"goes on")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
+def test_a_file_for_whose_next_content_there_is_no_room_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "identity.json"
+    write_private(str(path), b"BOT")
+    with room_for(path, 0), pytest.raises(OSError, match="too large"):
+        write_private(str(path), b"OTHER")
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"BOT", ["identity.json"])
+    write_private(str(path), b"OTHER")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"OTHER", 0o600)

@@ -324,3 +324,33 @@ def test_a_new_day_keeps_what_may_still_be_heard_of() -> None:
     manager.on_message(report("8", *ids, *done), NOW)
     manager.new_day(NOW)
     assert manager.all_orders == [till, full]  # restated in the morning; a replace may reopen it
+
+
+class Full(ff.MemoryOrderLog):
+    """Takes no records of some kinds."""
+
+    def __init__(self, kinds: str) -> None:
+        super().__init__()
+        self.kinds = kinds
+
+    def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+        if kind in self.kinds:
+            raise ff.StoreError("disk full")
+        super().append(kind, wall_ns, data)
+
+
+def test_an_order_that_is_sent_is_there_though_its_number_cannot_be_written() -> None:
+    log = Full("#")
+    manager = ff.OrderManager(Wire(), log=log)
+    order = manager.submit(LIMIT, NOW)
+    assert manager.open_orders == [order]
+    assert order.requests[order.cl_ord_id].seq > 0
+
+
+def test_why_an_order_was_not_sent_is_told_though_that_cannot_be_written() -> None:
+    log, wire = Full("x"), Wire()
+    manager = ff.OrderManager(wire, log=log)
+    wire.error = ff.NotActive("disconnected")
+    with pytest.raises(ff.NotActive):
+        manager.submit(LIMIT, NOW)
+    assert not manager.orders

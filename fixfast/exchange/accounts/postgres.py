@@ -11,6 +11,7 @@ import psycopg
 from fixfast.errors import StoreError
 from fixfast.exchange.accounts.account import Account
 from fixfast.exchange.accounts.rules import username_key
+from fixfast.store.postgres_time import InTime
 from fixfast.store.postgres_url import said_of
 
 __all__ = ["PostgresAccounts"]
@@ -27,6 +28,8 @@ CREATE TABLE IF NOT EXISTS fixfast_account(
 _MAKING = 0x46464143
 #: seconds until a connection is there, and ms that a statement may take
 _PATIENCE, _STATEMENT_MS = 5, 5000
+#: seconds for a whole transaction, after which the connection is cut: the server hangs, or is out of reach
+_ANSWER = 6.0
 _COLUMNS = "client_id, username, password_hash, created_ns, failures, locked_until_ns"
 
 
@@ -141,9 +144,11 @@ class PostgresAccounts:
         for again in (True, False):
             connection = self._connection()
             try:
-                with connection.transaction():
+                with InTime(connection, _ANSWER) as limit, connection.transaction():
                     return work(connection)
             except psycopg.Error as error:
+                if limit.late:
+                    raise StoreError(f"the accounts in PostgreSQL: no answer in {_ANSWER:g} s") from None
                 if again and connection.closed:
                     continue
                 raise StoreError(f"the accounts in PostgreSQL: {said_of(error, self._url)}") from None
@@ -160,7 +165,12 @@ class PostgresAccounts:
         try:
             # Transactions are begun by name. The URL may have `options` of its own: the time is set behind them.
             made = psycopg.connect(self._url, autocommit=True, connect_timeout=_PATIENCE)
-            made.execute(f"SET statement_timeout = {_STATEMENT_MS}".encode())
+            try:
+                with InTime(made, _PATIENCE):
+                    made.execute(f"SET statement_timeout = {_STATEMENT_MS}".encode())
+            except BaseException:
+                made.close()
+                raise
         except psycopg.Error as error:
             raise StoreError(f"the accounts in PostgreSQL: {said_of(error, self._url)}") from None
         with self._mutex:

@@ -339,7 +339,9 @@ class Answering:
                 return Failed(number, "invalid", text)
             case StoreError():
                 _log.error("a command failed: %s", error, extra=about("store_failed", None))
-                return Failed(number, "internal", "the Backend cannot write down what it does")
+                why = getattr(error.__cause__, "strerror", None)  # not its text: where files are is nobody's business
+                told = "the Backend cannot write down what it does"
+                return Failed(number, "internal", f"{told}: {why}" if why else told)
         _log.error("a command failed", exc_info=error, extra=about("command_failed", None))
         return Failed(number, "internal", "an error in the Backend: see its log")
 

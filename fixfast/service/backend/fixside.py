@@ -22,7 +22,7 @@ from fixfast.engine.observing.records import about
 from fixfast.engine.ordering import version_of
 from fixfast.engine.settings.run import opened
 from fixfast.engine.settings.session import SessionSettings
-from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed, NotActive
+from fixfast.errors import ConfigError, FixfastError, GaveUp, LocalProtocolError, LogonFailed, NotActive, StoreError
 from fixfast.service.backend.market import Market
 from fixfast.service.backend.numbered import NumberedLog
 from fixfast.service.backend.watching import Watched
@@ -34,6 +34,7 @@ from fixfast.session.events import Disconnected, LoggedOut
 from fixfast.session.schedule import Schedule
 from fixfast.session.state import State
 from fixfast.session.wire import Message as FixMessage
+from fixfast.store.files import write_private
 from fixfast.trading.log import LogKind, pack
 from fixfast.trading.orders import OrderManager
 from fixfast.trading.positions import Positions
@@ -258,8 +259,15 @@ class FixSide:
             return ""
 
     def _remember(self, config: SessionConfig) -> None:
-        self._identity.write_text(json.dumps({"sender_comp_id": config.sender_comp_id}))
-        self._identity.chmod(0o600)
+        """Write down whose orders will be here: what was there before stays until that is on the disk."""
+        if self._remembered() == config.sender_comp_id:
+            return
+        data = json.dumps({"sender_comp_id": config.sender_comp_id}).encode()
+        try:
+            write_private(str(self._identity), data)
+        except (OSError, StoreError) as error:
+            _log.error("%s: %s", self._identity, error, extra=about("store_failed", config.session_id))
+            self._tell(Fault("session", f"whose orders these are cannot be written down: {error}"))
 
     def _forget(self) -> None:
         """Hold the password of the last logon no more."""
@@ -311,6 +319,9 @@ class FixSide:
         except (LogonFailed, GaveUp) as error:
             cause = error.__cause__
             self._reason = self._clean(f"{error}: {cause}" if isinstance(cause, LogonFailed) else str(error))
+            if isinstance(cause, StoreError):
+                _log.error("%s: %s", config.session_id, self._reason, extra=about("session_failed", config.session_id))
+                self._tell(Fault("session", self._reason))
         except FixfastError as error:
             self._reason = self._clean(str(error))
             _log.error("%s: %s", config.session_id, self._reason, extra=about("session_failed", config.session_id))

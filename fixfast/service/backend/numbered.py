@@ -60,7 +60,7 @@ class NumberedLog:
         self.asked: dict[str, Record] = {}
         self.on_append: list[Callable[[Record], object]] = []
         self.on_late: Callable[[], object] | None = None
-        self._late: list[tuple[int, bytes]] = []
+        self._late: list[tuple[str, int, bytes]] = []
         self.beside: Callable[[], Iterable[bytes]] = tuple
         for kind, wall_ns, data in log.read():
             if kind in (_HEAD, _ASKED):
@@ -69,14 +69,20 @@ class NumberedLog:
                 self._keep(Record(self.next, kind, wall_ns, data))
 
     def append(self, kind: str, wall_ns: int, data: bytes) -> None:
-        """Add one record. See OrderLog. The MsgSeqNum of a request may wait for the next one, or for settle().
+        """Add one record. See OrderLog. The MsgSeqNum of a request may wait for the next one, or for settle(); so does
+        that one was not sent, where it cannot be written.
 
         PERF: its message is on the way to the venue by then: 5 of 58 us. A process that is killed in between knows the
         request without its number, as one is that was killed a moment earlier: it asks for the order's status (E4.11).
         """
-        if kind == _NUMBERED and self.on_late is not None:
-            self._late.append((wall_ns, data))
-            self.on_late()
+        if kind == _VOID:  # it was not sent, whether that can be written or not
+            self.asked.pop(_id_of(Record(0, kind, wall_ns, data)), None)
+        if kind == _VOID or (kind == _NUMBERED and self.on_late is not None):
+            self._late.append((kind, wall_ns, data))
+            if self.on_late is not None:
+                self.on_late()
+            if kind == _VOID:
+                self.settle()
             return
         if self._late:
             self.settle()
@@ -86,7 +92,7 @@ class NumberedLog:
         """Write what waits. Raises: StoreError: it waits still."""
         late = self._late
         while late:
-            self._add(_NUMBERED, *late[0])
+            self._add(*late[0])
             del late[0]
 
     def read(self) -> Iterator[tuple[str, int, bytes]]:

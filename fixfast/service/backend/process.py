@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def run_backend(fd: int, say: Callable[[str], object]) -> None:
     """
     start = unpack(fd)
     _, options = start.options()
-    handler = _handler(private_folder(start.folder) / "backend.log", start.session)
+    try:
+        handler = _handler(private_folder(start.folder) / "backend.log", start.session)
+    except OSError as error:
+        raise FixfastError(str(error)) from error
     logger = logging.getLogger("fixfast")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -66,17 +70,52 @@ async def _serve(start: Start, say: Callable[[str], object]) -> None:
     if ready.done():
         gc.collect()
         gc.freeze()  # PERF: what is there now stays: it need not be looked at again and again
-        say(f"ready: {backend.address}")
+        with suppress(OSError):  # the file that has what it says may be on a full disk
+            say(f"ready: {backend.address}")
     else:
         ready.cancel()
     await running
 
 
 class _Private(logging.handlers.RotatingFileHandler):
-    """A log that only its owner reads."""
+    """A log that only its owner reads. Where it cannot be written that is said once, in one line, on stderr."""
+
+    _failed = _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._failed = False
+        super().emit(record)
+        self._told = self._told and self._failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._let_go()
+        self._failed = True
+        if not self._told:
+            self._told = True
+            text = f"{self.baseFilename} cannot be written: {error}\n"
+            with suppress(OSError):  # it may be a file on the same disk
+                os.write(2, text.encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def _let_go(self) -> None:
+        """Close the file, and forget what was not written: the next record opens it again."""
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
 
     def _open(self) -> Any:
-        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        fd = os.open(self.baseFilename, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with suppress(OSError):
+            if os.lseek(fd, 0, os.SEEK_END) and os.lseek(fd, -1, os.SEEK_END) and os.read(fd, 1) != b"\n":
+                os.write(fd, b"\n")  # the line before was cut: there was no room for it
         return os.fdopen(fd, self.mode, encoding=self.encoding)
 
 

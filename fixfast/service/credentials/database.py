@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 from fixfast.errors import ConfigError, MissingExtra, StoreError
 from fixfast.store.files import OsFiles, open_private
+from fixfast.store.postgres_time import InTime
 from fixfast.store.postgres_url import is_postgres_url, said_of, shown_url
 
 __all__ = ["Database", "Postgres", "Sqlite", "Statement", "open_database"]
@@ -23,6 +24,8 @@ Statement: TypeAlias = tuple[str, Sequence[Any]]
 
 #: seconds that one process waits for another one's writing; that a server may take to answer
 _BUSY, _PATIENCE = 10, 10
+#: ... and for a whole transaction, after which the connection is cut: it hangs, or is out of reach
+_ANSWER = 12
 
 
 class Database(Protocol):
@@ -133,7 +136,7 @@ class Postgres:
         self._url = url
         self._changed = 0  # rows, by the first statement of the last transaction
         self._lock = Lock()
-        self._closed = False
+        self._closed = self._late = False
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         # Two processes that begin at once must not both make the tables.
         first: Statement = ("SELECT pg_advisory_xact_lock(?)", (0x6669786661737401,))
@@ -158,6 +161,8 @@ class Postgres:
             except self._psycopg.OperationalError as error:
                 # The server went away since the last call: every statement of ours may be done twice.
                 self._drop()
+                if self._late:
+                    raise StoreError(f"{self.name}: no answer in {_ANSWER} s") from None
                 if not (again and was_there):
                     raise StoreError(f"{self.name}: {said_of(error, self._url)}") from None
             except self._psycopg.Error as error:
@@ -167,15 +172,22 @@ class Postgres:
     def _transaction(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
         if self._closed:
             raise StoreError(f"{self.name}: closed")
+        fresh, self._late = self._connection is None, False
         if self._connection is None:
             self._connection = self._psycopg.connect(self._url, connect_timeout=_PATIENCE, autocommit=True)
-            self._connection.execute(f"SET statement_timeout = '{_PATIENCE}s'")
         found = []
-        with self._connection.transaction():
-            for n, (sql, values) in enumerate(statements):
-                done = self._connection.execute(sql.replace("?", "%s").encode(), values)
-                self._changed = done.rowcount if n == 0 else self._changed
-                found.append(done.fetchall() if done.description else [])
+        limit = InTime(self._connection, _ANSWER)
+        try:
+            with limit:
+                if fresh:
+                    self._connection.execute(f"SET statement_timeout = '{_PATIENCE}s'")
+                with self._connection.transaction():
+                    for n, (sql, values) in enumerate(statements):
+                        done = self._connection.execute(sql.replace("?", "%s").encode(), values)
+                        self._changed = done.rowcount if n == 0 else self._changed
+                        found.append(done.fetchall() if done.description else [])
+        finally:
+            self._late = limit.late
         return found
 
     def _drop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ _PASSED_ON = frozenset(
 )
 #: bytes of a process's output above which its file begins anew
 _MAX_OUTPUT = 8 << 20
+#: bytes that are free on the disk where a Backend is started: it needs some for its log and its journal
+_ROOM = 1 << 16
 
 
 class StepFailed(FixfastError):
@@ -55,6 +58,7 @@ class BackendProcess:
             os.set_blocking(writing, False)
             output = open_output(folder / "backend.out")
             try:
+                _look_for_room(output)
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     "--pipe",
@@ -154,6 +158,16 @@ def open_output(path: Path) -> int:
     if os.fstat(fd).st_size > _MAX_OUTPUT:
         os.ftruncate(fd, 0)
     return fd
+
+
+def _look_for_room(fd: int) -> None:
+    """Look whether a file may grow. A Backend on a full disk could not even say why it ends. Raises: OSError."""
+    size = os.fstat(fd).st_size
+    try:
+        if os.write(fd, bytes(_ROOM)) < _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    finally:
+        os.ftruncate(fd, size)
 
 
 async def _write(fd: int, data: bytes, seconds: float) -> None:

@@ -10,13 +10,14 @@ import logging
 import os
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from fixfast import clock
 from fixfast.engine.observing.records import about
-from fixfast.errors import ConfigError
+from fixfast.errors import ConfigError, MissingExtra
 from fixfast.service.credentials.keys import Accepted
 from fixfast.service.launcher.backends import Backends
 from fixfast.service.launcher.child import COMMAND, StepFailed, private_folder
@@ -102,6 +103,8 @@ class Launcher:
 
     async def _open(self) -> None:
         config = self._config
+        if any(one.backend.uvloop for one in config.accounts.values()) and find_spec("uvloop") is None:
+            raise MissingExtra("uvloop", "a Backend with uvloop = true")  # it would end as often as it was started
         self._take(Path(config.state))
         self._clear()
         await self._logins.open()

@@ -26,6 +26,8 @@ _log = logging.getLogger("fixfast.launcher")
 _SECOND = 1_000_000_000
 #: hashes at one time: each takes memory, and a core
 _AT_ONCE = 2
+#: of the time for a greeting, the share that the credential store has: then there is time to say why
+_SHARE = 0.8
 #: What is said whatever is wrong: an unknown account, another's key, one that expired
 WRONG = Refused("credentials", "this is not known here")
 
@@ -63,14 +65,14 @@ class Logins:
         if self._waiting >= self._config.guests.checks:
             self._say(logging.WARNING, "busy", login.account, where, "too many keys wait to be checked")
             return Refused("busy", "try again later", 1)
-        self._waiting += 1
+        patience = self._config.times.greeting * _SHARE
         try:
-            accepted = await self._beside(login, where)
-        except StoreError as error:
-            self._say(logging.ERROR, "store", login.account, where, str(error))
+            async with asyncio.timeout(patience):
+                accepted = await asyncio.shield(self._beside(login, where))
+        except (StoreError, TimeoutError) as error:
+            why = str(error) or f"the credential store has not answered in {patience:g} s"
+            self._say(logging.ERROR, "store", login.account, where, why)
             return Refused("unavailable", "keys cannot be checked now", 5)
-        finally:
-            self._waiting -= 1
         if accepted is None or (accepted.account not in self._config.accounts and "admin" not in accepted.roles):
             self._attempts.failed(login.account, clock.mono_ns())
             self._say(logging.WARNING, "refused", login.account, where, "wrong account or key")
@@ -95,14 +97,22 @@ class Logins:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._store.close)
         self._threads.shutdown(wait=False)
 
-    async def _beside(self, login: Login, where: str) -> Accepted | None:
+    def _beside(self, login: Login, where: str) -> asyncio.Future[Accepted | None]:
         keys = self._keys
         assert keys is not None
         now_ns = clock.now().wall_ns
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
+        self._waiting += 1
+        job = asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: keys.authenticate(login.account, login.api_key, now_ns, who=where)
         )
+        job.add_done_callback(self._checked)
+        return job
+
+    def _checked(self, job: asyncio.Future[Accepted | None]) -> None:
+        """Make room for the next, when the thread is free: whoever asked may be gone by then."""
+        self._waiting -= 1
+        if not job.cancelled():
+            job.exception()
 
     def _say(self, level: int, event: str, account: str, where: str, text: str) -> None:
         """Write a line about a login. What is no account's name may be a key in the wrong place: it is not written."""

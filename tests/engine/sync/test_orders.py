@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,63 @@ def test_a_throttle_makes_submit_wait() -> None:
         for order in made:
             order.acknowledged(LIMIT)
         assert orders.manager.all_orders == made
+
+
+class Full(ff.MemoryOrderLog):
+    full = False
+
+    def append(self, kind: str, wall_ns: int, data: bytes) -> None:
+        if self.full:
+            raise ff.StoreError("disk full")
+        super().append(kind, wall_ns, data)
+
+
+def test_a_report_that_the_log_does_not_take_ends_the_session_and_comes_again(tmp_path: Path) -> None:
+    log, broker, store = Full(), Broker(), tmp_path / "one.journal"
+    with Venue(broker, [them()]) as venue:
+        with (
+            pytest.raises(ff.GaveUp, match="disk full"),
+            sync.connect(us(), to(venue.port, EAGER), store=ff.JournalStore(store)) as session,
+        ):
+            order = session.orders(log=log).submit(symbol="X", side="1", qty=1).acknowledged(LIMIT)
+            log.full = True
+            venue.call(lambda server: broker.trade(broker.sessions[0], order.cl_ord_id, 1))
+            with pytest.raises(ff.StoreError, match="disk full"):
+                order.filled(LIMIT)
+            while session.receive(LIMIT) is not None:
+                pass
+        log.full = False
+        with sync.connect(us(), to(venue.port, EAGER), store=ff.JournalStore(store)) as session:
+            orders = session.orders(ff.OrderOptions(reconcile="none"), log=log)
+            until(lambda: orders[order.cl_ord_id].is_filled)
+
+
+def test_a_report_that_the_log_of_a_poller_does_not_take_ends_the_session_and_comes_again(tmp_path: Path) -> None:
+    log, broker, store = Full(), Broker(), tmp_path / "one.journal"
+
+    def poll(poller: sync.Poller, condition: Callable[[], object]) -> None:
+        limit = time.monotonic() + LIMIT
+        while not condition():
+            assert time.monotonic() < limit
+            for _ in poller.poll():
+                pass
+
+    with Venue(broker, [them()]) as venue:
+        session = sync.PolledSession(us(), to(venue.port, EAGER), store=ff.JournalStore(store))
+        orders = session.orders(log=log)
+        with sync.Poller([session]) as poller:
+            poll(poller, lambda: session.active)
+            order = orders.submit(symbol="X", side="1", qty=1)
+            poll(poller, lambda: order.is_acknowledged)
+            log.full = True
+            venue.call(lambda server: broker.trade(broker.sessions[0], order.cl_ord_id, 1))
+            poll(poller, lambda: session.error is not None)
+            assert "disk full" in str(session.error)
+        log.full = False
+        later = sync.PolledSession(us(), to(venue.port, EAGER), store=ff.JournalStore(store))
+        again = later.orders(ff.OrderOptions(reconcile="none"), log=log)
+        with sync.Poller([later]) as poller:
+            poll(poller, lambda: again[order.cl_ord_id].is_filled)
 
 
 def test_orders_of_a_poller_are_known_by_callback() -> None:
