@@ -324,3 +324,16 @@ def test_a_new_day_keeps_what_may_still_be_heard_of() -> None:
     manager.on_message(report("8", *ids, *done), NOW)
     manager.new_day(NOW)
     assert manager.all_orders == [till, full]  # restated in the morning; a replace may reopen it
+
+
+def test_what_few_orders_have_takes_no_room_until_they_have_it() -> None:
+    manager = ff.OrderManager(lambda msg_type, fields: 7)
+    order = manager.submit(ff.OrderRequest("X", "1", Decimal(5)), NOW)
+    assert (order.parked, order.corrections, order.voided, order._flags) == (None, None, None, None)
+    assert not order.doubts()
+    order.flags.add(ff.Doubt.LOST)
+    assert order.flags == order.doubts() == {ff.Doubt.LOST}
+    order.flags.clear()
+    assert not order.doubts()
+    order.flags = {ff.Doubt.BOUND}
+    assert order.doubts() == {ff.Doubt.BOUND}
