@@ -34,7 +34,7 @@ from typing import Any
 
 from fixfast.service.client import connect
 from fixfast.service.messages import BookNow, Printed, WireMessage
-from fixfast.trading.update import OrderUpdate
+from fixfast.trading.update import OrderUpdate, UpdateKind
 from tests.service.desk.browser import Browser, browser
 from tests.service.programs import Program
 
@@ -100,6 +100,7 @@ class Load:
         """Count an event as the desk gets it."""
         if isinstance(event, OrderUpdate):
             self.told["orders"] += 1
+            self.told["sent"] += event.kind is UpdateKind.SENT
             self.told["trades"] += event.trade is not None
         elif isinstance(event, BookNow | Printed | WireMessage):
             self.told[type(event).__name__] += 1

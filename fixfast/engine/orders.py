@@ -69,7 +69,7 @@ class LiveOrder(Order):
     def __init__(self, cl_ord_id: str, request: OrderRequest, orders: Orders) -> None:
         super().__init__(cl_ord_id, request)
         self._orders = orders
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: set[asyncio.Future[None]] | None = None  # while somebody does
         self.history: list[OrderUpdate] = []
 
     async def acknowledged(self) -> LiveOrder:
@@ -146,18 +146,23 @@ class LiveOrder(Order):
         while not so():
             self._orders.check()
             change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(change)
+            waiting = self._waiting = set() if self._waiting is None else self._waiting
+            waiting.add(change)
             try:
                 await change
             finally:
-                self._waiting.discard(change)
+                waiting.discard(change)
+                if not waiting:
+                    self._waiting = None
 
     def wake(self) -> bool:
         """Have everybody look who waits. Returns whether somebody does."""
+        if self._waiting is None:
+            return False
         for change in self._waiting:
             if not change.done():
                 change.set_result(None)
-        return bool(self._waiting)
+        return True
 
 
 class _Session(Protocol):

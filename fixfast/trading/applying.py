@@ -212,17 +212,18 @@ class Applying:
         if not ref:
             self._ask(Doubt.MALFORMED, f"a {report.effect} needs ExecRefID(19)", order, report, message)
             return None
-        original = order.corrections.get(ref, ref)
+        original = ref if order.corrections is None else order.corrections.get(ref, ref)
         trade = order.trades.get(original)
         bust = report.effect is Effect.BUST
         if trade is None:
-            if original not in order.voided:
+            if order.voided is None or original not in order.voided:
                 return self._park(order, report, message, ref)
             if not bust:
                 self._ask(Doubt.CONFLICT, f"a correction of {ref}, which was busted", order, report, message)
             return None  # H twice is once
         if bust:
             del order.trades[original]
+            order.voided = order.voided or set()
             order.voided.add(original)
             order.count(trade.qty, trade.px, times=-1)
             return _Done(UpdateKind.BUST, trade)
@@ -234,12 +235,14 @@ class Applying:
         corrected = replace(trade, qty=qty, px=px)
         order.trades[original] = corrected
         if report.exec_id:
+            order.corrections = order.corrections or {}
             order.corrections[report.exec_id] = original
         order.count(trade.qty, trade.px, times=-1)
         order.count(qty, px)
         return _Done(UpdateKind.CORRECT, corrected, trade)
 
     def _park(self, order: Order, report: Report, message: Message, ref: str) -> _Done:
+        order.parked = order.parked or {}
         if sum(map(len, order.parked.values())) >= self._keep:
             order.parked.pop(next(iter(order.parked)))
             self._ask(Doubt.BOUND, "too many busts and corrections wait for their trades", order, report, message)
@@ -251,7 +254,7 @@ class Applying:
         updates = []
         known = [report.exec_id or ""]
         while known:
-            for waiting in order.parked.pop(known.pop(), ()):
+            for waiting in (order.parked or {}).pop(known.pop(), ()):
                 before = order.status
                 done = self._amend(order, waiting, message) or _Done(_KINDS[waiting.effect])
                 reported = STATUSES.get(waiting.ord_status or "")
@@ -386,6 +389,8 @@ class Applying:
     def _over(self, order: Order, request: Request, state: str) -> None:
         request.state = state
         order.pending.pop(request.cl_ord_id, None)
+        if not order.pending:
+            order.pending.clear()  # it keeps its room else: 120 bytes of each order
 
     # --- the status -----------------------------------------------------------------------------------------
 

@@ -42,18 +42,18 @@ class Order:
         rejected: why the order was refused, else None.
         uncertain: the session was interrupted, and the broker has not been heard since (E4.11).
         missing_qty: what the broker says was executed beyond the trades we know; 0 when nothing is missing.
-        flags: which doubts there are; `manager.questions` has them in words.
+        flags: which doubts there are, a set of Doubt; `manager.questions` has them in words.
         request: what was asked for; None where the order was not placed here.
         text: the last Text(58) of a report that refused or ended it.
     """
 
     __slots__ = (
+        "_flags",
         "account",
         "carried",
         "cl_ord_id",
         "corrections",
         "cum_qty",
-        "flags",
         "heard_qty",
         "inquiry",
         "leaves_qty",
@@ -102,25 +102,41 @@ class Order:
         self.rejected: Rejection | None = None
         self.uncertain = False
         self.missing_qty = _ZERO
-        self.flags: set[Doubt] = set()
+        self._flags: set[Doubt] | None = None
         self.request: OrderRequest | None = request
         self.text = ""
         #: the highest CumQty heard of: who says less is telling an old story
         self.heard_qty = _ZERO
         #: the status request that was sent last
         self.inquiry: Request | None = None
+        # What few orders have is None until they have it: an empty set takes 216 bytes.
         #: busts and corrections that wait for their trade, by the ExecID they refer to (E4.5)
-        self.parked: dict[str, list[Report]] = {}
+        self.parked: dict[str, list[Report]] | None = None
         #: ExecID of a correction -> that of its trade
-        self.corrections: dict[str, str] = {}
+        self.corrections: dict[str, str] | None = None
         #: ExecIDs of trades that were busted
-        self.voided: set[str] = set()
+        self.voided: set[str] | None = None
         #: keys of the trades of earlier days; None while nobody has told of a new day
         self.carried: set[str] | None = None
 
     def __repr__(self) -> str:
         done = f"{self.cum_qty}/{self.qty}"
         return f"<{type(self).__name__} {self.cl_ord_id} {self.symbol} {done} {self.status.name}>"
+
+    @property
+    def flags(self) -> set[Doubt]:
+        """Which doubts there are."""
+        if self._flags is None:
+            self._flags = set()
+        return self._flags
+
+    @flags.setter
+    def flags(self, doubts: set[Doubt]) -> None:
+        self._flags = doubts
+
+    def doubts(self) -> frozenset[Doubt]:
+        """Return the flags as they are now."""
+        return frozenset(self._flags or ())
 
     @property
     def is_open(self) -> bool:
@@ -178,12 +194,16 @@ class Order:
 
     def means(self, exec_id: str) -> bool:
         """Return whether an ExecID is that of a trade, of one that was busted, or of a correction."""
-        return exec_id in self.trades or exec_id in self.corrections or exec_id in self.voided
+        if exec_id in self.trades or (self.voided is not None and exec_id in self.voided):
+            return True
+        return self.corrections is not None and exec_id in self.corrections
 
     def free(self, exec_id: str) -> None:
         """Have an ExecID mean nothing any more: that of an earlier day is used again. Its trade stays (E4.4)."""
-        self.voided.discard(exec_id)
-        self.corrections.pop(exec_id, None)
+        if self.voided is not None:
+            self.voided.discard(exec_id)
+        if self.corrections is not None:
+            self.corrections.pop(exec_id, None)
         trade = self.trades.pop(exec_id, None)
         if trade is None:
             return
@@ -194,7 +214,8 @@ class Order:
         if self.carried is not None and exec_id in self.carried:
             self.carried.remove(exec_id)
             self.carried.add(key)
-        self.corrections = {name: key if of == exec_id else of for name, of in self.corrections.items()}
+        if self.corrections is not None:
+            self.corrections = {name: key if of == exec_id else of for name, of in self.corrections.items()}
 
     def settle(self) -> None:
         """Work out LeavesQty: OrderQty - CumQty while it works, 0 when it ended (E4.2)."""
@@ -217,7 +238,7 @@ class Order:
             _by_id(self.trades.values()),
             tuple(self.pending),
             chain,
-            frozenset(self.flags),
+            self.doubts(),
             days,
         )
 

@@ -35,6 +35,9 @@ _AVERAGE = quotients(40)
 #: Redeem.
 _SIGN = {"1": 1, "3": 1, "D": 1, "2": -1, "4": -1, "5": -1, "6": -1, "E": -1}
 
+#: trades after which their state is kept: each of them is half a kB
+_STEP = 16
+
 #: (source, ExecID)
 _Key: TypeAlias = tuple[str, str]
 #: when, and among those of the same time: shorter ExecIDs first, so that counters count
@@ -131,19 +134,18 @@ class _State(NamedTuple):
 
 
 class _Ledger:
-    """The live trades of one account and symbol in order, and the state after each of them."""
+    """The live trades of one account and symbol in order; the state after all of them, and after each _STEP of them.
 
-    __slots__ = ("places", "start", "states", "trades")
+    A trade comes last, nearly always. One in their middle has those behind it reckoned again, and less than _STEP more.
+    """
+
+    __slots__ = ("places", "start", "state", "states", "trades")
 
     def __init__(self, start: _State) -> None:
-        self.start = start
+        self.start = self.state = start
         self.places: list[_Place] = []
         self.trades: list[Trade] = []
         self.states: list[_State] = []
-
-    @property
-    def state(self) -> _State:
-        return self.states[-1] if self.states else self.start
 
     def begin(self, start: _State) -> None:
         self.start = start
@@ -157,7 +159,10 @@ class _Ledger:
         i = bisect_left(self.places, place)
         self.places.insert(i, place)
         self.trades.insert(i, trade)
-        self._reckon(i)
+        if i == len(self.trades) - 1:
+            self._count(trade, i)
+        else:
+            self._reckon(i)
 
     def remove(self, place: _Place) -> None:
         i = bisect_left(self.places, place)
@@ -165,12 +170,18 @@ class _Ledger:
         self._reckon(i)
 
     def _reckon(self, first: int) -> None:
-        """Work out the states from a place on. Nearly always that is the last one."""
-        del self.states[first:]
-        state = self.state
-        for trade in self.trades[first:]:
-            state = state.after(trade)
-            self.states.append(state)
+        """Work out the states from a place on."""
+        kept = first // _STEP
+        del self.states[kept:]
+        self.state = self.states[-1] if self.states else self.start
+        for i in range(kept * _STEP, len(self.trades)):
+            self._count(self.trades[i], i)
+
+    def _count(self, trade: Trade, i: int) -> None:
+        """Go on by one trade, that at place `i`."""
+        self.state = self.state.after(trade)
+        if i % _STEP == _STEP - 1:
+            self.states.append(self.state)
 
 
 class Positions:

@@ -23,6 +23,7 @@ _ORD_TYPES = {(False, False): "1", (True, False): "2", (False, True): "3", (True
 
 _RECONCILE = ("status", "mass", "resend", "none")
 _COMPACT = ("day", "start", "none")
+_NO_TERMS: Mapping[str, Decimal | None] = {}  # of every request but a replace; nobody writes into it
 
 
 def exact(name: str, value: Any, *, positive: bool = False) -> Decimal:
@@ -221,7 +222,7 @@ class Request:
         self.number = number
         self.seq = 0
         self.state = "sent"
-        self.terms: Mapping[str, Decimal | None] = terms or {}
+        self.terms: Mapping[str, Decimal | None] = terms or _NO_TERMS
         self.rejection: Rejection | None = None
         self.before: tuple[str, str, Decimal, Decimal | None, Decimal | None] | None = None
 

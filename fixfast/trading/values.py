@@ -127,13 +127,13 @@ def order_values(order: Order) -> dict[str, Any]:
         "pending": list(order.pending),
         "rejected": order.rejected,
         "uncertain": order.uncertain,
-        "flags": sorted(order.flags),
+        "flags": sorted(order.doubts()),
         "placed": order.request and placed_values(order.request) | {"extra": []},
         "extra": order.request.extra if order.request else (),
         "inquiry": order.inquiry and request_values(order.inquiry),
-        "parked": order.parked,
-        "corrections": order.corrections,
-        "voided": sorted(order.voided),
+        "parked": order.parked or {},
+        "corrections": order.corrections or {},
+        "voided": sorted(order.voided or ()),
         "carried": None if order.carried is None else sorted(order.carried),
     }
 
@@ -150,11 +150,13 @@ def read_order(order: Order, values: dict[str, Any]) -> None:
     order.pending = {name: order.requests[name] for name in values["pending"]}
     order.rejected = None if values["rejected"] is None else Rejection(*values["rejected"])
     order.uncertain = values["uncertain"]
-    order.flags = {Doubt(flag) for flag in values["flags"]}
+    if values["flags"]:
+        order.flags = {Doubt(flag) for flag in values["flags"]}
     placed = values["placed"]
     order.request = None if placed is None else read_placed(placed | {"extra": values["extra"]})
     order.inquiry = None if values["inquiry"] is None else read_request(values["inquiry"])
-    order.parked = {ref: [read_report_values(one) for one in waiting] for ref, waiting in values["parked"].items()}
-    order.corrections = values["corrections"]
-    order.voided = set(values["voided"])
+    parked = {ref: [read_report_values(one) for one in waiting] for ref, waiting in values["parked"].items()}
+    order.parked = parked or None
+    order.corrections = values["corrections"] or None
+    order.voided = set(values["voided"]) or None
     order.carried = None if values["carried"] is None else set(values["carried"])

@@ -158,8 +158,10 @@ def test_a_wait_that_is_given_up_loses_nothing() -> None:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await order.filled()
+            both = asyncio.gather(order.filled(), order.done())
             broker.trade(broker.sessions[0], order.cl_ord_id, 100)
-            await order.filled()
+            await both
+            assert order._waiting is None, "what takes room while somebody waits"
             assert [update.kind async for update in order] == ["sent", "new", "trade"]
 
     run(main())

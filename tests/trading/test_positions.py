@@ -276,6 +276,36 @@ def test_any_order_of_arrival_gives_the_same_positions(
     assert all((p.qty, p.realised, p.bought) == (0, 0, 0) for p in positions if not p.trades)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_many_trades_in_any_order_give_the_same_and_few_states_are_kept(seed: int) -> None:
+    rng = random.Random(seed)
+    count = rng.randint(90, 110)
+    trades = [trade(n, rng.choice("12"), rng.randint(1, 9), rng.randint(90, 110), at=n // 3) for n in range(count)]
+    shuffled = trades.copy()
+    rng.shuffle(shuffled)
+    positions = ff.Positions()
+    positions.start(ACCOUNT, SYMBOL, 10, 100)
+    live: dict[str, ff.Trade] = {}
+    for one in shuffled:
+        positions.apply(one)
+        live[one.exec_id] = one
+        if rng.random() < 0.2:
+            gone = rng.choice(list(live))
+            positions.bust(gone)
+            del live[gone]
+        if live and rng.random() < 0.2:
+            name = rng.choice(list(live))
+            live[name] = replace(live[name], qty=live[name].qty + 1)
+            positions.correct(name, live[name])
+        expected = ff.Positions()
+        expected.start(ACCOUNT, SYMBOL, 10, 100)
+        expected.apply_all(sorted(live.values(), key=lambda one: int(one.exec_id)))
+        assert positions[ACCOUNT, SYMBOL] == expected[ACCOUNT, SYMBOL]
+    ledger = positions._ledgers[ACCOUNT, SYMBOL]
+    assert len(ledger.trades) == len(live) > 50
+    assert len(ledger.states) == len(live) // 16, "half a kB each"
+
+
 @given(_TRADES, st.integers(-100, 400))
 def test_realised_and_unrealised_are_the_exact_total(drawn: list[tuple[str, int, int, int, str]], mark: int) -> None:
     positions = ff.Positions()

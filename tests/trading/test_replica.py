@@ -96,3 +96,44 @@ def test_requests_may_have_ids_of_their_own() -> None:
     assert sent == [("D", "A"), ("G", "B"), ("F", "C"), ("q", "M")]
     with pytest.raises(ff.LocalProtocolError, match="in use"):
         manager.replace(order, NOW, qty=7, cl_ord_id="A")
+
+
+def test_what_is_alike_in_many_orders_is_one_object_and_written_as_it_came() -> None:
+    log = ff.MemoryOrderLog()
+    manager = ff.OrderManager(lambda msg_type, fields: 7, log=log)
+    replica = Replica(manager.options)
+    symbol = "".join(["EUR", "/USD"])
+    for n, qty in enumerate(("5", "5", "5.0", "5")):
+        order = manager.submit(ff.OrderRequest(symbol, "1", Decimal(qty), Decimal("1.10")), NOW, cl_ord_id=f"C{n}")
+        said = [(49, "V"), (56, "B"), (34, n + 1), (52, NOW.wall_ns), (37, f"O{n}"), (11, order.cl_ord_id)]
+        fill = [(17, f"E{n}"), (150, "F"), (39, "2"), (55, symbol), (54, "1"), (32, qty), (31, "1.10"), (151, "0")]
+        manager.on_message(ff.parse(ff.encode("FIX.4.4", "8", [*said, *fill, (14, qty), (6, "1.1")])), NOW)
+    updates = [update for record in log.read() for update in replica.apply(*record)]
+    first, second, third, last = replica.all_orders
+    for name in ("symbol", "qty", "price", "cum_qty", "notional", "leaves_qty"):
+        assert getattr(second, name) is getattr(last, name), name
+    assert second.request is not None
+    assert last.request is not None
+    assert second.request.price is last.request.price
+    assert [str(order.qty) for order in (first, second, third, last)] == ["5", "5", "5.0", "5"]
+    assert [str(order.cum_qty) for order in (first, second, third, last)] == ["5", "5", "5.0", "5"]
+    (trade,) = last.trades.values()
+    assert (trade.qty, trade.px) == (Decimal(5), Decimal("1.1"))
+    assert all(one is other for one, other in (
+        (trade.symbol, last.symbol), (trade.cl_ord_id, last.cl_ord_id), (trade.order_id, last.order_id),
+        (trade.qty, last.qty), (trade.px, last.price), (replica._execs["E3"][-1], last.cum_qty),
+    ))  # fmt: skip
+    assert [update.trade for update in updates if update.trade] == [
+        next(iter(o.trades.values())) for o in replica.all_orders
+    ]
+    assert [order.state() for order in replica.all_orders] == [order.state() for order in manager.all_orders]
+
+
+def test_numbers_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fixfast.trading.replica._ALIKE", 10)
+    replica = Replica()
+    for n in range(1000):
+        assert str(replica._same(Decimal(n))) == str(n)
+        assert len(replica._alike) <= 10
+    known = replica._same(Decimal(999))
+    assert replica._same(Decimal("999")) is known

@@ -354,3 +354,16 @@ def test_why_an_order_was_not_sent_is_told_though_that_cannot_be_written() -> No
     with pytest.raises(ff.NotActive):
         manager.submit(LIMIT, NOW)
     assert not manager.orders
+
+
+def test_what_few_orders_have_takes_no_room_until_they_have_it() -> None:
+    manager = ff.OrderManager(lambda msg_type, fields: 7)
+    order = manager.submit(ff.OrderRequest("X", "1", Decimal(5)), NOW)
+    assert (order.parked, order.corrections, order.voided, order._flags) == (None, None, None, None)
+    assert not order.doubts()
+    order.flags.add(ff.Doubt.LOST)
+    assert order.flags == order.doubts() == {ff.Doubt.LOST}
+    order.flags.clear()
+    assert not order.doubts()
+    order.flags = {ff.Doubt.BOUND}
+    assert order.doubts() == {ff.Doubt.BOUND}

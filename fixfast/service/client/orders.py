@@ -47,7 +47,7 @@ class Remote(Order):
     @property
     def is_open(self) -> bool:
         """It works in the market, or may: nothing has ended it."""
-        return super().is_open and Doubt.FORGOTTEN not in self.flags
+        return super().is_open and Doubt.FORGOTTEN not in self.doubts()
 
 
 class RemoteOrder(Remote, LiveOrder):
