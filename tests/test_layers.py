@@ -63,6 +63,7 @@ IO_EXCEPTIONS = {
     ("auth.coordinator", "threading"),  # its state is read from a UI thread
     ("__main__", "signal"),
     ("codec.columns", "threading"),  # threads= of index() and decode_columns(): they share nothing but the buffer
+    ("codec.columns", "_thread"),
     ("dictionary.typed", "threading"),  # two threads that ask for an enum get the same class
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -129,3 +130,13 @@ async def test_a_request_under_way_over_the_end_of_a_day_is_answered(path: Path)
         house._parts.side.flush()
         await asking
         assert (order.price, order.cl_ord_id) == (92, asked)
+
+
+def test_without_msgspec_one_line_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['msgspec'] = None; import fixfast as ff\n"
+        "try:\n    import fixfast.service.client.blocking\n"
+        "except ff.MissingExtra as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "a client of a Backend needs pip install 'fixfast[service]'\n"

@@ -5,6 +5,13 @@ See docs/client.md. The same for threads: fixfast.service.client.blocking.
 
 from __future__ import annotations
 
-from fixfast.service.client.client import Client, ClientEnded, ClientOptions, CommandFailed, Connected, connect
+from fixfast.errors import MissingExtra
+
+try:
+    from fixfast.service.client.client import Client, ClientEnded, ClientOptions, CommandFailed, Connected, connect
+except ImportError as error:
+    if error.name not in ("msgspec", "msgspec.structs"):
+        raise
+    raise MissingExtra("service", "a client of a Backend") from None
 
 __all__ = ["Client", "ClientEnded", "ClientOptions", "CommandFailed", "Connected", "connect"]
