@@ -139,4 +139,4 @@ def test_without_msgspec_one_line_says_what_to_install() -> None:
         "except ff.MissingExtra as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "a client of a Backend needs pip install 'fixfast[service]'\n"
+    assert done.stdout == "a client of a Backend needs an extra: pip install 'fixfast[service]'\n"
