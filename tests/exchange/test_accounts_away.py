@@ -75,14 +75,14 @@ def test_a_server_that_is_killed_is_said_and_one_that_is_back_is_used(
 def test_a_server_that_answers_nothing_holds_up_neither_a_request_nor_the_end(
     postgres: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fixfast.exchange.accounts.postgres._ANSWER", 0.2)
+    monkeypatch.setattr("fixfast.exchange.accounts.postgres._ANSWER", 1.5)
 
     async def main() -> None:
         async with api(url=url_of(postgres)) as web:
             client_id = (await web.register("eve")).json["client_id"]
             with postgres.held_up():
                 assert is_away(await web.register("eva"))
-                assert "no answer in 0.2 s" in caplog.text
+                assert "no answer in 1.5 s" in caplog.text
             assert (await web.me(client_id)).status == 200
         with ExitStack() as held_up:
             async with api(url=url_of(postgres)) as web:

@@ -68,14 +68,14 @@ async def test_a_server_that_is_killed_is_said_and_one_that_is_back_is_used(
 async def test_a_server_that_answers_nothing_holds_up_neither_a_login_nor_the_end(
     path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(database, "_ANSWER", 0.5)
-    config = config_of(path, postgres, times=Times(greeting=0.25))
+    monkeypatch.setattr(database, "_ANSWER", 2.2)
+    config = config_of(path, postgres, times=Times(greeting=2.0))
     key = new_key(config)
     with ExitStack() as held_up:
         async with launcher(config) as running:
             held_up.enter_context(postgres.held_up())
             assert await refused(running, key) == ("unavailable", "keys cannot be checked now", 5)
-            assert "has not answered in 0.2 s" in caplog.text
+            assert "has not answered in 1.6 s" in caplog.text
 
 
 def test_a_connection_that_was_cut_is_made_again(path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
