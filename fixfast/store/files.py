@@ -36,6 +36,7 @@ __all__ = [
     "open_locked",
     "open_private",
     "sync_fd",
+    "write_fd",
     "write_note",
     "write_private",
 ]
@@ -327,15 +328,20 @@ def open_private(path: str, flags: int) -> int:
     return fd
 
 
+def write_fd(fd: int, data: bytes) -> None:
+    """Write all of it, however little is taken at once. Raises: OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
 def write_private(path: str, data: bytes) -> None:
     """Put a file of mode 0600 in the place of another, whole or not at all. Raises: OSError, StoreError: as it was."""
     new = path + ".new"
     try:
         fd = open_private(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
+            write_fd(fd, data)
             sync_fd(fd)
         finally:
             os.close(fd)

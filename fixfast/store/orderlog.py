@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from fixfast.errors import ConfigError, StoreCorrupt, StoreError, StoreLocked
-from fixfast.store.files import HELD, OsFiles, lock_fd, open_private, sync_fd
+from fixfast.store.files import HELD, OsFiles, lock_fd, open_private, sync_fd, write_fd
 from fixfast.store.journal_records import order_record
 
 __all__ = ["FileOrderLog"]
@@ -99,9 +99,9 @@ class FileOrderLog:
         try:
             fd = open_private(path, _FLAGS | os.O_TRUNC)
             lock_fd(fd)
-            _write(fd, _MAGIC)
+            write_fd(fd, _MAGIC)
             for kind, wall_ns, data in records:
-                _write(fd, order_record(kind, wall_ns, data))
+                write_fd(fd, order_record(kind, wall_ns, data))
             sync_fd(fd)
             if os.name == "nt":  # an open file has its name for good: for a moment nobody has this one
                 os.close(fd)
@@ -223,12 +223,6 @@ class FileOrderLog:
             parts.append(part)
             size -= len(part)
         return b"".join(parts)
-
-
-def _write(fd: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
 
 
 def _head(body: bytes) -> bytes:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Protocol
 
+from fixfast.errors import StoreError
+
 __all__ = ["InTime"]
 
 
@@ -22,15 +24,16 @@ class _Connection(Protocol):
 
 
 class InTime:
-    """Limits what is done with a connection in a `with` block: then it is cut, and what waits for it raises.
+    """Limits what is done with a connection in a `with` block: then it is cut, and what waits for it ends.
 
-    Args: connection: of psycopg. seconds: for all of it.
+    Args: connection: of psycopg. seconds: for all of it. name: of the store, for who is told.
 
-    Attributes: late: it was cut.
+    Raises: StoreError: (leaving, instead of what that raised) it was cut.
     """
 
-    def __init__(self, connection: _Connection, seconds: float) -> None:
-        self.late = False
+    def __init__(self, connection: _Connection, seconds: float, name: str) -> None:
+        self._seconds, self._name = seconds, name
+        self._late = False
         self._socket: socket.socket | None = None
         if sys.platform != "win32":  # a number of its own: the connection's may be another file's by then
             self._socket = socket.socket(fileno=os.dup(connection.fileno()))
@@ -47,9 +50,11 @@ class InTime:
         self._timer.cancel()
         if self._socket is not None:
             self._socket.close()
+        if self._late and isinstance(error, Exception):
+            raise StoreError(f"{self._name}: no answer in {self._seconds:g} s") from None
 
     def _cut(self) -> None:
         if self._socket is not None:
-            self.late = True
+            self._late = True
             with suppress(OSError):  # it is closed, or was lost meanwhile
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -144,11 +144,9 @@ class PostgresAccounts:
         for again in (True, False):
             connection = self._connection()
             try:
-                with InTime(connection, _ANSWER) as limit, connection.transaction():
+                with InTime(connection, _ANSWER, "the accounts in PostgreSQL"), connection.transaction():
                     return work(connection)
             except psycopg.Error as error:
-                if limit.late:
-                    raise StoreError(f"the accounts in PostgreSQL: no answer in {_ANSWER:g} s") from None
                 if again and connection.closed:
                     continue
                 raise StoreError(f"the accounts in PostgreSQL: {said_of(error, self._url)}") from None
@@ -166,7 +164,7 @@ class PostgresAccounts:
             # Transactions are begun by name. The URL may have `options` of its own: the time is set behind them.
             made = psycopg.connect(self._url, autocommit=True, connect_timeout=_PATIENCE)
             try:
-                with InTime(made, _PATIENCE):
+                with InTime(made, _PATIENCE, "the accounts in PostgreSQL"):
                     made.execute(f"SET statement_timeout = {_STATEMENT_MS}".encode())
             except BaseException:
                 made.close()

@@ -136,7 +136,7 @@ class Postgres:
         self._url = url
         self._changed = 0  # rows, by the first statement of the last transaction
         self._lock = Lock()
-        self._closed = self._late = False
+        self._closed = False
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         # Two processes that begin at once must not both make the tables.
         first: Statement = ("SELECT pg_advisory_xact_lock(?)", (0x6669786661737401,))
@@ -161,33 +161,30 @@ class Postgres:
             except self._psycopg.OperationalError as error:
                 # The server went away since the last call: every statement of ours may be done twice.
                 self._drop()
-                if self._late:
-                    raise StoreError(f"{self.name}: no answer in {_ANSWER} s") from None
                 if not (again and was_there):
                     raise StoreError(f"{self.name}: {said_of(error, self._url)}") from None
             except self._psycopg.Error as error:
                 raise StoreError(f"{self.name}: {said_of(error, self._url)}") from None
+            except StoreError:  # it took too long
+                self._drop()
+                raise
         raise AssertionError("the second try returns or raises")
 
     def _transaction(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
         if self._closed:
             raise StoreError(f"{self.name}: closed")
-        fresh, self._late = self._connection is None, False
+        fresh = self._connection is None
         if self._connection is None:
             self._connection = self._psycopg.connect(self._url, connect_timeout=_PATIENCE, autocommit=True)
         found = []
-        limit = InTime(self._connection, _ANSWER)
-        try:
-            with limit:
-                if fresh:
-                    self._connection.execute(f"SET statement_timeout = '{_PATIENCE}s'")
-                with self._connection.transaction():
-                    for n, (sql, values) in enumerate(statements):
-                        done = self._connection.execute(sql.replace("?", "%s").encode(), values)
-                        self._changed = done.rowcount if n == 0 else self._changed
-                        found.append(done.fetchall() if done.description else [])
-        finally:
-            self._late = limit.late
+        with InTime(self._connection, _ANSWER, self.name):
+            if fresh:
+                self._connection.execute(f"SET statement_timeout = '{_PATIENCE}s'")
+            with self._connection.transaction():
+                for n, (sql, values) in enumerate(statements):
+                    done = self._connection.execute(sql.replace("?", "%s").encode(), values)
+                    self._changed = done.rowcount if n == 0 else self._changed
+                    found.append(done.fetchall() if done.description else [])
         return found
 
     def _drop(self) -> None:

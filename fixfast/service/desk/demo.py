@@ -13,7 +13,8 @@ from fixfast.service.credentials.keys import Keys
 from fixfast.service.credentials.store import open_store
 from fixfast.service.desk.children import Child
 from fixfast.service.desk.options import DeskOptions
-from fixfast.service.desk.place import Place, write_private
+from fixfast.service.desk.place import Place
+from fixfast.store.files import write_private
 from fixfast.store.hashing import HashCost, Hasher
 
 __all__ = ["Demo"]
@@ -64,7 +65,7 @@ class Demo:
                 (r"listening on (\S+): ", r"accounts: POST (http\S+)/accounts;"), (place.held,)
             )
             key = await asyncio.to_thread(_new_key, folder / "keys.db")
-            write_private(folder / "launcher.toml", _config(place, where))
+            write_private(str(folder / "launcher.toml"), _config(place, where).encode())
             (address,) = await self._launcher.start((r"listening on (unix:\S+)",), (place.held,))
         except BaseException:
             await self._stop()

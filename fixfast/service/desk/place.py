@@ -12,9 +12,9 @@ from types import TracebackType
 
 from fixfast.errors import ConfigError, StoreError
 from fixfast.service.launcher.child import StepFailed, private_folder
-from fixfast.store.files import open_locked
+from fixfast.store.files import open_locked, write_private
 
-__all__ = ["Place", "write_private"]
+__all__ = ["Place"]
 
 _PREFIX = "fixfast-desk-"
 _NOTE = "demo.json"
@@ -78,7 +78,7 @@ class Place:
         self._lock(self.folder, _OURS)
         self.held = await self._wait_for(_CHILDREN)
         if not note.exists():
-            write_private(note, json.dumps({"version": self.version}))
+            write_private(str(note), json.dumps({"version": self.version}).encode())
         self.sockets = self.folder / "run"
         if len(os.fsencode(self.sockets)) + _NAME > _LONGEST:
             scratch = self._temporary()
@@ -156,10 +156,3 @@ def _clean_up() -> None:
             for fd in held:
                 if fd is not None:
                     os.close(fd)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
