@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fixfast.errors import LocalProtocolError, NotActive, StoreError
-from fixfast.session.core import Farewell
 from fixfast.session.deciding import Deciding
 from fixfast.session.events import Event
 from fixfast.session.liveness import SECOND
@@ -405,32 +404,6 @@ class Session(Deciding):
         if message.msg_type in REJECTS:
             raise LocalProtocolError("a reject is never answered with a reject")
         return self.send(*self._business_reject(message, reason, text, ref_id), now)
-
-    def logout(self, text: str, now: Now, *, status: int | None = None) -> None:
-        """Log out: the peer's resend requests are still answered, its answer is waited for, then close (O01).
-
-        With config.logout_test_request that happens once a TestRequest is answered, within logout_timeout, so that
-        nothing of what was sent is still on its way; another call does not wait for it. Without a session yet, the
-        connection is closed at once; without a connection nothing happens.
-
-        Args: text: Text(58), may be empty. status: SessionStatus(1409), FIXT.1.1 only (L21); None for none.
-        """
-        self._now = now
-        state = self._state
-        if state.active:
-            if self._reset is not None and self._reset.logon_sent:
-                self._outbox.release()
-            self._reset = None
-            try:
-                if self.config.logout_test_request and self._farewell is None:
-                    self._farewell = Farewell(self._test_request(now), text, status)
-                    self._set_deadline(self.config.logout_timeout, now)
-                else:
-                    self._log_out(text, status, now)
-            except StoreError as error:
-                self._store_failed(error)
-        elif state in (State.CONNECTING, State.LOGON_SENT, State.LOGON_RECEIVED):
-            self._close(CloseReason.LOCAL, silently=True)
 
     def events(self) -> Iterator[Event]:
         """Return an iterator over what happened. Taking the next event, or the end, acknowledges the last message.
